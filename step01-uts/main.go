@@ -46,10 +46,7 @@ func openShell(ctx *cli.Context) error {
 
 // runCommand turns the flags into a container and runs it.
 func runCommand(ctx *cli.Context, command []string) error {
-	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
-	if ctx.Bool("debug") {
-		logrus.SetLevel(logrus.DebugLevel)
-	}
+	setUpLog(ctx.Bool("debug"))
 	if len(command) == 0 {
 		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
 	}
@@ -57,4 +54,12 @@ func runCommand(ctx *cli.Context, command []string) error {
 		Command:  command,
 		Hostname: ctx.String("hostname"),
 	})
+}
+
+// setUpLog makes --debug tell each kernel operation, in order, on standard error.
+func setUpLog(debug bool) {
+	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
+	if debug {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
 }

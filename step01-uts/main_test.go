@@ -50,14 +50,8 @@ func step(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-func needRoot(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: new namespaces need CAP_SYS_ADMIN in this step")
-	}
-}
-
 func TestExitStatusIsTheCommands(t *testing.T) {
-	needRoot(t)
+	needNamespaces(t)
 	for _, test := range []struct {
 		command []string
 		status  int
@@ -92,13 +86,13 @@ func TestBadUsageIsOneLineWithARemedy(t *testing.T) {
 }
 
 func TestArgumentsAreNotTornApart(t *testing.T) {
-	needRoot(t)
+	needNamespaces(t)
 	stdout, stderr, _ := step(t, "run", "printf", "[%s]", "a  b", "--", `"quoted"`, "")
 	require.Equal(t, `[a  b][--]["quoted"][]`, stdout, stderr)
 }
 
 func TestNamespacesAreNew(t *testing.T) {
-	needRoot(t)
+	needNamespaces(t)
 	for _, n := range []string{"uts", "ipc"} {
 		outside, err := os.Readlink("/proc/self/ns/" + n)
 		require.NoError(t, err)
@@ -109,7 +103,7 @@ func TestNamespacesAreNew(t *testing.T) {
 }
 
 func TestHostname(t *testing.T) {
-	needRoot(t)
+	needNamespaces(t)
 	before, err := os.Hostname()
 	require.NoError(t, err)
 	stdout, stderr, _ := step(t, "run", "--hostname", "box", "--", "uname", "-n")
@@ -124,7 +118,7 @@ func TestHostname(t *testing.T) {
 }
 
 func TestDebugNamesTheKernelOperations(t *testing.T) {
-	needRoot(t)
+	needNamespaces(t)
 	_, stderr, _ := step(t, "run", "--debug", "--hostname", "box", "--", "true")
 	for _, operation := range []string{"CLONE_NEWUTS|CLONE_NEWIPC", "sethostname", "execve"} {
 		require.Contains(t, stderr, operation)

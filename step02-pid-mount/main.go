@@ -1,0 +1,69 @@
+// Command step02-pid-mount runs a command as PID 1 of a process tree of its own, with mounts of its own.
+//
+// Chapter: docs/zh/04-step02-pid-mount.md
+package main
+
+import (
+	"os"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli"
+)
+
+func main() {
+	if os.Args[0] == initName {
+		cli.HandleExitCoder(initContainer())
+	}
+	app := cli.NewApp()
+	app.Usage = "run a command as PID 1 of a process tree of its own, with mounts of its own"
+	app.HideVersion = true
+	app.OnUsageError = usageError
+	app.Action = openShell
+	app.Commands = []cli.Command{{
+		Name:           "run",
+		Usage:          "run a command in new namespaces",
+		ArgsUsage:      "[--] COMMAND [ARG...]",
+		Description:    "Example: run -- sh -c 'echo $$; ps; mount'",
+		SkipArgReorder: true,
+		Flags:          flags,
+		OnUsageError:   usageError,
+		Action:         func(ctx *cli.Context) error { return runCommand(ctx, ctx.Args()) },
+	}}
+	if err := app.Run(os.Args); err != nil {
+		cli.HandleExitCoder(fail(exitSetup, "%v", err))
+	}
+}
+
+var flags = []cli.Flag{
+	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
+	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
+}
+
+// openShell is what the program does without arguments.
+func openShell(ctx *cli.Context) error {
+	if ctx.NArg() > 0 {
+		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
+	}
+	return runCommand(ctx, []string{"sh"})
+}
+
+// runCommand turns the flags into a container and runs it.
+func runCommand(ctx *cli.Context, command []string) error {
+	setUpLog(ctx.Bool("debug"))
+	if len(command) == 0 {
+		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
+	}
+	return run(&container{
+		Command:  command,
+		Hostname: ctx.String("hostname"),
+		Debug:    ctx.Bool("debug"),
+	})
+}
+
+// setUpLog makes --debug tell each kernel operation, in order, on standard error.
+func setUpLog(debug bool) {
+	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
+	if debug {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
+}

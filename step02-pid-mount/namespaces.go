@@ -1,0 +1,40 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces are the kinds that the container gets new, as flags of clone(2) and unshare(2).
+const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS
+
+var namespaceNames = []struct {
+	flag int
+	name string
+}{
+	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
+	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
+}
+
+// flagNames spells clone flags as the man page does.
+func flagNames(flags int) string {
+	var names []string
+	for _, n := range namespaceNames {
+		if flags&n.flag != 0 {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, "|")
+}
+
+// namespaceError says what the kernel's errno means here.
+func namespaceError(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fail(exitSetup, "new namespaces (%s): %v: this step needs root: use sudo, or step03-user-ns, which needs none", flagNames(namespaces), err)
+	}
+	return fail(exitSetup, "new namespaces (%s): %v: see which ones this kernel has: ls /proc/self/ns", flagNames(namespaces), err)
+}
