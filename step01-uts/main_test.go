@@ -58,7 +58,7 @@ func TestExitStatusIsTheCommands(t *testing.T) {
 	}{
 		{[]string{"true"}, 0},
 		{[]string{"sh", "-c", "exit 3"}, 3},
-		{[]string{"sh", "-c", "kill -KILL $$"}, 128 + 9},
+		{[]string{"sh", "-c", `sh -c "kill -KILL \$\$"; exit $?`}, 128 + 9},
 		{[]string{"/etc/passwd"}, exitCannotRun},
 		{[]string{"no-such-command"}, exitNotFound},
 		{[]string{"/no/such/command"}, exitNotFound},
