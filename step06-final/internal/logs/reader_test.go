@@ -1,0 +1,133 @@
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func record(n int64, text string) Record {
+	return Record{Time: time.Unix(0, n), Content: []byte(text)}
+}
+
+func write(t *testing.T, path string, records ...Record) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	defer file.Close()
+	for _, r := range records {
+		_, err := file.Write(Format(r))
+		require.NoError(t, err)
+	}
+}
+
+func collect(t *testing.T, path string, o Options) []string {
+	t.Helper()
+	var texts []string
+	require.NoError(t, Read(path, o, func(r Record) error {
+		texts = append(texts, string(r.Content))
+		return nil
+	}))
+	return texts
+}
+
+func TestParseIsTheInverseOfFormat(t *testing.T) {
+	for _, r := range []Record{
+		{Time: time.Unix(1700000000, 5), Content: []byte("two  spaces and a tab\t")},
+		{Time: time.Unix(1700000000, 5), Content: []byte{}, Stderr: true},
+		{Time: time.Unix(0, 1), Content: []byte("no newline"), Partial: true},
+	} {
+		parsed, err := Parse(bytes.TrimSuffix(Format(r), []byte("\n")))
+		require.NoError(t, err)
+		require.Equal(t, r, parsed)
+	}
+}
+
+func TestReadDeliversRotatedFilesOldestFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	write(t, path+".2", record(1, "a"), record(2, "b"))
+	write(t, path+".1", record(3, "c"))
+	write(t, path, record(4, "d"), record(5, "e"))
+	require.Equal(t, []string{"a", "b", "c", "d", "e"}, collect(t, path, Options{Tail: -1}))
+	require.Equal(t, []string{"e"}, collect(t, path, Options{Tail: 1}))
+	require.Equal(t, []string{"c", "d", "e"}, collect(t, path, Options{Tail: 3}))
+	require.Equal(t, []string{"b", "c", "d", "e"}, collect(t, path, Options{Tail: 4}))
+	require.Equal(t, []string{"a", "b", "c", "d", "e"}, collect(t, path, Options{Tail: 100}))
+	require.Empty(t, collect(t, path, Options{Tail: 0}))
+	require.Equal(t, []string{"d", "e"}, collect(t, path, Options{Tail: -1, Since: time.Unix(0, 4)}))
+	require.Equal(t, []string{"a", "b"}, collect(t, path, Options{Tail: -1, Until: time.Unix(0, 2)}))
+}
+
+func TestTailCrossesBlocks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	var want []string
+	for i := 0; i < 5000; i++ {
+		text := fmt.Sprintf("line %d %s", i, bytes.Repeat([]byte("x"), i%50))
+		write(t, path, record(int64(i), text))
+		if i >= 1000 {
+			want = append(want, text)
+		}
+	}
+	require.Equal(t, want, collect(t, path, Options{Tail: 4000}))
+}
+
+func TestDamagedRecordIsReportedAndSkipped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	write(t, path, record(1, "a"))
+	require.NoError(t, os.WriteFile(path, append(Format(record(1, "a")), []byte("garbage\n2 stdout F b\n3 std")...), 0o600))
+	var warnings []error
+	texts := collect(t, path, Options{Tail: -1, Warn: func(err error) { warnings = append(warnings, err) }})
+	require.Equal(t, []string{"a", "b"}, texts)
+	require.Len(t, warnings, 1)
+}
+
+func TestFollowGoesOnAfterRotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	write(t, path, record(0, "0"))
+	const records = 2000
+	var mutex sync.Mutex
+	finished := false
+	go func() {
+		for i := 1; i < records; i++ {
+			if i%100 == 0 {
+				for n := 20; n > 0; n-- {
+					os.Rename(fmt.Sprintf("%s.%d", path, n), fmt.Sprintf("%s.%d", path, n+1))
+				}
+				os.Rename(path, path+".1")
+				time.Sleep(20 * time.Millisecond) // nothing is asserted about it: gives the reader a chance to be in between
+			}
+			file, _ := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+			file.Write(Format(record(int64(i), fmt.Sprint(i))))
+			file.Close()
+		}
+		mutex.Lock()
+		finished = true
+		mutex.Unlock()
+	}()
+	done := func() bool { mutex.Lock(); defer mutex.Unlock(); return finished }
+	texts := collect(t, path, Options{Tail: -1, Follow: true, Done: done})
+	require.Len(t, texts, records)
+	for i, text := range texts {
+		require.Equal(t, fmt.Sprint(i), text)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("1 stdout F x"))
+	f.Add([]byte("1 stderr P "))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := Parse(line)
+		if err != nil || bytes.ContainsRune(line, '\n') {
+			return
+		}
+		again, err := Parse(bytes.TrimSuffix(Format(r), []byte("\n")))
+		require.NoError(t, err)
+		require.Equal(t, r, again)
+	})
+}
