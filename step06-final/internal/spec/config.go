@@ -1,0 +1,108 @@
+// Package spec turns what the user asked for (flags) and what the image says (its config) into an OCI runtime spec, the
+// only thing that package runtime understands. Nothing here touches the host but for reading it. Its story is told in
+// the chapter section "从命令行到 OCI spec" (from the command line to the OCI spec).
+//
+// Config and HostConfig carry docker's field names, because `inspect` shows them and scripts ask for them by name:
+// Config is what travels with a container wherever it runs, HostConfig is what depends on this host.
+package spec
+
+// Config is the portable part of a container's configuration: the image's config with the user's flags on top.
+type Config struct {
+	Hostname     string
+	Domainname   string
+	User         string // NAME|UID[:GROUP|GID]
+	Tty          bool   // -t
+	OpenStdin    bool   // -i
+	StdinOnce    bool   // close stdin when the first client that wrote to it leaves
+	AttachStdout bool   // false with -d
+	Env          []string
+	Cmd          []string
+	Entrypoint   []string
+	Image        string // as the user wrote it
+	Volumes      map[string]struct{}
+	WorkingDir   string
+	Labels       map[string]string
+	ExposedPorts map[string]struct{}
+	StopSignal   string
+	StopTimeout  *int   // seconds; nil: 10
+	MacAddress   string `json:",omitempty"`
+}
+
+// Argv is the command line of the container's first process.
+func (c Config) Argv() []string {
+	return append(append([]string(nil), c.Entrypoint...), c.Cmd...)
+}
+
+// HostConfig is the part that depends on the host. Zero values mean the kernel's or docker's default.
+type HostConfig struct {
+	Binds         []string // -v, as given
+	Mounts        []Mount  // --mount, parsed
+	VolumesFrom   []string
+	Tmpfs         map[string]string
+	NetworkMode   string // bridge, host, none, container:ID, or a network's name
+	PortBindings  []string
+	PublishAll    bool
+	RestartPolicy RestartPolicy
+	AutoRemove    bool
+	LogConfig     LogConfig
+
+	CapAdd, CapDrop []string
+	Privileged      bool
+	ReadonlyRootfs  bool
+	SecurityOpt     []string
+	UsernsMode      string
+	IpcMode         string // private, host or container:ID
+	PidMode         string // private, host or container:ID
+	UTSMode         string // private or host
+	CgroupnsMode    string // private or host
+	GroupAdd        []string
+	Sysctls         map[string]string
+	CgroupParent    string
+	Init            bool
+
+	DNS, DNSSearch, DNSOptions []string
+	ExtraHosts                 []string
+	NetworkAliases             []string
+	IPAddress                  string
+
+	Resources
+	ShmSize     int64 // bytes; 0: 64 MiB
+	OomScoreAdj *int
+	Ulimits     []Ulimit
+	Devices     []Device
+}
+
+// Resources are the limits; `update` changes them while the container runs. Sizes are bytes.
+type Resources struct {
+	Memory            int64
+	MemorySwap        int64 // memory and swap together; -1: unlimited; 0: twice Memory
+	MemoryReservation int64
+	OomKillDisable    bool
+	NanoCPUs          int64 `json:"NanoCpus"`  // billionths of a CPU
+	CPUPeriod         int64 `json:"CpuPeriod"` // microseconds
+	CPUQuota          int64 `json:"CpuQuota"`  // microseconds of a period
+	CPUShares         int64 `json:"CpuShares"`
+	CpusetCpus        string
+	CpusetMems        string
+	PidsLimit         int64 // 0 and -1: unlimited
+	BlkioWeight       uint16
+	DeviceReadBps     []Throttle `json:"BlkioDeviceReadBps"`
+	DeviceWriteBps    []Throttle `json:"BlkioDeviceWriteBps"`
+	DeviceReadIOps    []Throttle `json:"BlkioDeviceReadIOps"`
+	DeviceWriteIOps   []Throttle `json:"BlkioDeviceWriteIOps"`
+	DeviceCgroupRules []string
+	NetClsClassID     uint32 `json:",omitempty"`
+}
+
+// Throttle limits one block device to Rate bytes or operations a second.
+type Throttle struct {
+	Path string
+	Rate uint64
+}
+
+// LogConfig says what the supervisor keeps.
+type LogConfig struct {
+	Type     string // json-file and local mean the same here; none keeps nothing
+	MaxSize  int64  // bytes; 0: 20 MiB
+	MaxFiles int    // 0: 5
+}
