@@ -1,0 +1,122 @@
+import { defineConfig } from 'vitepress'
+import { readdirSync, readFileSync, existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+// The order of the book. Names that start with a digit sort by themselves; these follow them.
+const afterwards = ['differences', 'exercises', 'troubleshooting', 'glossary', 'further-reading', 'history-corrections', 'contributing']
+
+// sidebar lists the chapters that exist, under their own first heading.
+function sidebar(language, base, groups) {
+  const folder = join(docs, language)
+  if (!existsSync(folder)) return []
+  const names = readdirSync(folder).filter((f) => f.endsWith('.md')).map((f) => f.slice(0, -3)).sort()
+  const entry = (name) => {
+    const heading = /^# +(.*)$/m.exec(readFileSync(join(folder, name + '.md'), 'utf8'))
+    return { text: heading ? heading[1].replaceAll('`', '') : name, link: base + (name === 'index' ? '' : name) }
+  }
+  const numbered = names.filter((n) => /^\d/.test(n))
+  return [
+    { text: groups[0], items: ['index', ...numbered.filter((n) => n < '03')].filter((n) => names.includes(n)).map(entry) },
+    { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
+    { text: groups[2], items: numbered.filter((n) => n >= '08').map(entry) },
+    { text: groups[3], items: afterwards.filter((n) => names.includes(n)).map(entry) },
+  ].filter((group) => group.items.length > 0)
+}
+
+// Chinese is not written with spaces between words: every pair of neighbouring characters is a term, so that
+// 命名空间 is found by any part of it. Latin words stay whole, with _ and - inside (pivot_root, uid-map).
+function tokenize(text) {
+  const terms = []
+  for (const part of text.toLowerCase().match(/[\p{Script=Han}]+|[a-z0-9]+(?:[_-][a-z0-9]+)*/gu) || []) {
+    if (!/\p{Script=Han}/u.test(part)) {
+      terms.push(part)
+    } else if (part.length === 1) {
+      terms.push(part)
+    } else {
+      for (let i = 0; i + 1 < part.length; i++) terms.push(part.slice(i, i + 2))
+    }
+  }
+  return terms
+}
+
+const searchZh = {
+  button: { buttonText: '搜索', buttonAriaLabel: '搜索' },
+  modal: {
+    displayDetails: '显示详细列表',
+    resetButtonTitle: '清除查询',
+    backButtonTitle: '关闭搜索',
+    noResultsText: '没有找到',
+    footer: { selectText: '选择', navigateText: '切换', closeText: '关闭' },
+  },
+}
+
+export default defineConfig({
+  srcDir: '.',
+  srcExclude: ['node_modules/**'],
+  rewrites: { 'zh/:rest*': ':rest*' },
+  cleanUrls: true,
+  lastUpdated: false,
+  metaChunk: true,
+  locales: {
+    root: {
+      label: '中文',
+      lang: 'zh-CN',
+      title: '手写 Docker',
+      description: '用 Go 从零写出一个容器引擎',
+      themeConfig: {
+        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '引擎', '附录']),
+        outline: { label: '本页目录', level: [2, 3] },
+        docFooter: { prev: '上一章', next: '下一章' },
+        darkModeSwitchLabel: '外观',
+        lightModeSwitchTitle: '切换到浅色',
+        darkModeSwitchTitle: '切换到深色',
+        sidebarMenuLabel: '目录',
+        returnToTopLabel: '回到顶部',
+        langMenuLabel: '语言',
+        skipToContentLabel: '跳到正文',
+        notFound: { title: '没有这一页', quote: '它也许换了名字。', linkLabel: '回到首页', linkText: '回到首页' },
+      },
+    },
+    en: {
+      label: 'English',
+      lang: 'en',
+      title: 'Docker by Hand',
+      description: 'Write a container engine in Go, from nothing',
+      themeConfig: {
+        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The engine', 'Appendix']),
+        outline: { level: [2, 3] },
+      },
+    },
+  },
+  themeConfig: {
+    search: {
+      provider: 'local',
+      options: {
+        locales: { root: { translations: searchZh } },
+        miniSearch: {
+          options: { tokenize },
+          searchOptions: { tokenize, combineWith: 'AND', prefix: true, fuzzy: false, boost: { title: 4, text: 2, titles: 1 } },
+        },
+      },
+    },
+  },
+  markdown: {
+    lineNumbers: false,
+    config(md) {
+      // A snippet says which file it is from: ```go file=step01-uts/run.go func=run
+      const fence = md.renderer.rules.fence
+      md.renderer.rules.fence = (tokens, index, ...rest) => {
+        const info = tokens[index].info
+        const html = fence(tokens, index, ...rest)
+        const file = /\bfile=(\S+)/.exec(info)
+        if (!file) return html
+        const step = /\bto=(\S+)/.exec(info)
+        const label = md.utils.escapeHtml(step ? `${step[1]}/${file[1]}` : file[1])
+        return `<div class="from-source"><p class="source">${label}</p>${html}</div>`
+      }
+    },
+  },
+})

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTranscriptMasks(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		want []string
+		got  string
+		ok   bool
+	}{
+		{"same", []string{"lab"}, "lab", true},
+		{"nothing", nil, "", true},
+		{"nothing expected, something printed", nil, "oops", false},
+		{"something expected, nothing printed", []string{"lab"}, "", false},
+		{"a masked number", []string{"pid ‹pid› ended"}, "pid 4711 ended", true},
+		{"a mask is one word", []string{"pid ‹pid›"}, "pid 1 2", false},
+		{"the same name twice, the same text", []string{"‹a› ‹a›"}, "x x", true},
+		{"the same name twice, other text", []string{"‹a› ‹a›"}, "x y", false},
+		{"names with numbers must differ", []string{"uts:[‹uts1›]", "uts:[‹uts2›]"}, "uts:[1]\nuts:[1]", false},
+		{"names with numbers do differ", []string{"uts:[‹uts1›]", "uts:[‹uts2›]"}, "uts:[1]\nuts:[2]", true},
+		{"anything on a line", []string{"a ‹…› z"}, "a b c z", true},
+		{"any lines", []string{"first", "…", "last"}, "first\n1\n2\nlast", true},
+		{"any lines, also none", []string{"first", "…"}, "first", true},
+		{"any lines do not hide a missing one", []string{"first", "…", "last"}, "first\n1", false},
+	} {
+		ok, why := matches(c.want, c.got)
+		assert.Equal(t, c.ok, ok, "%s: %s", c.name, why)
+	}
+}
+
+func TestCommandsAreCutAtPrompts(t *testing.T) {
+	c, err := parseChapter("x.md", "```console run\n# cat <<E\n> a\n> E\na\n$ id\nbox# exit\n```\n")
+	require.NoError(t, err)
+	commands, err := commandsOf(c, c.Fences[0])
+	require.NoError(t, err)
+	require.Len(t, commands, 3)
+	assert.Equal(t, "cat <<E\na\nE", commands[0].text)
+	assert.Equal(t, []string{"a"}, commands[0].want)
+	assert.Equal(t, "$", commands[1].prompt)
+	assert.Equal(t, "box#", commands[2].prompt)
+}
+
+func TestFenceAttributes(t *testing.T) {
+	c, err := parseChapter("x.md", "```go file=a/b.go from=\"x := 1\" to=\"}\"\nbody\n```\n")
+	require.NoError(t, err)
+	f := c.Fences[0]
+	assert.Equal(t, "go", f.Lang)
+	assert.Equal(t, map[string]string{"file": "a/b.go", "from": "x := 1", "to": "}"}, f.Attrs)
+	assert.Equal(t, "body\n", c.Body(f))
+	_, err = parseChapter("x.md", "```go\nnever closed\n")
+	assert.Error(t, err)
+}
+
+// A changed line of code must be found in the chapter that shows it.
+func TestSnippetIsComparedWithItsSource(t *testing.T) {
+	root := t.TempDir()
+	source := "package p\n\n// f answers.\nfunc f() int {\n\treturn 42\n}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte(source), 0o644))
+	text := "```go file=p.go func=f\n// f answers.\nfunc f() int {\n\treturn 42\n}\n```\n"
+	c, err := parseChapter("docs/zh/x.md", text)
+	require.NoError(t, err)
+	book := &Book{Root: root, Chapters: []*Chapter{c}}
+	assert.Empty(t, checkSnippets(book))
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte("package p\n\nfunc f() int { return 43 }\n"), 0o644))
+	assert.Len(t, checkSnippets(book), 1)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte("package p\n"), 0o644))
+	assert.Len(t, checkSnippets(book), 1, "a function that is gone")
+}
+
+func TestLineRangeLosesSharedIndentation(t *testing.T) {
+	text, err := lineRange("x", "a\n\t\tif b {\n\t\t\tc\n\t\t}\nd\n", "if b", "}")
+	require.NoError(t, err)
+	assert.Equal(t, "if b {\n\tc\n}\n", text)
+	_, err = lineRange("x", "a\n", "nowhere", "")
+	assert.Error(t, err)
+}
+
+func TestLinksAndAnchors(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "docs/zh"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "docs/zh/b.md"), []byte("# 第 1 步:`uts`\n\n<a id=\"here\"></a>\n"), 0o644))
+	check := func(target string) []Problem {
+		c, err := parseChapter("docs/zh/a.md", "see [b]("+target+")\n")
+		require.NoError(t, err)
+		return checkLinks(&Book{Root: root, Chapters: []*Chapter{c}})
+	}
+	assert.Empty(t, check("./b.md"))
+	assert.Empty(t, check("./b.md#here"))
+	assert.Empty(t, check("./b.md#第-1-步-uts"))
+	assert.Empty(t, check("https://man7.org/linux/man-pages/man7/namespaces.7.html"))
+	assert.Len(t, check("./c.md"), 1)
+	assert.Len(t, check("./b.md#there"), 1)
+}
+
+func TestTypography(t *testing.T) {
+	for line, good := range map[string]bool{
+		"进程的 PID 是 1。":                       true,
+		"进程的PID":                           false,
+		"`/proc`是":                          false,
+		"用 `ps` 看进程\uff0c再看 `mount`\uff1a": true,
+		"一个逗号, 是半角的":                        false,
+		"半角括号(中文)":                          false,
+		"全角括号\uff08中文\uff09":                true,
+		"全角数字 \uff11":                       false,
+		"见 [第 2 步](./04-step02.md)\u3002":   true,
+	} {
+		assert.Equal(t, good, len(typographyProblems(line)) == 0, "%s: %v", line, typographyProblems(line))
+	}
+}
+
+func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
+	zh, err := parseChapter("docs/zh/x.md", "# 一\n\n## 二\n\n```console run\n# id\n```\n")
+	require.NoError(t, err)
+	same := "---\nsource: " + zh.hash() + "\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n"
+	for text, problems := range map[string]int{
+		same: 0,
+		"---\nsource: 0\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n":                  1,
+		"---\nsource: " + zh.hash() + "\n---\n# One\n\n```console run\n# id\n```\n":           1,
+		"---\nsource: " + zh.hash() + "\n---\n# One\n\n## Two\n\n```console run\n# ls\n```\n": 1,
+	} {
+		en, err := parseChapter("docs/en/x.md", text)
+		require.NoError(t, err)
+		assert.Len(t, compareTranslation(zh, en), problems, text)
+	}
+}
+
+func TestPicturesNeedTextAndDarkColours(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.svg")
+	good := `<svg xmlns="http://www.w3.org/2000/svg"><title>t</title><desc>d</desc><style>@media (prefers-color-scheme: dark) {}</style></svg>`
+	for text, problems := range map[string]int{
+		good: 0,
+		`<svg xmlns="http://www.w3.org/2000/svg"></svg>`: 3,
+		`<svg`: 1,
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		assert.Len(t, pictureProblems(file), problems, text)
+	}
+}

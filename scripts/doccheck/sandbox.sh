@@ -1,0 +1,113 @@
+#!/bin/bash
+# A little host for the book's transcripts: own mount, pid, net, uts, ipc and cgroup namespaces, own cgroups, an empty
+# /tmp, /run and /var/lib/mydocker, a user named student, and a copy-on-write view of the repository at /opt/mydocker.
+# Started by doccheck: sandbox.sh DIR REPO (root's shell), sandbox.sh --user (second shell, inside, the user's).
+set -eu
+
+clean_env() {
+	env -i PATH="/opt/shim:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 TERM=dumb "$@"
+}
+
+if [ "$1" = --user ]; then
+	for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
+		[ ! -e "$procs" ] || echo $$ >"$procs"
+	done
+	cd /opt/mydocker
+	clean_env HOME=/home/student USER=student LOGNAME=student \
+		setpriv --reuid 1000 --regid 1000 --clear-groups bash --norc --noprofile
+	exit
+fi
+
+dir=$1 repo=$2
+if [ "${3:-}" != inside ]; then
+	# Outside: a cgroup of the sandbox's own in every mounted hierarchy, then the namespaces.
+	name=doccheck-$$
+	echo "$name" >"$dir/name"
+	while read -r _ target type _; do
+		case $type in cgroup | cgroup2) ;; *) continue ;; esac
+		group=$target/$name
+		mkdir "$group"
+		if [ "$type" = cgroup ] && [ -e "$group/cpuset.cpus" ]; then
+			cat "$target/cpuset.cpus" >"$group/cpuset.cpus"
+			cat "$target/cpuset.mems" >"$group/cpuset.mems"
+			echo 1 >"$group/cgroup.clone_children"
+		fi
+		echo $$ >"$group/cgroup.procs"
+	done </proc/mounts
+	cgroup=
+	[ ! -e /proc/self/ns/cgroup ] || cgroup=--cgroup
+	# shellcheck disable=SC2086 # no word at all when the kernel has no cgroup namespace
+	exec unshare --mount --pid --net --uts --ipc $cgroup --fork --kill-child --propagation private \
+		bash "$0" "$dir" "$repo" inside
+fi
+
+# Inside. /proc is still the host's, so the first field is this process's number outside: nsenter needs it.
+read -r pid _ </proc/self/stat
+echo "$pid" >"$dir/pid"
+mounted=$(awk '$3 == "cgroup" || $3 == "cgroup2" {print $2, $3, $4}' /proc/mounts)
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+if grep -q ' cgroup ' <<<"$mounted"; then
+	mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
+	while read -r target type options; do
+		mkdir -p "$target"
+		if [ "$type" = cgroup2 ]; then
+			mount -t cgroup2 cgroup2 "$target"
+			continue
+		fi
+		# The same hierarchy again: its controllers, or its name, out of the mount options.
+		hierarchy=$(tr , '\n' <<<"$options" |
+			grep -E '^(cpu|cpuacct|cpuset|memory|devices|freezer|net_cls|net_prio|blkio|pids|perf_event|hugetlb|rdma|misc|name=.*)$' | paste -sd,)
+		case $hierarchy in name=*) hierarchy=none,$hierarchy ;; esac
+		mount -t cgroup -o "$hierarchy" cgroup "$target"
+	done <<<"$mounted"
+else
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+mount -t tmpfs -o mode=755 run /run
+mkdir -p /run/lock /var/lib/mydocker
+mount -t tmpfs -o mode=755 lib /var/lib/mydocker
+hostname lab
+ip link set lo up
+
+opt=$dir/opt
+mkdir "$opt"
+mount -t tmpfs -o mode=755 doccheck "$opt"
+mkdir "$opt/mydocker" "$opt/shim" "$opt/steps" "$opt/upper" "$opt/work" "$opt/home"
+chmod 777 "$opt/upper"
+mount -t overlay -o "lowerdir=$repo,upperdir=$opt/upper,workdir=$opt/work" overlay "$opt/mydocker"
+mount --bind "$dir/steps" "$opt/steps"
+cp "$0" "$opt/shim/sandbox.sh"
+mkdir "$opt/home/student"
+chown 1000:1000 "$opt/home/student"
+mount --rbind "$opt" /opt
+mount --bind /opt/home /home
+{ grep -v -e '^student:' -e ':x:1000:' /etc/passwd; echo student:x:1000:1000::/home/student:/bin/bash; } >/opt/passwd
+{ grep -v -e '^student:' -e ':x:1000:' /etc/group; echo student:x:1000:; } >/opt/group
+mount --bind /opt/passwd /etc/passwd
+mount --bind /opt/group /etc/group
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t tmpfs -o mode=1777 tmp /var/tmp
+
+# "go run ./stepNN" and "go build -o FILE ./stepNN" use the programs that doccheck has built; the rest is the real go.
+cat >/opt/shim/go <<END
+#!/bin/sh
+case "\$1 \$2" in
+"run ./step0"*)
+	step=\${2#./}
+	shift 2
+	"/opt/steps/\$step" "\$@"
+	status=\$?
+	[ \$status = 0 ] || { echo "exit status \$status" >&2; exit 1; }
+	;;
+"build -o")
+	mkdir -p "\${3%/*}"
+	cp "/opt/steps/\${4#./}" "\$3"
+	;;
+*) exec "$(command -v go || echo go)" "\$@" ;;
+esac
+END
+chmod 755 /opt/shim/go
+cd /opt/mydocker
+# Not exec: this script stays process 1, so that the shell has an ordinary number as it would on any host.
+clean_env HOME=/root USER=root LOGNAME=root bash --norc --noprofile

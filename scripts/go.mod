@@ -1,0 +1,3 @@
+module mydocker/scripts
+
+go 1.19
