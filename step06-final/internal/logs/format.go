@@ -3,14 +3,14 @@
 //
 // # Format
 //
-// One record a line, in the style of the Kubernetes CRI log format, so that tail and grep are of use on the raw file:
+// One record a line, in the log format of the Kubernetes container runtime interface, so that tail and grep are of use
+// on the raw file:
 //
-//	<unix nanoseconds> <stdout|stderr> <F|P> <content>\n
+//	<RFC 3339 time in UTC with nanoseconds> <stdout|stderr> <F|P> <content>\n
 //
 // F says that the content ended with a newline in the container's output (the newline that ends the record stands for
 // it). P says that it did not: the supervisor cut a long line, or the container wrote part of one. The content is any
-// bytes but a newline. Writing such a record needs a clock and integer formatting only, which is why the supervisor
-// (package early, which imports nothing but system calls) can do it.
+// bytes but a newline.
 //
 // # Rotation
 //
@@ -21,9 +21,11 @@ package logs
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"time"
 )
+
+// TimeLayout is RFC 3339 with all nine digits of the nanoseconds, so that records sort as text.
+const TimeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
 // Record is one piece of a container's output.
 type Record struct {
@@ -47,11 +49,11 @@ func Parse(line []byte) (Record, error) {
 	if len(fields) != 4 {
 		return Record{}, fmt.Errorf("parse log record %q: want 4 fields, have %d", shorten(line), len(fields))
 	}
-	nanos, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	stamp, err := time.Parse(time.RFC3339Nano, string(fields[0]))
 	if err != nil {
 		return Record{}, fmt.Errorf("parse time of log record %q: %w", shorten(line), err)
 	}
-	record := Record{Time: time.Unix(0, nanos), Content: fields[3]}
+	record := Record{Time: stamp, Content: fields[3]}
 	switch string(fields[1]) {
 	case "stdout":
 	case "stderr":
@@ -78,7 +80,7 @@ func Format(r Record) []byte {
 	if r.Partial {
 		full = "P"
 	}
-	return []byte(fmt.Sprintf("%d %s %s %s\n", r.Time.UnixNano(), stream, full, r.Content))
+	return []byte(fmt.Sprintf("%s %s %s %s\n", r.Time.UTC().Format(TimeLayout), stream, full, r.Content))
 }
 
 func shorten(line []byte) []byte {
