@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// cleanerName is argv[0] of the process that removes what we made.
+const cleanerName = "mydocker-cleaner"
+
+// cleaner is a process that lives longer than we do. The kernel undoes namespaces and mounts when their last process
+// ends, but a cgroup directory stays: somebody must remove it even when we are killed with SIGKILL.
+type cleaner struct {
+	cmd   *exec.Cmd
+	paths *os.File
+}
+
+// startCleaner starts it in a session of its own, where neither ^C nor a hang-up reaches it.
+func startCleaner() (*cleaner, error) {
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, fail(exitSetup, "make the pipe to the cleaner: %v: see: ulimit -n", err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{cleanerName}
+	cmd.Stdin, cmd.Stderr = theirs, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fail(exitSetup, "start the cleaner: %v: see: ulimit -u", err)
+	}
+	return &cleaner{cmd: cmd, paths: ours}, theirs.Close()
+}
+
+// remove hands over a path that exists now and shall not after us.
+func (c *cleaner) remove(path string) error {
+	if _, err := c.paths.WriteString(path + "\n"); err != nil {
+		if left := os.Remove(path); left != nil {
+			err = fmt.Errorf("%v, and %v: remove it by hand", err, left)
+		}
+		return fail(exitSetup, "hand %s to the cleaner: %v", path, err)
+	}
+	return nil
+}
+
+// finish lets the cleaner work and waits until it is done.
+func (c *cleaner) finish() {
+	_ = c.paths.Close()
+	if err := c.cmd.Wait(); err != nil {
+		logrus.Errorf("clean up: %v", err)
+	}
+}
+
+// cleanUp is the cleaner. The end of its input means that the parent has ended, one way or another.
+func cleanUp() error {
+	var paths []string
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		paths = append(paths, lines.Text())
+	}
+	var failed error
+	for i := len(paths) - 1; i >= 0; i-- {
+		if err := removePatiently(paths[i]); err != nil {
+			failed = fail(exitSetup, "%v: when its processes have ended: rmdir %s", err, paths[i])
+			logrus.Error(failed)
+		}
+	}
+	return failed
+}
+
+// removePatiently waits for the last process of a cgroup: it may still be on its way out.
+func removePatiently(path string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		// A frozen process cannot die.
+		_ = writeFile(filepath.Join(path, "freezer.state"), "THAWED")
+		err := os.Remove(path)
+		if err == nil || errors.Is(err, os.ErrNotExist) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}

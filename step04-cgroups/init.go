@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+// initName is argv[0] of the re-executed program: a Go program cannot fork without exec,
+// since only the forking thread would live on in the child.
+const initName = "mydocker-init"
+
+// initContainer runs as PID 1 in the new namespaces. It builds what must be built from the
+// inside and then becomes the command.
+func initContainer() error {
+	// A new cgroup namespace is the thread's, and it is this thread that becomes the command.
+	runtime.LockOSThread()
+	c, err := readOrders()
+	if err != nil {
+		return err
+	}
+	setUpLog(c.Debug)
+	if c.Hostname != "" {
+		logrus.Debugf("sethostname(%q)", c.Hostname)
+		if err := unix.Sethostname([]byte(c.Hostname)); err != nil {
+			return fail(exitSetup, "set host name %q: %v: at most 64 bytes", c.Hostname, err)
+		}
+	}
+	if err := newCgroupNamespace(); err != nil {
+		return err
+	}
+	if err := makePrivate(); err != nil {
+		return err
+	}
+	if err := mountProc("/proc"); err != nil {
+		return err
+	}
+	if !c.HostNet {
+		if err := loopbackUp(); err != nil {
+			return err
+		}
+	}
+	return becomeCommand(c)
+}
+
+// readOrders waits on the pipe, which the parent gave as descriptor 3.
+func readOrders() (*container, error) {
+	orders := os.NewFile(3, "orders")
+	c := &container{}
+	if err := json.NewDecoder(orders).Decode(c); err != nil {
+		return nil, fail(exitSetup, "read the orders of the parent: %v: it has probably been killed", err)
+	}
+	return c, orders.Close()
+}
+
+// becomeCommand replaces the init by the command: same process, still PID 1.
+func becomeCommand(c *container) error {
+	path, err := exec.LookPath(c.Command[0])
+	if err != nil {
+		return startError(c.Command[0], err)
+	}
+	if err := dropIfNotRoot(); err != nil {
+		return err
+	}
+	if err := limitPids(c.Limits.Pids); err != nil {
+		return err
+	}
+	logrus.Debugf("execve(%q, %q)", path, c.Command)
+	return startError(c.Command[0], unix.Exec(path, c.Command, os.Environ()))
+}
