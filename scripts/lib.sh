@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Shared helpers of the checks, sourced by the other scripts. Bash 4.2 is enough.
 #
 # A check is a function. It runs in a subshell, says why on its output, and ends with fail_because,
@@ -16,7 +16,6 @@ SKIPPED=77 # what a check exits with when this host cannot make it
 
 passed=0 failed=0 skipped=0
 
-# shellcheck disable=SC2034 # CHAPTER is read here, set by begin
 STEP='' CHAPTER='' WORK='' PROGRAM=''
 BOX_BEFORE=(run)
 BOX_AFTER=(--)
@@ -84,7 +83,8 @@ finish() {
 	exit 0
 }
 
-# check FUNCTION TITLE REMEDY
+# check FUNCTION TITLE REMEDY. $NEEDS is what all checks that follow need: true, need_root, need_user_namespace.
+NEEDS=true
 check() {
 	local status=0 reason
 	[ -z "${ONLY:-}" ] || [ "$ONLY" = "$1" ] || return 0 # ONLY=name repeats one check
@@ -92,6 +92,7 @@ check() {
 		set -e
 		trap end_boxes EXIT
 		BOXES=()
+		"$NEEDS"
 		"$1"
 	) >"$WORK/reason" 2>&1 </dev/null
 	status=$?
@@ -132,7 +133,9 @@ expect_equal() {
 
 # expect_differ WHAT A B: both must be known, and different.
 expect_differ() {
-	[ -n "$2" ] && [ -n "$3" ] || fail_because "$1: 读不到 cannot be read (\"$2\", \"$3\")"
+	if [ -z "$2" ] || [ -z "$3" ]; then
+		fail_because "$1: 读不到 cannot be read (\"$2\", \"$3\")"
+	fi
 	[ "$2" != "$3" ] || fail_because "$1: 两边相同 the same on both sides: $2"
 }
 
@@ -158,6 +161,14 @@ need_root() { is_root || skip_because "需要 root / needs root: sudo $0"; }
 # need_namespace KIND
 need_namespace() {
 	[ -e "/proc/self/ns/$1" ] || skip_because "这个内核没有 $1 命名空间 / this kernel has no $1 namespace"
+}
+
+need_user_namespace() {
+	need_namespace user
+	[ "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null)" != 0 ] ||
+		skip_because "user.max_user_namespaces 是 0 / is 0: sudo sysctl -w user.max_user_namespaces=10000"
+	unshare --user true 2>/dev/null ||
+		skip_because "不允许新建用户命名空间 / user namespaces are forbidden here: scripts/check-env.sh"
 }
 
 need_tool() {
@@ -232,6 +243,7 @@ start_box() {
 
 box_settled() { grep -q '^ready' "$BOX_OUT" || ! kill -0 "$BOX" 2>/dev/null; }
 
+# shellcheck disable=SC2120 # most checks need no flag
 # start_sleeper FLAG…: a box whose command sleeps; SLEEPER is the host's pid of that command.
 start_sleeper() {
 	new_mark
@@ -247,13 +259,13 @@ find_sleeper() {
 	local file name seconds
 	for file in /proc/[0-9]*/cmdline; do
 		name='' seconds=''
-		{ IFS= read -r -d '' name && IFS= read -r -d '' seconds; } 2>/dev/null <"$file" || continue
+		{ { IFS= read -r -d '' name && IFS= read -r -d '' seconds; } <"$file"; } 2>/dev/null || continue
 		if [ "${name##*/}" = sleep ] && [ "$seconds" = "$1" ]; then
 			SLEEPER=${file#/proc/}
 			SLEEPER=${SLEEPER%/cmdline}
 			return 0
 		fi
-	done 2>/dev/null
+	done
 	return 1
 }
 
@@ -272,8 +284,9 @@ end_boxes() {
 	local pid
 	for pid in "${BOXES[@]:-}"; do
 		[ -n "$pid" ] || continue
-		kill -TERM "$pid" 2>/dev/null && until_true 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
+		kill -TERM "$pid" 2>/dev/null || true
+		until_true 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
 	done
 	BOXES=()
 	return 0
@@ -304,7 +317,7 @@ terminal() {
 	exec 9>"$KEYS"
 }
 
-type_keys() { printf "$1" >&9; } # shellcheck disable=SC2059 # the keys are written as \003 and \n
+type_keys() { printf '%b' "$1" >&9; }
 
 # see TEXT: waits until the terminal shows it.
 see() {
@@ -360,15 +373,27 @@ firewall_rules() {
 
 # left_processes: processes of the program, and those that live in namespaces made under these checks.
 left_processes() {
-	local pid kind
-	ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n "s|.*/proc/\([0-9]*\)/exe -> $WORK/bin/.*|program \1|p"
+	local pid
+	for pid in /proc/[0-9]*; do
+		case $(readlink "$pid/exe" 2>/dev/null) in
+		"$WORK/bin/"*) say "program ${pid#/proc/}" ;;
+		esac
+	done
 	grep -l mydocker /proc/[0-9]*/cgroup 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|in-cgroup \1|'
 	grep -la "MYDOCKER_VERIFY=$MYDOCKER_VERIFY" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|' | while read -r pid; do
-		for kind in uts mnt pid user; do
-			[ "$(namespace "$pid" $kind 2>/dev/null)" = "$(namespace self $kind 2>/dev/null)" ] || { say "in-namespace $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"; break; }
-		done
+		elsewhere "$pid" && say "in-namespace $pid"
 	done
 	return 0
+}
+
+# elsewhere PID: it lives in another namespace than these checks.
+elsewhere() {
+	local kind its
+	for kind in uts mnt pid user; do
+		its=$(namespace "$1" $kind 2>/dev/null) || return 1 # it has ended
+		[ "$its" = "$(namespace self $kind)" ] || return 0
+	done
+	return 1
 }
 
 # remember_host keeps the host's state; check_host_same compares with it. What is being torn down gets a few seconds.
@@ -491,4 +516,224 @@ common_checks() {
 		"signals.go：PID 1 没有处理函数时内核丢弃信号 / see signals.go: the kernel drops signals that PID 1 does not handle"
 	check check_signal_forwarded "SIGTERM 到达命令 / SIGTERM reaches the command" \
 		"signals.go 的 forwardSignals / see forwardSignals in signals.go"
+}
+
+# --- from step02 on: a process tree and mounts of its own ----------------------------------------------
+
+check_pid_1() {
+	# shellcheck disable=SC2016 # $$ is the container's
+	run_box -- sh -c 'echo $$'
+	expect_equal "echo \$\$" 1 "$OUT"
+	start_sleeper
+	if grep -q '^NSpid:' "/proc/$SLEEPER/status"; then # Linux 4.1
+		expect_equal "NSpid" 1 "$(sed -n 's/^NSpid:.*[[:space:]]//p' "/proc/$SLEEPER/status")"
+	fi
+}
+
+check_ps_shows_own() {
+	local host_mark
+	new_mark
+	host_mark=$MARK
+	sleep "$host_mark" &
+	BOXES+=($!)
+	until_true 10 find_sleeper "$host_mark"
+	run_box -- sh -c 'ps -ef 2>/dev/null || ps'
+	expect_equal "ps" 0 "$STATUS"
+	expect_contains "ps" ps "$OUT"
+	expect_lacks "ps" "$host_mark" "$OUT"
+	expect_equal "processes that ps shows" "$(say "$OUT" | awk 'NR > 1 && $2 + $1 < 20' | grep -c .)" "$(say "$OUT" | awk 'NR > 1' | grep -c .)"
+	run_box -- sh -c 'echo /proc/[0-9]*'
+	expect_equal "/proc/[0-9]*" /proc/1 "$OUT"
+}
+
+check_host_proc_works() {
+	run_box -- true
+	[ -r "/proc/$$/stat" ] || fail_because "/proc/$$/stat 不见了 is gone: mount -t proc proc /proc"
+	start_sleeper
+	[ -r "/proc/$$/stat" ] || fail_because "/proc/$$/stat 不见了 is gone: mount -t proc proc /proc"
+	expect_equal "cmdline" "$(tr '\0' ' ' <"/proc/$SLEEPER/cmdline")" "sleep $MARK "
+}
+
+check_host_mounts_while_running() {
+	local before
+	before=$(cat /proc/self/mountinfo)
+	start_sleeper
+	expect_equal "/proc/self/mountinfo" "$before" "$(cat /proc/self/mountinfo)"
+	[ "$(cat "/proc/$SLEEPER/mountinfo")" != "$before" ] || fail_because "容器的挂载与主机相同 the container's mounts are the host's"
+}
+
+check_mount_stays_inside() {
+	start_box -- sh -c 'mount -t tmpfs from-inside /tmp && grep -q from-inside /proc/self/mountinfo && echo ready && read -r _ </dev/zero'
+	expect_lacks "/proc/self/mountinfo" from-inside "$(cat /proc/self/mountinfo)"
+}
+
+check_propagation_private() {
+	start_sleeper
+	expect_lacks "/proc/PID/mountinfo" " shared:" "$(cat "/proc/$SLEEPER/mountinfo")"
+}
+
+# Under systemd / is shared. Here it is made so in a mount namespace of the check's own, twice run, and compared.
+check_shared_root() {
+	local seen
+	need_root
+	need_tool unshare
+	box_args -- sh -c 'mount -t tmpfs from-inside /tmp && echo inside'
+	# shellcheck disable=SC2016 # for the inner shell
+	seen=$(unshare --mount sh -c '
+		mount --make-rshared / || exit 77
+		cat /proc/self/mountinfo >"$TMPDIR/before"
+		"$@" && "$@" || echo "failed: $?"
+		ps -p $$ >/dev/null 2>&1 || [ -r /proc/$$/stat ] || echo "/proc is broken"
+		cat /proc/self/mountinfo >"$TMPDIR/after"
+		diff "$TMPDIR/before" "$TMPDIR/after"
+		rm -f "$TMPDIR/before" "$TMPDIR/after"' sh "$PROGRAM" "${ARGS[@]}" 2>&1) || true
+	expect_equal "under a shared /" "$(printf 'inside\ninside')" "$seen"
+}
+
+check_signal_without_handler() {
+	start_sleeper
+	kill -TERM "$BOX"
+	wait_box
+	[ "$STATUS" -gt 128 ] || fail_because "status $STATUS"
+	until_true 10 no_sleeper "$MARK" || fail_because "sleep $MARK 还在 is still there"
+}
+
+# check_orphans_end: with PID 1 the kernel ends everything in its namespace.
+check_orphans_end() {
+	new_mark
+	run_box -- sh -c "sleep $MARK & exit 4"
+	expect_equal "exit 4" 4 "$STATUS"
+	until_true 10 no_sleeper "$MARK" || fail_because "sleep $MARK 还在 is still there"
+}
+
+pid_mount_checks() {
+	check check_pid_1 "命令是 PID 1 / the command is PID 1" "init.go: becomeCommand (execve)"
+	check check_ps_shows_own "ps 只看到容器里的进程 / ps shows the container's processes only" "mount.go: mountProc"
+	check check_host_proc_works "主机的 /proc 仍然正常 / the host's /proc still works" "mount.go: makePrivate; 修复 to repair: mount -t proc proc /proc"
+	check check_host_mounts_while_running "运行时主机的挂载不变 / the host's mounts stay the same while it runs" "mount.go: makePrivate"
+	check check_mount_stays_inside "里面的挂载外面看不到 / a mount made inside cannot be seen outside" "CLONE_NEWNS; mount.go: makePrivate"
+	check check_propagation_private "里面没有共享的挂载 / no mount inside is shared" "mount.go: makePrivate (MS_REC|MS_PRIVATE)"
+	check check_shared_root "/ 是 shared 时（systemd）两次运行都正常 / twice under a shared / (systemd)" "mount.go: makePrivate"
+	check check_signal_without_handler "SIGTERM 结束没有处理函数的 PID 1 / SIGTERM ends a PID 1 without a handler" "signals.go: deliver"
+	check check_orphans_end "PID 1 结束后没有孤儿进程 / no orphan is left after PID 1" "CLONE_NEWPID"
+}
+
+# --- from step03 on: a user namespace ------------------------------------------------------------------
+
+# capabilities PID: the effective set, as a hexadecimal number
+capabilities() { sed -n 's/^CapEff:[[:space:]]*//p' "/proc/$1/status"; }
+
+# map_of PID FILE: without the padding
+map_of() { awk '{ print $1 ":" $2 ":" $3 }' "/proc/$1/$2"; }
+
+# caller: the uid that runs the program
+caller() { "${AS[@]}" id -u; }
+
+check_uid_0_inside() {
+	run_box -- id -u
+	expect_equal "id -u" 0 "$OUT"
+	start_sleeper
+	expect_equal "/proc/PID/uid_map" "0:$(caller):1" "$(map_of "$SLEEPER" uid_map)"
+	expect_equal "owner of /proc/PID" "$(caller)" "$(stat -c %u "/proc/$SLEEPER")"
+	expect_equal "/proc/PID/gid_map" "0:$("${AS[@]}" id -g):1" "$(map_of "$SLEEPER" gid_map)"
+}
+
+check_uid_0_as_ordinary_user() {
+	as_ordinary
+	check_uid_0_inside
+	[ "$(caller)" != 0 ] || fail_because "root"
+}
+
+check_hostname_as_ordinary_user() {
+	as_ordinary
+	run_box --hostname box -- sh -c 'hostname; hostname other && hostname'
+	expect_equal "hostname" "$(printf 'box\nother')" "$OUT"
+}
+
+check_write_up_sample() {
+	run_box --uid-map "1:$(caller):1" -- sh -c 'id -u; hostname x'
+	expect_equal "id -u" 1 "$(say "$OUT" | head -n 1)"
+	[ "$STATUS" != 0 ] || fail_because "hostname x 居然成功 succeeded"
+	expect_contains "why" capabilities "$ERR"
+	start_sleeper --uid-map "1:$(caller):1"
+	expect_equal "CapEff" 0000000000000000 "$(capabilities "$SLEEPER")"
+	start_sleeper
+	expect_differ "CapEff with 0:H:1" 0000000000000000 "$(capabilities "$SLEEPER")"
+}
+
+check_setgroups() {
+	[ -e /proc/self/setgroups ] || skip_because "这个内核没有 /proc/PID/setgroups / not in this kernel"
+	start_sleeper
+	if is_root; then
+		expect_equal "/proc/PID/setgroups" allow "$(cat "/proc/$SLEEPER/setgroups")"
+	fi
+	as_ordinary
+	start_sleeper
+	expect_equal "/proc/PID/setgroups" deny "$(cat "/proc/$SLEEPER/setgroups")"
+}
+
+check_several_extents() {
+	need_root
+	start_sleeper --uid-map 0:0:1 --uid-map 1:100000:1000 --gid-map 0:0:1 --gid-map 1:200000:1000
+	expect_equal "/proc/PID/uid_map" "0:0:1 1:100000:1000" "$(map_of "$SLEEPER" uid_map | tr '\n' ' ' | sed 's/ $//')"
+	expect_equal "/proc/PID/gid_map" "0:0:1 1:200000:1000" "$(map_of "$SLEEPER" gid_map | tr '\n' ' ' | sed 's/ $//')"
+}
+
+check_bad_maps() {
+	local map
+	for map in a:b 0:0 0:0:0 0:0:1:1 -1:0:1 0:0:4294967296 ''; do
+		run_box --uid-map "$map" -- true
+		expect_equal "--uid-map $map" 125 "$STATUS"
+		expect_contains "--uid-map $map" "uid-map" "$ERR"
+	done
+	run_box --uid-map 0:0:10 --uid-map 5:100:1 -- true
+	expect_equal "overlap" 125 "$STATUS"
+	expect_contains "overlap" overlap "$ERR"
+}
+
+check_too_many_extents() {
+	local flags=() i
+	for ((i = 0; i < 341; i++)); do
+		flags+=(--uid-map "$i:$((i * 2)):1")
+	done
+	run_box "${flags[@]}" -- true
+	expect_equal "341 extents" 125 "$STATUS"
+	expect_contains "341 extents" extents "$ERR"
+}
+
+check_foreign_ids_refused() {
+	as_ordinary
+	run_box --uid-map 0:0:1 -- true
+	expect_equal "--uid-map 0:0:1" 125 "$STATUS"
+	expect_contains "--uid-map 0:0:1" root "$ERR"
+}
+
+# The limit is per user namespace: in one of the check's own it is 0, and the host's stays as it is.
+check_no_user_namespaces_explained() {
+	need_namespace user
+	[ -e /proc/sys/user/max_user_namespaces ] || skip_because "没有 user.max_user_namespaces / this kernel has no such limit"
+	box_args -- true
+	if [ "$(cat /proc/sys/user/max_user_namespaces)" = 0 ]; then
+		run_program "${ARGS[@]}"
+	else
+		unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces' 2>/dev/null ||
+			skip_because "不能在自己的用户命名空间里把它设为 0 / cannot be set to 0 in a user namespace of its own"
+		STATUS=0
+		# shellcheck disable=SC2016 # for the inner shell
+		ERR=$(unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"' sh "$PROGRAM" "${ARGS[@]}" 2>&1) || STATUS=$?
+	fi
+	expect_equal "status" 125 "$STATUS"
+	expect_contains "the advice" "sysctl -w user.max_user_namespaces" "$ERR"
+}
+
+user_namespace_checks() {
+	check check_uid_0_inside "里面是 uid 0，外面是调用者 / uid 0 inside, the caller outside" "idmap.go: UidMappings"
+	check check_uid_0_as_ordinary_user "普通用户也可以 / an ordinary user can do it too" "idmap.go: becomeMapped; scripts/check-env.sh"
+	check check_hostname_as_ordinary_user "普通用户在里面能改主机名 / an ordinary user changes the host name inside" "CAP_SYS_ADMIN 属于新的用户命名空间 / belongs to the new user namespace"
+	check check_write_up_sample "--uid-map 1:0:1：uid 1，没有 capability，程序说明原因 / uid 1, no capabilities, and the program says why" "idmap.go: dropIfNotRoot"
+	check check_setgroups "setgroups：root 允许，普通用户禁止 / setgroups: allowed for root, denied for an ordinary user" "user_namespaces(7), CVE-2014-8989"
+	check check_several_extents "多段映射 / several extents" "idmap.go: parseIDMap"
+	check check_bad_maps "错误的映射：清楚的错误 / bad maps: a clear error" "idmap.go: parseExtent"
+	check check_too_many_extents "太多段：清楚的错误 / too many extents: a clear error" "idmap.go: maxExtents"
+	check check_foreign_ids_refused "普通用户不能映射别人的 id / an ordinary user may not map others' ids" "idmap.go: parseIDMap"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves from outside what step01-uts claims. Chapter: docs/zh/03-step01-uts.md
-# shellcheck source=scripts/lib.sh
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 begin step01-uts docs/zh/03-step01-uts.md
 
@@ -16,8 +16,8 @@ check_others_kept() {
 	local kind
 	start_sleeper
 	for kind in mnt net pid user; do
-		[ -e /proc/self/ns/$kind ] || continue
-		expect_equal "/proc/PID/ns/$kind" "$(namespace self $kind)" "$(namespace "$SLEEPER" $kind)"
+		[ -e /proc/self/ns/"$kind" ] || continue
+		expect_equal "/proc/PID/ns/$kind" "$(namespace self "$kind")" "$(namespace "$SLEEPER" "$kind")"
 	done
 }
 
@@ -48,7 +48,7 @@ check_queue_invisible() {
 	queue=$(ipcmk -Q | sed 's/[^0-9]*//')
 	[ -n "$queue" ] || skip_because "ipcmk 不能建立消息队列 / ipcmk cannot make a queue"
 	run_box -- ipcs -q
-	seen=$(ipcs -q | grep -c '^0x')
+	seen=$(ipcs -q | grep -c '^0x') || true
 	ipcrm -q "$queue"
 	[ "$seen" -ge 1 ] || fail_because "主机自己也看不到队列 the host does not see its own queue"
 	expect_contains "ipcs -q" msqid "$OUT"
@@ -85,13 +85,8 @@ check_refused_to_ordinary_user() {
 	expect_contains "as an ordinary user" root "$ERR"
 }
 
-check_killed_parent_ends_command() { check_killed_parent; }
-
 remember_host
-if ! is_root; then # every namespace but the user's needs CAP_SYS_ADMIN
-	# shellcheck disable=SC2034
-	NEEDS_ROOT=1
-fi
+NEEDS=need_root # every namespace but the user's needs CAP_SYS_ADMIN
 check check_uts "UTS 命名空间是新的 / the UTS namespace is new" "namespaces.go 里要有 CLONE_NEWUTS / CLONE_NEWUTS in namespaces.go"
 check check_ipc "IPC 命名空间是新的 / the IPC namespace is new" "namespaces.go 里要有 CLONE_NEWIPC / CLONE_NEWIPC in namespaces.go"
 check check_others_kept "其它命名空间仍是主机的 / every other namespace is still the host's" "多写的标志属于后面的步骤 / another flag belongs to a later step"
@@ -102,8 +97,11 @@ check check_queue_invisible "看不到主机的消息队列 / the host's message
 check check_queue_stays_inside "里面的消息队列外面看不到 / a queue made inside cannot be seen outside" "CLONE_NEWIPC"
 check check_debug "--debug 说出内核操作 / --debug tells the kernel operations" "logrus.Debugf"
 check check_signal_status "命令自己被信号 9 结束：137 / the command itself ended by signal 9: 137" "exit.go: WaitStatus.Signaled"
+NEEDS=true
 check check_refused_to_ordinary_user "普通用户得到清楚的错误 / an ordinary user gets a clear error" "namespaces.go: namespaceError"
+NEEDS=need_root
 common_checks
-check check_killed_parent_ends_command "程序被 SIGKILL 后什么也不留下 / SIGKILL of the program leaves nothing" "SysProcAttr.Pdeathsig"
+check check_killed_parent "程序被 SIGKILL 后什么也不留下 / SIGKILL of the program leaves nothing" "SysProcAttr.Pdeathsig"
+NEEDS=true
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"
 finish
