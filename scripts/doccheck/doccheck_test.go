@@ -103,15 +103,15 @@ func TestLinksAndAnchors(t *testing.T) {
 
 func TestTypography(t *testing.T) {
 	for line, good := range map[string]bool{
-		"进程的 PID 是 1。":                       true,
-		"进程的PID":                           false,
-		"`/proc`是":                          false,
+		"进程的 PID 是 1。": true,
+		"进程的PID":       false,
+		"`/proc`是":     false,
 		"用 `ps` 看进程\uff0c再看 `mount`\uff1a": true,
-		"一个逗号, 是半角的":                        false,
-		"半角括号(中文)":                          false,
-		"全角括号\uff08中文\uff09":                true,
-		"全角数字 \uff11":                       false,
-		"见 [第 2 步](./04-step02.md)\u3002":   true,
+		"一个逗号, 是半角的":                       false,
+		"半角括号(中文)":                         false,
+		"全角括号\uff08中文\uff09":               true,
+		"全角数字 \uff11":                      false,
+		"见 [第 2 步](./04-step02.md)\u3002":  true,
 	} {
 		assert.Equal(t, good, len(typographyProblems(line)) == 0, "%s: %v", line, typographyProblems(line))
 	}
@@ -123,7 +123,7 @@ func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
 	same := "---\nsource: " + zh.hash() + "\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n"
 	for text, problems := range map[string]int{
 		same: 0,
-		"---\nsource: 0\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n":                  1,
+		"---\nsource: 0\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n":                 1,
 		"---\nsource: " + zh.hash() + "\n---\n# One\n\n```console run\n# id\n```\n":           1,
 		"---\nsource: " + zh.hash() + "\n---\n# One\n\n## Two\n\n```console run\n# ls\n```\n": 1,
 	} {

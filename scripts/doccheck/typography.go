@@ -23,6 +23,7 @@ var typographyRules = []struct {
 }
 
 var (
+	emphasisEnd = regexp.MustCompile(`([。\x{FF0C}\x{FF1A}\x{FF1F}\x{FF01}])\*\* `)
 	linkAddress = regexp.MustCompile(`\]\([^)]*\)`)
 	htmlTag     = regexp.MustCompile(`<[^>]+>`)
 )
@@ -48,6 +49,7 @@ func typographyProblems(line string) []string {
 	line = codeSpan.ReplaceAllString(line, "`x`")
 	line = linkAddress.ReplaceAllString(line, "")
 	line = htmlTag.ReplaceAllString(line, "")
+	line = emphasisEnd.ReplaceAllString(line, "$1") // Markdown needs the space after "。**"
 	line = strings.NewReplacer("**", "", "[", "", "]", "").Replace(line)
 	line = strings.TrimLeft(line, "> ")
 	if strings.HasPrefix(line, "|") || strings.HasPrefix(line, ":::") {
