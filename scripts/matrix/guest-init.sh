@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # PID 1 of a virtual machine of the matrix, first in the initramfs and then, as /matrix-init, on the root disk.
 # The disks: vda the root, vdb a tar with the repository and run.sh, vdc where the results go as a tar.
 # Kernel arguments: mx.cgroup=v1|v2|hybrid.
@@ -8,7 +9,12 @@ cgroup_layout=$(/bin/busybox sed -n 's/.*mx\.cgroup=\([a-z0-9]*\).*/\1/p' /proc/
 if [ -e /initramfs ]; then
   /bin/busybox mount -t devtmpfs dev /dev
   for m in $(/bin/busybox cat /initramfs); do /bin/busybox insmod "/$m"; done
-  while [ ! -b /dev/vdc ]; do /bin/busybox usleep 10000; done
+  waited=0
+  while [ ! -b /dev/vdc ]; do
+    waited=$((waited + 1))
+    [ $waited -lt 1000 ] || { echo "matrix: no disks after ten seconds"; echo o >/proc/sysrq-trigger; }
+    /bin/busybox usleep 10000
+  done
   /bin/busybox mount -t ext4 /dev/vda /root
   /bin/busybox cp /init /root/matrix-init
   /bin/busybox umount /proc
@@ -75,7 +81,7 @@ mount -o remount,ro /sys/fs/cgroup 2>/dev/null && [ "$cgroup_layout" = v2 ] && m
 mkdir -p /mydocker /results
 tar -x -f /dev/vdb -C /
 cd /mydocker || exit
-if [ -e /run-interactive ]; then
+if grep -q mx.interactive /proc/cmdline; then
   setsid -c /bin/sh /run.sh </dev/ttyS1 >/dev/ttyS1 2>&1
 else
   stty -F /dev/ttyS1 -opost -echo 2>/dev/null

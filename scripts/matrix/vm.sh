@@ -28,6 +28,7 @@ command -v qemu-system-x86_64 >/dev/null || { echo "vm.sh: qemu is missing; apt-
 disk=$("$here/disk.sh" --userland "$userland" ${kernel:+--kernel "$kernel"})
 work=$(mktemp -d "${TMPDIR:-/tmp}/matrix-vm.XXXXXX")
 qemu_pid=""
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
   if [ -n "$qemu_pid" ]; then kill "$qemu_pid" 2>/dev/null || true; fi
   rm -rf "$work"
@@ -40,15 +41,20 @@ trap 'exit 143' TERM
 mkdir -p "$work/initrd"/{bin,proc,dev,root}
 cp "$(command -v busybox)" "$work/initrd/bin/busybox"
 cp "$here/guest-init.sh" "$work/initrd/init"
-for m in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do
-  ko=$(find "$disk/modules" -name "$m.ko*" | head -n 1)
-  [ -n "$ko" ] || continue
-  case $ko in
-    *.xz) xz -dc "$ko" >"$work/initrd/$m.ko" ;;
-    *) cp "$ko" "$work/initrd/$m.ko" ;;
-  esac
-  echo "$m.ko" >>"$work/initrd/initramfs"
+cd "$disk"/modules/*/
+for wanted in virtio_pci virtio_blk; do
+  # modules.dep names what a module needs, nearest first: load it from the end.
+  for ko in $(sed -n "s,^\\([^ ]*/$wanted\\.ko[^:]*\\):,\\1,p" modules.dep | tr ' ' '\n' | tac); do
+    name=$(basename "${ko%%.ko*}").ko
+    [ ! -e "$work/initrd/$name" ] || continue
+    case $ko in
+      *.xz) xz -dc "$ko" >"$work/initrd/$name" ;;
+      *) cp "$ko" "$work/initrd/$name" ;;
+    esac
+    echo "$name" >>"$work/initrd/initramfs"
+  done
 done
+cd - >/dev/null
 (cd "$work/initrd" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initrd.img"
 
 # The second disk: the payload (already made, or the repository with what has been built) and the command.
@@ -64,23 +70,26 @@ mkdir "$work/tar/mydocker"
   else
     printf 'export MYDOCKER_BIN=/mydocker/bin MATRIX_CASE=%q\ncd /mydocker\nexec' "$words"
   fi
-  if [ $# -gt 0 ]; then printf ' %q' "$@"; else printf ' sh -i'; : >"$work/tar/run-interactive"; fi
+  if [ $# -gt 0 ]; then printf ' %q' "$@"; else printf ' sh -i'; fi
   echo
 } >"$work/tar/run.sh"
 cp "$payload" "$work/vdb.tar"
-tar -rf "$work/vdb.tar" --owner=0 --group=0 -C "$work/tar" run.sh $([ $# -gt 0 ] || echo run-interactive)
+tar -rf "$work/vdb.tar" --owner=0 --group=0 -C "$work/tar" run.sh
 truncate -s %512 "$work/vdb.tar"
 truncate -s 256M "$work/vdc.tar"
 
+interactive=""
+if [ $# -eq 0 ] && [ -t 0 ]; then interactive=1; fi
 : "${log:=$work/console.log}"
 status=0
+# shellcheck disable=SC2054 # commas are qemu's own syntax
 qemu=(qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${MATRIX_CPUS:-2}" -m "${MATRIX_MEMORY:-1536}" -display none -nodefaults -no-reboot
-  -kernel "$disk/vmlinuz" -initrd "$work/initrd.img" -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr mx.cgroup=$layout"
+  -kernel "$disk/vmlinuz" -initrd "$work/initrd.img" -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr mx.cgroup=$layout${interactive:+ mx.interactive}"
   -drive "file=$disk/root-$userland.ext4,format=raw,if=virtio,snapshot=on,cache=unsafe"
   -drive "file=$work/vdb.tar,format=raw,if=virtio,readonly=on"
   -drive "file=$work/vdc.tar,format=raw,if=virtio,cache=unsafe"
   -serial "file:$log" -serial stdio -monitor none)
-if [ $# -eq 0 ] && [ -t 0 ]; then
+if [ -n "$interactive" ]; then
   saved=$(stty -g); stty raw -echo
   "${qemu[@]}" || status=$?
   stty "$saved"
