@@ -75,6 +75,7 @@ type Helper struct {
 	Program  string // slirp4netns or pasta
 	Pid      int
 	PidStart uint64
+	Socket   string // slirp4netns' API socket, or pasta's pid file
 }
 
 // AttachRequest asks for one endpoint. Pid or NetNS says where; everything else but ContainerID may be zero.

@@ -1,0 +1,135 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// The alias of an interface (`ip link show`, line "alias") says whose it is, so that what a crash left behind is found.
+const (
+	bridgeAlias = "mydocker network "  // + name + " " + the engine's data directory
+	vethAlias   = "mydocker endpoint " // + container id + " " + address
+)
+
+func (m *Manager) aliasOf(n *Network) string { return bridgeAlias + n.Name + " " + m.dataDir }
+
+// bridgeUp makes the bridge of a network, with the gateway's address, if it is not there; and the kernel settings that
+// packets to and from it need.
+func (m *Manager) bridgeUp(n *Network) error {
+	link, err := m.ownBridge(n)
+	if err != nil {
+		return err
+	}
+	if link == nil {
+		if link, err = m.newBridge(n); err != nil {
+			return err
+		}
+	}
+	if err := netlink.LinkSetAlias(link, m.aliasOf(n)); err != nil {
+		return fmt.Errorf("name the owner of bridge %s: %w", n.Bridge, err)
+	}
+	if err := configureBridge(link, n); err != nil {
+		return err
+	}
+	return bridgeSysctls(n)
+}
+
+// ownBridge is the network's bridge; nil if it does not exist; an error if the name belongs to somebody else.
+func (m *Manager) ownBridge(n *Network) (netlink.Link, error) {
+	link, err := netlink.LinkByName(n.Bridge)
+	if isLinkNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up bridge %s: %w", n.Bridge, err)
+	}
+	ours := link.Attrs().Alias == m.aliasOf(n)
+	// A crash between its creation and its alias leaves a bridge that only the hardware address tells as ours.
+	halfMade := link.Attrs().Alias == "" && link.Attrs().HardwareAddr.String() == macOf(net.ParseIP(n.Gateway)).String()
+	if link.Type() != "bridge" || !ours && !halfMade {
+		return nil, fmt.Errorf("interface %s exists and is not this network's (alias %q): it is left alone; remove it with `ip link del %s` if nobody needs it", n.Bridge, link.Attrs().Alias, n.Bridge)
+	}
+	return link, nil
+}
+
+func (m *Manager) newBridge(n *Network) (netlink.Link, error) {
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = n.Bridge
+	attributes.MTU = n.MTU
+	attributes.HardwareAddr = macOf(net.ParseIP(n.Gateway)) // else it changes with every port that comes and goes
+	logrus.Debugf("ip link add %s address %s type bridge", n.Bridge, attributes.HardwareAddr)
+	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}); err != nil {
+		return nil, fmt.Errorf("make bridge %s: %w%s", n.Bridge, err, adviceOn(err))
+	}
+	link, err := netlink.LinkByName(n.Bridge)
+	if err != nil {
+		return nil, fmt.Errorf("look up the new bridge %s: %w", n.Bridge, err)
+	}
+	return link, nil
+}
+
+// adviceOn adds what the user can do to the errno that netlink gives for a missing right or kernel module.
+func adviceOn(err error) string {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return "; CAP_NET_ADMIN is needed (be root), or use --network none"
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return "; the kernel has no such device: `modprobe bridge veth`, or use --network host"
+	}
+	return ""
+}
+
+func configureBridge(link netlink.Link, n *Network) error {
+	subnet, err := parseCIDR(n.Subnet)
+	if err != nil {
+		return err
+	}
+	address := &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(n.Gateway).To4(), Mask: subnet.Mask}}
+	present, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("list the addresses of %s: %w", n.Bridge, err)
+	}
+	missing := true
+	for _, a := range present {
+		missing = missing && !a.Equal(*address)
+	}
+	if missing {
+		logrus.Debugf("ip addr add %s dev %s", address.IPNet, n.Bridge)
+		if err := netlink.AddrAdd(link, address); err != nil {
+			return fmt.Errorf("give %s the address %s: %w", n.Bridge, address.IPNet, err)
+		}
+	}
+	if link.Attrs().Flags&net.FlagUp != 0 {
+		return nil
+	}
+	logrus.Debugf("ip link set %s up", n.Bridge)
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("bring up bridge %s: %w", n.Bridge, err)
+	}
+	return nil
+}
+
+// bridgeDown deletes the bridge. It is not an error if it is gone.
+func (m *Manager) bridgeDown(n *Network) error {
+	link, err := m.ownBridge(n)
+	if err != nil || link == nil {
+		return err
+	}
+	logrus.Debugf("ip link del %s", n.Bridge)
+	if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+		return fmt.Errorf("remove bridge %s: %w", n.Bridge, err)
+	}
+	return nil
+}
+
+// isLinkNotFound covers both answers for an interface that does not exist: the library's and the kernel's.
+func isLinkNotFound(err error) bool {
+	var notFound netlink.LinkNotFoundError
+	return errors.As(err, &notFound) || errors.Is(err, unix.ENODEV)
+}

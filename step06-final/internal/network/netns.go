@@ -1,0 +1,115 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// openNetNS opens the network namespace that a request names. With a pid it also makes sure that the process is still the
+// one that was meant, after the namespace is open: from then on the pid may be reused without harm.
+func openNetNS(e *Endpoint) (*os.File, error) {
+	ns, err := os.Open(e.NetNS)
+	if err != nil {
+		return nil, fmt.Errorf("network namespace of the container: %w; has its process ended?", err)
+	}
+	if e.Pid != 0 && !alive(e.Pid, e.PidStart) {
+		ns.Close()
+		return nil, fmt.Errorf("process %d of the container has ended", e.Pid)
+	}
+	own, err := sameNamespace(ns, "/proc/self/ns/net")
+	if err == nil && own {
+		err = errors.New("it is the host's own: the container has no network namespace to attach")
+	}
+	if err != nil {
+		ns.Close()
+		return nil, fmt.Errorf("network namespace %s: %w", e.NetNS, err)
+	}
+	return ns, nil
+}
+
+// sameNamespace compares what namespaces(7) says identifies them: device and inode.
+func sameNamespace(ns *os.File, path string) (bool, error) {
+	var a, b unix.Stat_t
+	if err := unix.Fstat(int(ns.Fd()), &a); err != nil {
+		return false, err
+	}
+	if err := unix.Stat(path, &b); err != nil {
+		return false, err
+	}
+	return a.Dev == b.Dev && a.Ino == b.Ino, nil
+}
+
+// inNetNS runs f on a thread that has joined ns: a socket made there, netlink's too, belongs to ns, and so does what the
+// thread sees in /proc/sys/net. setns(2) works on one thread, and Go moves goroutines between threads: so the goroutine is
+// locked to its thread. If the way back fails it is never unlocked, and Go throws the thread away with the goroutine.
+func inNetNS(ns *os.File, f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		result <- func() error {
+			host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid())) // thread-self needs Linux 3.17
+			if err != nil {
+				return fmt.Errorf("open own network namespace: %w", err)
+			}
+			defer host.Close()
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("join network namespace %s: %w", ns.Name(), err)
+			}
+			err = f()
+			if unix.Setns(int(host.Fd()), unix.CLONE_NEWNET) == nil {
+				runtime.UnlockOSThread()
+			}
+			return err
+		}()
+	}()
+	return <-result
+}
+
+// LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by itself.
+func LoopbackUp(netns string) error {
+	ns, err := os.Open(netns)
+	if err != nil {
+		return fmt.Errorf("bring up loopback: %w", err)
+	}
+	defer ns.Close()
+	return inNetNS(ns, loopbackUp)
+}
+
+func loopbackUp() error {
+	lo, err := netlink.LinkByName("lo")
+	if err == nil {
+		err = netlink.LinkSetUp(lo)
+	}
+	if err != nil {
+		return fmt.Errorf("bring up loopback: %w", err)
+	}
+	return nil
+}
+
+// startTime reads when a process started, in clock ticks since boot, and its state letter: proc(5), /proc/PID/stat,
+// fields 22 and 3. The second field may hold spaces and parentheses: count from the last one.
+func startTime(pid int) (start uint64, processState string, err error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, "", err
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(fields) < 20 {
+		return 0, "", fmt.Errorf("/proc/%d/stat has only %d fields after the name", pid, len(fields))
+	}
+	start, err = strconv.ParseUint(fields[19], 10, 64)
+	return start, fields[0], err
+}
+
+// alive says whether the process that had this pid and start time still runs; a zombie has given up its namespaces.
+func alive(pid int, start uint64) bool {
+	now, processState, err := startTime(pid)
+	return err == nil && now == start && processState != "Z" && processState != "X"
+}

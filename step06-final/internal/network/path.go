@@ -1,0 +1,90 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Path describes the way of a packet from the container to the outside, one hop a line, for `explain`.
+func (m *Manager) Path(containerID string) ([]string, error) {
+	var lines []string
+	err := m.locked(func(s *state) error {
+		for _, e := range s.ofContainer(containerID) {
+			if e.Helper != nil {
+				lines = append(lines, e.userPath()...)
+				continue
+			}
+			n, err := s.network(e.Network)
+			if err != nil {
+				return err
+			}
+			hops, err := m.bridgePath(n, e)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, hops...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("network path of container %s: %w", short(containerID), err)
+	}
+	return lines, nil
+}
+
+func (e Endpoint) userPath() []string {
+	lines := []string{
+		fmt.Sprintf("%s %s/%d, a tap device: packets are read by %s (process %d)", e.Interface, e.IP, e.Mask, e.Helper.Program, e.Helper.Pid),
+		fmt.Sprintf("%s sends them on through ordinary sockets of the host; no bridge, no rule", e.Helper.Program),
+	}
+	return append(lines, e.portLines(e.Helper.Program+" listens")...)
+}
+
+func (m *Manager) bridgePath(n *Network, e Endpoint) ([]string, error) {
+	lines := []string{
+		fmt.Sprintf("%s %s/%d (%s) in %s", e.Interface, e.IP, e.Mask, e.MAC, e.NetNS),
+		fmt.Sprintf("%s, the other end of the veth pair, a port of bridge %s (network %s)", e.HostVeth, n.Bridge, n.Name),
+	}
+	if n.Internal {
+		return append(lines, fmt.Sprintf("%s: internal, dropped in chain MYDOCKER%s-FORWARD", n.Bridge, m.suffix)), nil
+	}
+	uplink, err := defaultInterface()
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines,
+		fmt.Sprintf("%s %s, the default route of the container; the host forwards (net.ipv4.ip_forward), chain MYDOCKER%s-FORWARD", n.Bridge, n.Gateway, m.suffix),
+		fmt.Sprintf("MASQUERADE in chain MYDOCKER%s-POSTROUTING: %s becomes the address of the interface it leaves by", m.suffix, e.IP),
+		uplink)
+	return append(lines, e.portLines(fmt.Sprintf("DNAT in chain MYDOCKER%s-PORTS", m.suffix))...), nil
+}
+
+func (e Endpoint) portLines(how string) []string {
+	var lines []string
+	for _, p := range e.Ports {
+		lines = append(lines, fmt.Sprintf("published: %s/%s → %s:%d (%s)", p.HostAddress(), p.Proto, e.IP, p.ContainerPort, how))
+	}
+	return lines
+}
+
+// defaultInterface names the interface of the host's default route.
+func defaultInterface() (string, error) {
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return "", fmt.Errorf("list the host's routes: %w", err)
+	}
+	for _, r := range routes {
+		if r.Dst != nil {
+			if ones, _ := r.Dst.Mask.Size(); ones > 0 {
+				continue
+			}
+		}
+		link, err := netlink.LinkByIndex(r.LinkIndex)
+		if err != nil {
+			return "", fmt.Errorf("interface of the default route: %w", err)
+		}
+		return fmt.Sprintf("%s, the host's default route via %s", link.Attrs().Name, r.Gw), nil
+	}
+	return "the host has no default route: only its own networks are reached", nil
+}

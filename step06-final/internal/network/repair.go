@@ -1,0 +1,173 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
+)
+
+// Endpoints returns the endpoints of one container in the order of their attachment; empty for none.
+func (m *Manager) Endpoints(containerID string) ([]Endpoint, error) {
+	var list []Endpoint
+	err := m.locked(func(s *state) error {
+		list = s.ofContainer(containerID)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("endpoints of container %s: %w", short(containerID), err)
+	}
+	return list, nil
+}
+
+// Rename changes the name by which a container's peers find it.
+func (m *Manager) Rename(containerID, name string) error {
+	err := m.locked(func(s *state) error {
+		if !nameRule.MatchString(name) {
+			return fmt.Errorf("name %q is not allowed", name)
+		}
+		for i := range s.endpoints {
+			if s.endpoints[i].ContainerID == containerID {
+				s.endpoints[i].Name = name
+			}
+		}
+		if err := m.saveEndpoints(s); err != nil {
+			return err
+		}
+		for _, e := range s.ofContainer(containerID) {
+			m.refreshHosts(s, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("rename container %s in its networks: %w", short(containerID), err)
+	}
+	return nil
+}
+
+// Repair makes kernel and state files agree after a crash or a reboot: endpoints of containers that are not alive are
+// released, interfaces and rules that belong to no endpoint are removed, missing rules are written again.
+func (m *Manager) Repair(aliveContainers map[string]bool) error {
+	err := m.locked(func(s *state) error {
+		var problems []string
+		for _, e := range append([]Endpoint{}, s.endpoints...) {
+			if aliveContainers[e.ContainerID] && (e.Pid == 0 || alive(e.Pid, e.PidStart)) {
+				continue
+			}
+			logrus.Debugf("container %s is not alive: its address %s in network %s is released", short(e.ContainerID), e.IP, e.Network)
+			if err := m.release(s, e); err != nil {
+				problems = append(problems, err.Error())
+			}
+		}
+		if m.userMode {
+			m.removeStrayHelpers(s)
+		} else {
+			if err := m.removeStrays(s); err != nil {
+				problems = append(problems, err.Error())
+			}
+			if err := m.updateRules(s); err != nil && !(errors.Is(err, errNoFirewall) && len(s.endpoints) == 0) {
+				problems = append(problems, err.Error())
+			}
+		}
+		if problems != nil {
+			return errors.New(strings.Join(problems, "; "))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("repair networks: %w", err)
+	}
+	return nil
+}
+
+// removeStrays deletes interfaces that are ours by their alias and that no endpoint in s accounts for.
+func (m *Manager) removeStrays(s *state) error {
+	expected := map[string]bool{}
+	for _, e := range s.endpoints {
+		expected[e.HostVeth] = true
+		if n, err := s.network(e.Network); err == nil {
+			expected[n.Bridge] = true
+		}
+	}
+	ours, err := m.ownInterfaces()
+	if err != nil {
+		return err
+	}
+	for _, link := range ours {
+		if expected[link.Attrs().Name] {
+			continue
+		}
+		logrus.Debugf("ip link del %s (%s, left behind)", link.Attrs().Name, link.Attrs().Alias)
+		if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+			return fmt.Errorf("remove interface %s, left behind: %w", link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
+
+// ownInterfaces are the bridges of this engine and the ports of containers in them, ports first.
+func (m *Manager) ownInterfaces() ([]netlink.Link, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list the host's interfaces: %w", err)
+	}
+	bridges := map[int]bool{}
+	var ours, ownBridges []netlink.Link
+	for _, link := range links {
+		alias := link.Attrs().Alias
+		if strings.HasPrefix(alias, bridgeAlias) && strings.HasSuffix(alias, " "+m.dataDir) {
+			bridges[link.Attrs().Index] = true
+			ownBridges = append(ownBridges, link)
+		}
+	}
+	for _, link := range links {
+		if strings.HasPrefix(link.Attrs().Alias, vethAlias) && bridges[link.Attrs().MasterIndex] {
+			ours = append(ours, link)
+		}
+	}
+	return append(ours, ownBridges...), nil
+}
+
+// endpointsFromKernel reads from the aliases of the interfaces who is attached where, when the file that says so is lost.
+// Names, ports and hosts files are not written there.
+func (m *Manager) endpointsFromKernel(networks []Network) ([]Endpoint, error) {
+	if m.userMode {
+		return nil, nil
+	}
+	ours, err := m.ownInterfaces()
+	if err != nil {
+		return nil, err
+	}
+	byIndex := map[int]string{}
+	for _, link := range ours {
+		byIndex[link.Attrs().Index] = link.Attrs().Name
+	}
+	var found []Endpoint
+	for _, link := range ours {
+		words := strings.Fields(strings.TrimPrefix(link.Attrs().Alias, vethAlias))
+		if link.Type() != "veth" || len(words) != 2 || net.ParseIP(words[1]).To4() == nil {
+			continue
+		}
+		for _, n := range networks {
+			if n.Bridge == byIndex[link.Attrs().MasterIndex] {
+				found = append(found, recovered(n, link, words[0], words[1]))
+			}
+		}
+	}
+	return found, nil
+}
+
+func recovered(n Network, link netlink.Link, containerID, ip string) Endpoint {
+	e := Endpoint{Network: n.Name, ContainerID: containerID, Hostname: short(containerID), IP: parseIP4(ip), HostVeth: link.Attrs().Name}
+	e.MAC = macOf(e.IP).String()
+	if subnet, err := parseCIDR(n.Subnet); err == nil {
+		e.Mask, _ = subnet.Mask.Size()
+	}
+	if !n.Internal {
+		e.Gateway = parseIP4(n.Gateway)
+	}
+	return e
+}

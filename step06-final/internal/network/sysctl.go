@@ -1,0 +1,41 @@
+package network
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+)
+
+// bridgeSysctls lets packets of a network leave the host. An internal network needs neither setting.
+func bridgeSysctls(n *Network) error {
+	if n.Internal {
+		return nil
+	}
+	// The host becomes a router. Not set back later: by then others (virtual machines, VPNs) may rely on it.
+	if err := setSysctl("net/ipv4/ip_forward", "1"); err != nil {
+		return err
+	}
+	// Packets with a 127.0.0.0/8 address may pass this one interface: a port published on 127.0.0.1 is answered from it.
+	// The rule in raw PREROUTING keeps containers from using it.
+	return setSysctl("net/ipv4/conf/"+n.Bridge+"/route_localnet", "1")
+}
+
+// setSysctl writes a file below /proc/sys if it holds something else. /proc/sys/net is that of the caller's network
+// namespace.
+func setSysctl(name, value string) error {
+	path := "/proc/sys/" + name
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read kernel setting: %w", err)
+	}
+	if strings.TrimSpace(string(old)) == value {
+		return nil
+	}
+	logrus.Debugf("echo %s > %s (was %s)", value, path, strings.TrimSpace(string(old)))
+	if err := os.WriteFile(path, []byte(value), 0); err != nil {
+		return fmt.Errorf("change kernel setting: %w; is /proc/sys read-only here?", err)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package network
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+// An ordinary user may not make interfaces on the host. A program in user space carries the packets instead: it opens a
+// tap device inside the container's namespaces and speaks for the container with ordinary sockets of the host. Every
+// container has such a network for itself, always with these addresses (they are slirp4netns' own).
+const (
+	userSubnet    = "10.0.2.0/24"
+	userGateway   = "10.0.2.2"
+	userDNS       = "10.0.2.3"
+	userIP        = "10.0.2.100"
+	userInterface = "tap0"
+)
+
+var errNoHelper = errors.New("an ordinary user's container needs slirp4netns or pasta for its network, and neither is installed: install one (package slirp4netns or passt), or use --network none or host")
+
+// planUser is plan for an ordinary user.
+func (s *state) planUser(r AttachRequest) (*Network, *Endpoint, *reservation, error) {
+	if r.network() != DefaultNetwork {
+		return nil, nil, nil, errNoUserDefined
+	}
+	if r.IP != nil || r.MAC != "" {
+		return nil, nil, nil, errors.New("an address or MAC address cannot be chosen without root: every container has " + userIP + " in a network of its own")
+	}
+	if s.endpoint(r.ContainerID, DefaultNetwork) != nil {
+		return nil, nil, nil, errors.New("the container is attached to it already")
+	}
+	if _, err := findHelper(); err != nil {
+		return nil, nil, nil, err
+	}
+	ports, reserved, err := s.reservePorts(r.Ports)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	e := r.endpoint()
+	e.Network, e.Interface, e.Ports = DefaultNetwork, userInterface, ports
+	e.IP, e.Gateway, e.Mask = parseIP4(userIP), parseIP4(userGateway), 24
+	n := userNetwork()
+	return &n, e, reserved, nil
+}
+
+func findHelper() (string, error) {
+	for _, name := range []string{"slirp4netns", "pasta"} {
+		if path, err := findProgram(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errNoHelper
+}
+
+// attachUser starts the helper. It finds the namespaces, the user namespace too, by the container's process.
+func (m *Manager) attachUser(s *state, e *Endpoint, reserved *reservation) error {
+	if e.Pid == 0 {
+		return errors.New("without root a container is attached by its process, not by a path")
+	}
+	program, err := findHelper()
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(m.stateDir, "helper-"+short(e.ContainerID)+".sock")
+	m.stopHelpers(socket) // one of the same container that a crash left behind
+	reserved.close()      // now the helper binds the ports
+	if filepath.Base(program) == "pasta" {
+		e.Helper, err = startPasta(program, socket, e)
+	} else {
+		e.Helper, err = startSlirp(program, socket, e)
+	}
+	if err != nil {
+		return err
+	}
+	s.endpoints = append(s.endpoints, *e)
+	if err := m.saveEndpoints(s); err != nil {
+		if stopErr := e.Helper.stop(); stopErr != nil {
+			return fmt.Errorf("%w; %v", err, stopErr)
+		}
+		return err
+	}
+	m.refreshHosts(s, *e)
+	return nil
+}
+
+// stop ends the helper and waits until it is gone: its ports are free then.
+func (h *Helper) stop() error {
+	defer os.Remove(h.Socket) // pasta has none, and slirp4netns may have removed it
+	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
+		if !alive(h.Pid, h.PidStart) {
+			return nil
+		}
+		logrus.Debugf("kill -%d %d (%s)", signal, h.Pid, h.Program)
+		if err := unix.Kill(h.Pid, signal); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("end %s (process %d): %w", h.Program, h.Pid, err)
+		}
+		for i := 0; i < 200 && alive(h.Pid, h.PidStart); i++ {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	if alive(h.Pid, h.PidStart) {
+		return fmt.Errorf("%s (process %d) does not end", h.Program, h.Pid)
+	}
+	return nil
+}
+
+// stopHelpers ends the helpers that have this text in their arguments: the path of a socket, or the start of one.
+func (m *Manager) stopHelpers(text string) {
+	for _, h := range findHelpers(text) {
+		if err := h.stop(); err != nil {
+			logrus.Warnf("a helper left behind: %v", err)
+		}
+	}
+}
+
+// findHelpers looks for our helpers among the processes of this user.
+func findHelpers(text string) []Helper {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil // only for a malformed pattern
+	}
+	var found []Helper
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(line, []byte(text)) {
+			continue // ended meanwhile
+		}
+		program := filepath.Base(strings.SplitN(string(line), "\x00", 2)[0])
+		if program != "slirp4netns" && !strings.HasPrefix(program, "pasta") {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			continue
+		}
+		if start, _, err := startTime(pid); err == nil {
+			found = append(found, Helper{Program: program, Pid: pid, PidStart: start})
+		}
+	}
+	return found
+}
+
+// removeStrayHelpers ends helpers of this engine that no endpoint in s accounts for.
+func (m *Manager) removeStrayHelpers(s *state) {
+	expected := map[int]bool{}
+	for _, e := range s.endpoints {
+		if e.Helper != nil {
+			expected[e.Helper.Pid] = true
+		}
+	}
+	for _, h := range findHelpers(filepath.Join(m.stateDir, "helper-")) {
+		if expected[h.Pid] {
+			continue
+		}
+		if err := h.stop(); err != nil {
+			logrus.Warnf("a helper left behind: %v", err)
+		}
+	}
+}

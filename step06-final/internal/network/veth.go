@@ -1,0 +1,162 @@
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// hostVethName is derived, not random: what a crash left behind under this name is found and replaced.
+func hostVethName(containerID, network string) string {
+	sum := sha256.Sum256([]byte(containerID + "/" + network))
+	return "veth" + hex.EncodeToString(sum[:])[:11]
+}
+
+// freeInterfaceName is the first of eth0, eth1, … that the container does not have.
+func freeInterfaceName(ns *os.File) (string, error) {
+	name := ""
+	err := inNetNS(ns, func() error {
+		links, err := netlink.LinkList()
+		if err != nil {
+			return fmt.Errorf("list the container's interfaces: %w", err)
+		}
+		taken := map[string]bool{}
+		for _, l := range links {
+			taken[l.Attrs().Name] = true
+		}
+		for i := 0; ; i++ {
+			if name = fmt.Sprintf("eth%d", i); !taken[name] {
+				return nil
+			}
+		}
+	})
+	return name, err
+}
+
+// vethUp makes the pair of interfaces (veth(4)): one end is made inside the container's namespace at once, the other one
+// becomes a port of the bridge.
+func vethUp(ns *os.File, n *Network, e *Endpoint) error {
+	if err := vethDown(e.HostVeth); err != nil {
+		return err
+	}
+	mac, err := net.ParseMAC(e.MAC)
+	if err != nil {
+		return fmt.Errorf("MAC address %q: %w", e.MAC, err)
+	}
+	bridge, err := netlink.LinkByName(n.Bridge)
+	if err != nil {
+		return fmt.Errorf("look up bridge %s: %w", n.Bridge, err)
+	}
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = e.HostVeth
+	attributes.MTU = n.MTU
+	logrus.Debugf("ip link add %s type veth peer name %s address %s netns %s", e.HostVeth, e.Interface, mac, ns.Name())
+	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: e.Interface, PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(int(ns.Fd()))}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return fmt.Errorf("make interface pair %s and %s: %w%s", e.HostVeth, e.Interface, err, adviceOn(err))
+	}
+	return joinBridge(pair, bridge, e)
+}
+
+// joinBridge plugs the host's end into the bridge. Hairpin: the bridge may send a packet back through the port it came
+// from; a container that calls its own published port needs it where bridged packets pass iptables (br_netfilter).
+func joinBridge(port, bridge netlink.Link, e *Endpoint) error {
+	logrus.Debugf("ip link set %s master %s up; bridge link set dev %s hairpin on", e.HostVeth, bridge.Attrs().Name, e.HostVeth)
+	if err := netlink.LinkSetAlias(port, vethAlias+e.ContainerID+" "+e.IP.String()); err != nil {
+		return fmt.Errorf("name the owner of %s: %w", e.HostVeth, err)
+	}
+	if err := netlink.LinkSetMaster(port, bridge); err != nil {
+		return fmt.Errorf("plug %s into bridge %s: %w", e.HostVeth, bridge.Attrs().Name, err)
+	}
+	if err := netlink.LinkSetHairpin(port, true); err != nil {
+		return fmt.Errorf("set hairpin mode of %s: %w", e.HostVeth, err)
+	}
+	if err := netlink.LinkSetUp(port); err != nil {
+		return fmt.Errorf("bring up %s: %w", e.HostVeth, err)
+	}
+	return nil
+}
+
+// vethDown deletes the host's end, and with it the container's. The kernel does the same by itself, a little later, when
+// the container's namespace ends. It is not an error if it is gone.
+func vethDown(name string) error {
+	link, err := netlink.LinkByName(name)
+	if isLinkNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look up interface %s: %w", name, err)
+	}
+	logrus.Debugf("ip link del %s", name)
+	if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+		return fmt.Errorf("remove interface %s: %w", name, err)
+	}
+	return nil
+}
+
+// containerSide configures the end inside the container: addresses, routes and settings of its namespace.
+func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) error {
+	return inNetNS(ns, func() error {
+		if err := loopbackUp(); err != nil {
+			return err
+		}
+		link, err := netlink.LinkByName(e.Interface)
+		if err != nil {
+			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
+		}
+		if err := interfaceSysctls(e.Interface); err != nil {
+			return err
+		}
+		address := &net.IPNet{IP: e.IP, Mask: net.CIDRMask(e.Mask, 32)}
+		logrus.Debugf("in %s: ip addr add %s dev %s; ip link set %s up", ns.Name(), address, e.Interface, e.Interface)
+		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: address}); err != nil {
+			return fmt.Errorf("give %s the address %s: %w", e.Interface, address, err)
+		}
+		if err := netlink.LinkSetUp(link); err != nil {
+			return fmt.Errorf("bring up %s in the container: %w", e.Interface, err)
+		}
+		if !defaultRoute {
+			return nil
+		}
+		return addDefaultRoute(link, e)
+	})
+}
+
+func addDefaultRoute(link netlink.Link, e *Endpoint) error {
+	logrus.Debugf("in the container: ip route add default via %s dev %s", e.Gateway, e.Interface)
+	err := netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: e.Gateway})
+	if err != nil && !errors.Is(err, unix.EEXIST) { // the container shares its namespace with one that has a route
+		return fmt.Errorf("default route of the container via %s: %w", e.Gateway, err)
+	}
+	return nil
+}
+
+// interfaceSysctls: no IPv6 address, since no network here has IPv6 and the interface's own link-local one would meet
+// itself through the hairpin port (duplicate address detection); and neighbours hear of the address when it comes up, so
+// that an older owner's MAC address is forgotten.
+func interfaceSysctls(name string) error {
+	if _, err := os.Stat("/proc/sys/net/ipv6/conf/" + name); err == nil {
+		if err := setSysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1"); err != nil {
+			return err
+		}
+	}
+	return setSysctl("net/ipv4/conf/"+name+"/arp_notify", "1")
+}
+
+// moveDefaultRoute gives a container that lost the network of its default route that of another one.
+func moveDefaultRoute(ns *os.File, e *Endpoint) error {
+	return inNetNS(ns, func() error {
+		link, err := netlink.LinkByName(e.Interface)
+		if err != nil {
+			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
+		}
+		return addDefaultRoute(link, e)
+	})
+}
