@@ -1,0 +1,92 @@
+package cgroup
+
+import (
+	"fmt"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// DefaultDevices may be used by every container, whatever the spec says: the nodes that the runtime itself puts into /dev, and making nodes
+// (which is harmless as long as they cannot be opened).
+func DefaultDevices() []specs.LinuxDeviceCgroup {
+	rule := func(kind string, major, minor int64, access string) specs.LinuxDeviceCgroup {
+		return specs.LinuxDeviceCgroup{Allow: true, Type: kind, Major: &major, Minor: &minor, Access: access}
+	}
+	return []specs.LinuxDeviceCgroup{
+		rule("c", -1, -1, "m"), rule("b", -1, -1, "m"),
+		rule("c", 1, 3, "rwm"), rule("c", 1, 5, "rwm"), rule("c", 1, 7, "rwm"), // null, zero, full
+		rule("c", 1, 8, "rwm"), rule("c", 1, 9, "rwm"), // random, urandom
+		rule("c", 5, 0, "rwm"), rule("c", 5, 1, "rwm"), rule("c", 5, 2, "rwm"), // tty, console, ptmx
+		rule("c", 136, -1, "rwm"), // pts
+	}
+}
+
+// DeviceRules completes the rules of a spec: everything is denied first unless the spec begins otherwise, and the default devices are allowed
+// at the end, unless everything is allowed anyway.
+func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
+	everything := false
+	all := []specs.LinuxDeviceCgroup{{Allow: false, Type: "a"}}
+	for _, r := range rules {
+		if isEverything(r) {
+			everything = r.Allow
+			all = all[:0]
+		}
+		all = append(all, r)
+	}
+	if everything {
+		return all
+	}
+	return append(all, DefaultDevices()...)
+}
+
+// isEverything says whether a rule is for all devices and every access, which makes the rules before it void.
+func isEverything(r specs.LinuxDeviceCgroup) bool {
+	wild := func(n *int64) bool { return n == nil || *n < 0 }
+	return (r.Type == "" || r.Type == "a") && wild(r.Major) && wild(r.Minor) && (r.Access == "" || len(r.Access) == 3)
+}
+
+// setDevicesV1 writes the rules, in order, into devices.allow and devices.deny.
+func (g *Group) setDevicesV1(rules []specs.LinuxDeviceCgroup) error {
+	if rules == nil || g.Dirs["devices"] == "" {
+		return nil
+	}
+	for _, r := range rules {
+		for _, line := range deviceLinesV1(r) {
+			file := "devices.deny"
+			if r.Allow {
+				file = "devices.allow"
+			}
+			if err := g.apply(setting{"devices", "devices", file, line}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deviceLinesV1 writes a rule as the kernel wants it. Type a has no numbers there: a rule for both types is two lines.
+func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
+	if isEverything(r) {
+		return []string{"a"}
+	}
+	number := func(n *int64) string {
+		if n == nil || *n < 0 {
+			return "*"
+		}
+		return strconv.FormatInt(*n, 10)
+	}
+	access := r.Access
+	if access == "" {
+		access = "rwm"
+	}
+	kinds := []string{r.Type}
+	if r.Type == "" || r.Type == "a" {
+		kinds = []string{"c", "b"}
+	}
+	var lines []string
+	for _, kind := range kinds {
+		lines = append(lines, fmt.Sprintf("%s %s:%s %s", kind, number(r.Major), number(r.Minor), access))
+	}
+	return lines
+}

@@ -1,0 +1,112 @@
+package early
+
+import "syscall"
+
+// copyUp mounts a tmpfs that begins with what the image has in that directory (mount option tmpcopyup).
+func (p *initProcess) copyUp(source, destination string, flags uintptr, data string) error {
+	below, err := p.root.open(destination, makeDir)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(below)
+	if err := syscall.Mount(source, fdName(below), "tmpfs", flags&^syscall.MS_RDONLY, data); err != nil {
+		return err
+	}
+	return p.at(destination, mustExist, func(_ string, above int) error {
+		return copyTree(below, above)
+	})
+}
+
+// copyTree copies directories, files and symbolic links with owner and mode. Devices and sockets are left out.
+func copyTree(from, to int) error {
+	directory, err := openat(from, ".", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	names, err := readNames(directory)
+	syscall.Close(directory)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := copyEntry(from, to, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyEntry(from, to int, name string) error {
+	source, err := openat(from, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(source)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(source, &st); err != nil {
+		return err
+	}
+	switch st.Mode & syscall.S_IFMT {
+	case syscall.S_IFLNK:
+		target, err := readlinkat(source, "")
+		if err != nil {
+			return err
+		}
+		if err := symlinkat(target, to, name); err != nil {
+			return err
+		}
+		return pathCall(syscall.SYS_FCHOWNAT, to, name, uintptr(st.Uid), uintptr(st.Gid), 0x100) // AT_SYMLINK_NOFOLLOW
+	case syscall.S_IFDIR:
+		if err := syscall.Mkdirat(to, name, 0o700); err != nil {
+			return err
+		}
+		made, err := openat(to, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(made)
+		if err := copyTree(source, made); err != nil {
+			return err
+		}
+		return copyOwner(made, &st)
+	case syscall.S_IFREG:
+		made, err := openat(to, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC, 0o600)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(made)
+		if err := copyContent(fdName(source), made); err != nil {
+			return err
+		}
+		return copyOwner(made, &st)
+	}
+	return nil
+}
+
+func copyOwner(fd int, st *syscall.Stat_t) error {
+	if err := pathCall(syscall.SYS_FCHOWNAT, fd, "", uintptr(st.Uid), uintptr(st.Gid), atEmptyPath); err != nil {
+		return err
+	}
+	return syscall.Chmod(fdName(fd), st.Mode&0o7777)
+}
+
+func copyContent(source string, to int) error {
+	from, err := syscall.Open(source, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(from)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := readFull(from, buffer)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		if err := writeAll(to, buffer[:n]); err != nil {
+			return err
+		}
+	}
+}

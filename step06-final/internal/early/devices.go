@@ -1,0 +1,61 @@
+package early
+
+import "syscall"
+
+// splitLast separates the last name of a path from its directory.
+func splitLast(path string) (directory, name string) {
+	names := splitPath(path)
+	if len(names) == 0 {
+		return "", ""
+	}
+	for _, n := range names[:len(names)-1] {
+		directory += "/" + n
+	}
+	return directory, names[len(names)-1]
+}
+
+// inDirectoryOf resolves the directory of a path, which is made if it is missing, and calls f with it and the last name.
+func (p *initProcess) inDirectoryOf(path string, f func(directory int, name string) error) error {
+	directory, name := splitLast(path)
+	if name == "" || name == ".." {
+		return syscall.EINVAL
+	}
+	return p.at(directory, makeDir, func(_ string, fd int) error { return f(fd, name) })
+}
+
+// makeDevice makes a device node (mknod(2)); one that is there already must be the same device.
+func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int) error {
+	return p.inDirectoryOf(path, func(directory int, name string) error {
+		err := syscall.Mknodat(directory, name, mode, device)
+		if err != nil && err != syscall.EEXIST {
+			return err
+		}
+		fd, err := openat(directory, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(fd)
+		var st syscall.Stat_t
+		if err := syscall.Fstat(fd, &st); err != nil {
+			return err
+		}
+		if st.Mode&syscall.S_IFMT != mode&syscall.S_IFMT || (mode&syscall.S_IFMT != syscall.S_IFIFO && int(st.Rdev) != device) {
+			return syscall.EEXIST
+		}
+		if err := syscall.Chmod(fdName(fd), mode&0o7777); err != nil {
+			return err
+		}
+		return pathCall(syscall.SYS_FCHOWNAT, fd, "", uintptr(uid), uintptr(gid), atEmptyPath)
+	})
+}
+
+// symlink makes a symbolic link unless something has the name already.
+func (p *initProcess) symlink(target, path string) error {
+	return p.inDirectoryOf(path, func(directory int, name string) error {
+		err := symlinkat(target, directory, name)
+		if err == syscall.EEXIST {
+			return nil
+		}
+		return err
+	})
+}

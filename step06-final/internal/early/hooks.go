@@ -1,0 +1,55 @@
+package early
+
+import "syscall"
+
+// runHook runs a hook (createContainer or startContainer of the runtime specification) with the container's state on its
+// standard input. A hook that fails, or takes longer than its timeout in seconds (0 = none), fails the container.
+func runHook(path string, arguments, env []string, state []byte, timeout int) error {
+	var pipe [2]int
+	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+		return err
+	}
+	pid, err := syscall.ForkExec(path, arguments, &syscall.ProcAttr{Env: env, Files: []uintptr{uintptr(pipe[0]), 1, 2}})
+	syscall.Close(pipe[0])
+	if err != nil {
+		syscall.Close(pipe[1])
+		return err
+	}
+	if err := writeAll(pipe[1], state); err != nil && err != syscall.EPIPE {
+		syscall.Close(pipe[1])
+		return err
+	}
+	syscall.Close(pipe[1])
+	ended := make(chan struct{})
+	if timeout > 0 {
+		go func() {
+			for i := 0; i < timeout*20; i++ {
+				syscall.Nanosleep(&syscall.Timespec{Nsec: 50e6}, nil)
+				select {
+				case <-ended:
+					return
+				default:
+				}
+			}
+			syscall.Kill(pid, syscall.SIGKILL)
+		}()
+	}
+	var status syscall.WaitStatus
+	for {
+		_, err = syscall.Wait4(pid, &status, 0, nil)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	close(ended)
+	if err != nil {
+		return err
+	}
+	if status.Signaled() && status.Signal() == syscall.SIGKILL && timeout > 0 {
+		return syscall.ETIMEDOUT
+	}
+	if !status.Exited() || status.ExitStatus() != 0 {
+		return syscall.ECHILD
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package early
+
+import "syscall"
+
+// initProcess is what the init of a container (and a process that joins one) remembers between steps.
+type initProcess struct {
+	sync      int  // messages to and from the parent, -1 when the parent is gone
+	root      root // the container's root, until it is entered
+	emptyDir  int  // an empty read-only directory to cover directories with, -1 until one is needed
+	state     []byte
+	arguments []string
+	env       []string
+	path      string // of the program to execute
+}
+
+// runInit receives the plan and performs it, step by step. It never returns.
+func runInit(sync int) {
+	p := &initProcess{sync: sync, emptyDir: -1}
+	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
+	if err := prctl(prSetDumpable, 0); err != nil {
+		p.fail("prctl PR_SET_DUMPABLE", err)
+	}
+	if err := closeFrom(sync + 1); err != nil {
+		p.fail("close inherited descriptors", err)
+	}
+	syscall.CloseOnExec(sync)
+	syscall.Umask(0)
+	kind, payload, err := ReceiveMessage(sync)
+	if err != nil || kind != MsgPlan {
+		syscall.Exit(1) // the parent has ended
+	}
+	plan, ok := Decode(payload)
+	if !ok {
+		p.fail("read the plan", syscall.EPROTO)
+	}
+	for _, step := range plan {
+		p.perform(step)
+	}
+	p.fail("plan", syscall.ENOEXEC) // the last step executes the container's program
+}
+
+// fail reports the first error and ends.
+func (p *initProcess) fail(step string, err error) {
+	errno, ok := err.(syscall.Errno)
+	if !ok {
+		errno = syscall.EINVAL
+	}
+	SendMessage(p.sync, MsgError, append(appendUint32(nil, uint32(errno)), step+": "+err.Error()...))
+	syscall.Exit(1)
+}
+
+// expect waits for the parent's answer.
+func (p *initProcess) expect(wanted byte) []byte {
+	kind, payload, err := ReceiveMessage(p.sync)
+	if err != nil || kind != wanted {
+		syscall.Exit(1) // the parent has ended, or has given up
+	}
+	return payload
+}
+
+// perform does one step. The names and arguments are made in internal/runtime/plan.go.
+func (p *initProcess) perform(step Step) {
+	a := step[1:]
+	number := func(i int) int {
+		n, ok := atoi(a[i])
+		if !ok {
+			p.fail("read the plan: "+step[0]+": "+a[i], syscall.EINVAL)
+		}
+		return n
+	}
+	var err error
+	object := ""
+	if len(a) > 0 {
+		object = ": " + a[0]
+	}
+	switch step[0] {
+	// The process.
+	case "setsid":
+		_, err = syscall.Setsid()
+	case "keyring":
+		joinKeyring(a[0])
+	case "personality":
+		err = call(syscall.SYS_PERSONALITY, uintptr(number(0)), 0, 0, 0, 0)
+	case "scheduler":
+		err, object = bytesCall(sysSchedSetattr, 0, []byte(a[0]), 0), ""
+	case "io-priority":
+		err = call(syscall.SYS_IOPRIO_SET, 1, 0, uintptr(number(0)), 0, 0)
+	case "cpu-affinity":
+		err, object = setAffinity([]byte(a[0])), ""
+	case "memory-policy":
+		err, object = setMemoryPolicy(number(0), []byte(a[1])), ""
+	case "write":
+		err = writeFile(a[0], a[1])
+	case "join-cgroup":
+		_, err = syscall.Write(number(0), []byte("0"))
+	case "new-cgroup-namespace":
+		err = call(syscall.SYS_UNSHARE, CloneNewCgroup, 0, 0, 0, 0)
+	case "new-network-loopback":
+		err = loopbackUp()
+
+	// Names.
+	case "hostname":
+		err = syscall.Sethostname([]byte(a[0]))
+	case "domainname":
+		err = syscall.Setdomainname([]byte(a[0]))
+
+	// The file system, seen from the host's tree.
+	case "propagation":
+		err = mountPropagation("/", uintptr(number(0)))
+	case "rootfs":
+		err = p.enterRootfs(a[0])
+	case "plain-rootfs":
+		p.root, err = openRoot(a[0])
+	case "mount": // source, destination, type, flags, data, directory|file
+		object = ": " + a[1]
+		err = p.mount(a[0], a[1], a[2], uintptr(number(3)), a[4], a[5] == "directory")
+	case "move-mount": // descriptor of a detached mount, destination, directory|file
+		object = ": " + a[1]
+		err = p.moveMount(number(0), a[1], a[2] == "directory")
+	case "remount": // destination, flags
+		err = p.remount(a[0], uintptr(number(1)))
+	case "set-propagation": // destination, flags
+		err = p.setPropagation(a[0], uintptr(number(1)))
+	case "set-attributes": // destination, set, clear: with everything mounted below
+		err = p.setAttributes(a[0], number(1), number(2))
+	case "copy-up": // destination: a tmpfs that begins with what the image has there
+		err = p.copyUp(a[0], a[1], uintptr(number(2)), a[3])
+	case "directory":
+		err = p.makeDirectory(a[0])
+	case "device": // path, mode with type, device number, uid, gid
+		err = p.makeDevice(a[0], uint32(number(1)), number(2), number(3), number(4))
+	case "bind-device": // path: of the host's node and in the container
+		err = p.mount(a[0], a[1], "", syscall.MS_BIND, "", false)
+	case "symlink": // target, path
+		object = ": " + a[1]
+		err = p.symlink(a[0], a[1])
+	case "mask":
+		err = p.mask(a[0])
+	case "readonly":
+		err = p.readonly(a[0])
+	case "pivot-root":
+		err = p.pivotRoot()
+	case "move-root":
+		err = p.moveRoot()
+	case "chroot":
+		err = p.chroot()
+
+	// Talking to the parent.
+	case "hooks":
+		if err = SendMessage(p.sync, MsgHooks, nil); err == nil {
+			p.state = p.expect(MsgState)
+		}
+	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
+		n := number(2)
+		err = runHook(a[0], a[3:3+n], a[3+n:], p.state, number(1))
+	case "ready":
+		if err = SendMessage(p.sync, MsgReady, nil); err == nil {
+			p.expect(MsgGo)
+		}
+	case "wait-for-start": // listening socket
+		p.waitForStart(number(0))
+
+	// The terminal.
+	case "console": // socket, rows, columns, mount on /dev/console or not
+		err, object = p.openConsole(number(0), number(1), number(2), a[3] == "mount"), ""
+	case "controlling-terminal":
+		err = takeTerminal()
+
+	// What the program may do.
+	case "no-new-privileges":
+		err = prctl(prSetNoNewPrivs, 1)
+	case "seccomp": // flags, filter
+		err, object = p.seccomp(uintptr(number(0)), []byte(a[1])), ""
+	case "bounding-set": // bits that stay, last capability of this kernel
+		err = dropBounding(uint64(number(0)), number(1))
+	case "groups":
+		err = setGroups(a)
+	case "ids": // uid, gid
+		err = setIDs(number(0), number(1))
+	case "capabilities": // effective, permitted, inheritable, ambient
+		err = setCapabilities(uint64(number(0)), uint64(number(1)), uint64(number(2)), uint64(number(3)))
+	case "umask":
+		syscall.Umask(number(0))
+	case "chdir":
+		err = changeDirectory(a[0])
+
+	// The program.
+	case "environment":
+		p.env = a
+	case "program":
+		p.arguments = a
+		p.path, err = lookUp(a[0], p.env)
+	case "execute":
+		object = ": " + p.path
+		err = p.execute(number(0))
+	default:
+		err = syscall.ENOSYS
+	}
+	if err != nil {
+		p.fail(step[0]+object, err)
+	}
+}

@@ -1,0 +1,115 @@
+package early
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for along PATH.
+func lookUp(name string, env []string) (string, error) {
+	for i := 0; i < len(name); i++ {
+		if name[i] == '/' {
+			return name, executable(name)
+		}
+	}
+	path := ""
+	for _, variable := range env {
+		if hasPrefix(variable, "PATH=") {
+			path = variable[len("PATH="):]
+		}
+	}
+	result := error(syscall.ENOENT)
+	start := 0
+	for i := 0; i <= len(path); i++ {
+		if i < len(path) && path[i] != ':' {
+			continue
+		}
+		directory := path[start:i]
+		start = i + 1
+		if directory == "" {
+			directory = "."
+		}
+		candidate := directory + "/" + name
+		err := executable(candidate)
+		if err == nil {
+			return candidate, nil
+		}
+		if err == syscall.EACCES {
+			result = err
+		}
+	}
+	return "", result
+}
+
+// executable says whether the path can be executed: a directory cannot.
+func executable(path string) error {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return err
+	}
+	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return syscall.EACCES
+	}
+	return syscall.Access(path, 1)
+}
+
+// changeDirectory enters the working directory, and makes sure that it is one of the container's: a descriptor that was
+// left open on the host's tree, such as /proc/self/fd/7, would be a way out (CVE-2024-21626).
+func changeDirectory(path string) error {
+	if err := syscall.Chdir(path); err != nil {
+		return err
+	}
+	var buffer [4096]byte
+	n, err := syscall.Getcwd(buffer[:])
+	if err != nil {
+		return err
+	}
+	if n == 0 || buffer[0] != '/' { // "(unreachable)/…", getcwd(2)
+		return syscall.EXDEV
+	}
+	return nil
+}
+
+// waitForStart waits until somebody connects to the start socket, and keeps the connection as the way to the parent: the one
+// that made us may be gone. execve closes it, which tells the starter that the program runs.
+func (p *initProcess) waitForStart(listener int) {
+	for {
+		connection, _, err := syscall.Accept4(listener, syscall.SOCK_CLOEXEC)
+		if err == syscall.EINTR || err == syscall.ECONNABORTED {
+			continue
+		}
+		if err != nil {
+			p.fail("wait for the start: accept", err)
+		}
+		syscall.Close(listener)
+		syscall.Close(p.sync)
+		p.sync = connection
+		if err := SendMessage(connection, MsgStarted, nil); err != nil {
+			p.fail("wait for the start: answer", err)
+		}
+		return
+	}
+}
+
+// execute replaces this process by the container's program. Descriptors from 3+preserve on are closed by the kernel.
+func (p *initProcess) execute(preserve int) error {
+	path, err := syscall.BytePtrFromString(p.path)
+	if err != nil {
+		return err
+	}
+	argv, err := syscall.SlicePtrFromStrings(p.arguments)
+	if err != nil {
+		return err
+	}
+	envv, err := syscall.SlicePtrFromStrings(p.env)
+	if err != nil {
+		return err
+	}
+	for fd := 3 + preserve; fd <= p.sync; fd++ {
+		syscall.CloseOnExec(fd)
+	}
+	// Not syscall.Exec: that would set the limit of open files back to what it was when this process began.
+	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
+	return errno
+}

@@ -1,0 +1,376 @@
+package early
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// Spawn describes how an early process is started: where it is in the cgroup tree from its first instruction on, which namespaces it
+// joins and which it gets anew.
+//
+// os/exec cannot do it. A user namespace can only be joined by a process with a single thread (setns(2)), and a Go
+// program always has several: so the namespaces are joined between fork and exec, where there is only one thread and no
+// Go runtime any more (see forkAndExec).
+type Spawn struct {
+	Exe   int      // descriptor of the sealed copy of this binary
+	Stage string   // StageInit, StageExec or StageSupervisor
+	Env   []string // further variables for the early process
+	Sync  int      // our child's end of the socket for messages; becomes the last of its descriptors
+	Files []int    // become descriptors 0, 1, 2, …
+
+	Tasks      []string // cgroup v1: the tasks files to be in
+	CgroupFd   int      // cgroup v2: descriptor of the directory to be in, or -1
+	Joins      []Join   // existing namespaces, in this order
+	Offsets    string   // new time namespace: what to write into timens_offsets; "" = no new time namespace
+	CloneFlags uintptr  // CLONE_NEW*
+	WaitForGo  bool     // the child waits for one MsgGo before it executes anything (ID maps must be written first)
+	BecomeRoot bool     // the child becomes uid and gid 0 of its user namespace before it executes anything
+}
+
+// Join is an existing namespace: a descriptor of it, and its CLONE_NEW* type.
+type Join struct {
+	Fd   int
+	Type int
+}
+
+// Error is a failed step of a spawned process.
+type Error struct {
+	Step  string
+	Errno syscall.Errno
+}
+
+func (e *Error) Error() string { return e.Step + ": " + e.Errno.Error() }
+func (e *Error) Unwrap() error { return e.Errno }
+
+// Start starts the early process and returns its pid. The child is a child of the calling process.
+//
+// The work is done on a thread of its own, which ends afterwards: it has put itself into the container's cgroups
+// (on cgroup v1 a new process is born where the thread that forks it is) and must not stay there.
+// Writing 0 into a tasks file moves only the writing thread. The kernel does that at once, while moving a whole
+// process, or another one by number, waits for an RCU grace period: some 12 ms, more than all the rest of a start.
+func (s *Spawn) Start() (pid int, err error) {
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if syscall.Gettid() == syscall.Getpid() {
+			// The main thread cannot end. Hold it while another one does the work.
+			inner := make(chan struct{})
+			go func() {
+				runtime.LockOSThread()
+				pid, err = s.startOnThisThread()
+				close(inner)
+			}()
+			<-inner
+			runtime.UnlockOSThread()
+		} else {
+			pid, err = s.startOnThisThread()
+		}
+		close(done)
+	}()
+	<-done
+	return pid, err
+}
+
+func (s *Spawn) startOnThisThread() (int, error) {
+	for _, tasks := range s.Tasks {
+		if err := writeFile(tasks, "0"); err != nil {
+			return 0, &Error{"join cgroup " + tasks, err.(syscall.Errno)}
+		}
+	}
+	c, err := s.prepare()
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
+	syscall.ForkLock.Lock() // as package syscall does: no descriptor may be between creation and CLOEXEC now
+	pid, errno := c.forkAndExec()
+	syscall.ForkLock.Unlock()
+	if errno != 0 {
+		return 0, &Error{"clone", errno}
+	}
+	if !c.twoForks {
+		return int(pid), nil
+	}
+	return c.awaitGrandchild(int(pid))
+}
+
+// child is everything that the forked process needs, prepared by the parent: after the fork nothing may be allocated.
+type child struct {
+	joins      []Join
+	offsets    []byte
+	cloneFlags uintptr
+	cgroupFd   int
+	waitForGo  bool
+	becomeRoot bool
+	twoForks   bool // the child joins namespaces, then forks once more: that process is inside of the pid namespace
+	report     [2]int
+	files      []int // duplicates, all numbered higher than any final number
+	exe        int
+	exePath    *byte
+	emptyPath  *byte
+	offsetPath *byte
+	argv, envv []*byte
+	args3      cloneArgs
+	message    [5 + 4]byte
+	words      [3]uint32
+}
+
+// cloneArgs is struct clone_args of clone3(2).
+type cloneArgs struct {
+	flags, pidfd, childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize, cgroup uint64
+}
+
+func (s *Spawn) prepare() (*child, error) {
+	c := &child{joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags, cgroupFd: s.CgroupFd,
+		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, report: [2]int{-1, -1},
+		twoForks: len(s.Joins) > 0 || s.Offsets != ""}
+	lowest := len(s.Files) + 1 // the files and the sync socket
+	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
+		duplicate, err := fcntl(fd, syscall.F_DUPFD_CLOEXEC, lowest)
+		if err != 0 {
+			c.close()
+			return nil, &Error{"duplicate descriptor " + itoa(fd), err}
+		}
+		c.files = append(c.files, duplicate)
+	}
+	c.exe = c.files[lowest]
+	c.files = c.files[:lowest]
+	if c.twoForks {
+		if err := syscall.Pipe2(c.report[:], syscall.O_CLOEXEC); err != nil {
+			c.close()
+			return nil, &Error{"pipe2", err.(syscall.Errno)}
+		}
+	}
+	c.exePath, _ = syscall.BytePtrFromString("/proc/self/fd/" + itoa(c.exe))
+	c.emptyPath, _ = syscall.BytePtrFromString("")
+	c.offsetPath, _ = syscall.BytePtrFromString("/proc/self/timens_offsets")
+	c.argv, _ = syscall.SlicePtrFromStrings([]string{"mydocker-" + s.Stage})
+	// One P and no garbage collection: an early process lives short or only waits.
+	env := append([]string{EnvStage + "=" + s.Stage + " " + itoa(lowest-1), "GOMAXPROCS=1", "GOGC=off"}, s.Env...)
+	var err error
+	if c.envv, err = syscall.SlicePtrFromStrings(env); err != nil {
+		c.close()
+		return nil, &Error{"environment", syscall.EINVAL}
+	}
+	c.message = [9]byte{MsgExecError, 4}
+	return c, nil
+}
+
+func (c *child) close() {
+	for _, fd := range append(append([]int{}, c.files...), c.exe, c.report[0], c.report[1]) {
+		if fd > 2 {
+			syscall.Close(fd)
+		}
+	}
+	c.report = [2]int{-1, -1}
+}
+
+// awaitGrandchild reads the report of the first child: the pid of the second, or the join that failed.
+func (c *child) awaitGrandchild(first int) (int, error) {
+	syscall.Close(c.report[1])
+	c.report[1] = -1
+	var report [12]byte
+	n, err := readFull(c.report[0], report[:])
+	for {
+		if _, waitErr := syscall.Wait4(first, nil, 0, nil); waitErr != syscall.EINTR {
+			break
+		}
+	}
+	if err != nil || n < len(report) {
+		return 0, &Error{"spawn: the first child ended without a report", syscall.ECHILD}
+	}
+	pid, rest, _ := takeUint32(report[:])
+	stage, rest, _ := takeUint32(rest)
+	errno, _, _ := takeUint32(rest)
+	if errno == 0 {
+		return int(pid), nil
+	}
+	return 0, &Error{c.stageName(int(stage)), syscall.Errno(errno)}
+}
+
+// Stages of the first child that are not the number of a join.
+const (
+	stageUnshareTime = 1000 + iota
+	stageOpenOffsets
+	stageWriteOffsets
+	stageClone
+)
+
+func (c *child) stageName(stage int) string {
+	switch stage {
+	case stageUnshareTime:
+		return "unshare CLONE_NEWTIME"
+	case stageOpenOffsets:
+		return "open /proc/self/timens_offsets"
+	case stageWriteOffsets:
+		return "write timens_offsets"
+	case stageClone:
+		return "clone with " + CloneFlagNames(c.cloneFlags)
+	}
+	if stage < len(c.joins) {
+		return "setns " + CloneFlagNames(uintptr(c.joins[stage].Type))
+	}
+	return "stage " + itoa(stage)
+}
+
+//go:linkname runtimeBeforeFork syscall.runtime_BeforeFork
+func runtimeBeforeFork()
+
+//go:linkname runtimeAfterFork syscall.runtime_AfterFork
+func runtimeAfterFork()
+
+//go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
+func runtimeAfterForkInChild()
+
+// forkAndExec forks, and in the child joins, forks again if it must, and executes the early stage.
+//
+// In the child there is one thread and a Go runtime that has lost all others. So, as in forkAndExecInChild of package
+// syscall, only RawSyscall is called: nothing may allocate, grow the stack or let the scheduler in. In the parent
+// the function returns the first child's pid.
+//
+//go:noinline
+//go:norace
+func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
+	var i int
+	var fd uintptr
+	firstFlags := c.cloneFlags | uintptr(syscall.SIGCHLD)
+	if c.twoForks {
+		firstFlags = uintptr(syscall.SIGCHLD)
+	}
+
+	runtimeBeforeFork()
+	if c.cgroupFd >= 0 {
+		// CLONE_INTO_CGROUP (Linux 5.7): born inside, nobody has to be moved.
+		c.args3.flags = uint64(firstFlags&^0xff) | cloneIntoCgroup
+		c.args3.exitSignal = uint64(syscall.SIGCHLD)
+		c.args3.cgroup = uint64(c.cgroupFd)
+		pid, _, errno = syscall.RawSyscall(sysClone3, uintptr(unsafe.Pointer(&c.args3)), unsafe.Sizeof(c.args3), 0)
+	} else {
+		pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, firstFlags, 0, 0, 0, 0, 0)
+	}
+	if errno != 0 || pid != 0 {
+		runtimeAfterFork()
+		return pid, errno
+	}
+
+	// From here on: the child.
+	if c.twoForks {
+		for i = 0; i < len(c.joins); i++ {
+			_, _, errno = syscall.RawSyscall(sysSetns, uintptr(c.joins[i].Fd), uintptr(c.joins[i].Type), 0)
+			if errno != 0 {
+				goto failed
+			}
+		}
+		if len(c.offsets) > 0 {
+			i = stageUnshareTime
+			if _, _, errno = syscall.RawSyscall(syscall.SYS_UNSHARE, CloneNewTime, 0, 0); errno != 0 {
+				goto failed
+			}
+			i = stageOpenOffsets
+			fd, _, errno = syscall.RawSyscall6(syscall.SYS_OPENAT, 0, uintptr(unsafe.Pointer(c.offsetPath)),
+				syscall.O_WRONLY|syscall.O_CLOEXEC, 0, 0, 0)
+			if errno != 0 {
+				goto failed
+			}
+			i = stageWriteOffsets
+			_, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.offsets[0])), uintptr(len(c.offsets)))
+			if errno != 0 {
+				goto failed
+			}
+		}
+		// A pid namespace that was joined holds only the children from now on. CLONE_PARENT makes this one
+		// our parent's child, so that our parent can wait for it.
+		i = stageClone
+		pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, c.cloneFlags|syscall.CLONE_PARENT|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if errno != 0 {
+			goto failed
+		}
+		if pid != 0 {
+			c.words[0] = uint32(pid)
+			syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.report[1]), uintptr(unsafe.Pointer(&c.words[0])), 12)
+			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+	}
+
+	// From here on: the process that becomes the early stage.
+	runtimeAfterForkInChild()
+	if c.waitForGo {
+		pid, _, errno = syscall.RawSyscall(syscall.SYS_READ, uintptr(c.files[len(c.files)-1]), uintptr(unsafe.Pointer(&c.message[0])), 5)
+		if errno != 0 || pid != 5 || c.message[0] != MsgGo {
+			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
+		}
+		c.message[0], c.message[1] = MsgExecError, 4
+	}
+	if c.becomeRoot {
+		// execve takes all capabilities away from a process whose ids are not root's in its namespace (capabilities(7)).
+		if _, _, errno = syscall.RawSyscall(syscall.SYS_SETRESGID, 0, 0, 0); errno != 0 {
+			goto execFailed
+		}
+		if _, _, errno = syscall.RawSyscall(syscall.SYS_SETRESUID, 0, 0, 0); errno != 0 {
+			goto execFailed
+		}
+	}
+	for i = 0; i < len(c.files); i++ {
+		if _, _, errno = syscall.RawSyscall(syscall.SYS_DUP3, uintptr(c.files[i]), uintptr(i), 0); errno != 0 {
+			goto execFailed
+		}
+	}
+	syscall.RawSyscall6(sysExecveat, uintptr(c.exe), uintptr(unsafe.Pointer(c.emptyPath)),
+		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])), atEmptyPath, 0)
+	// Linux before 3.19 has no execveat.
+	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(c.exePath)),
+		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])))
+
+execFailed:
+	c.message[5], c.message[6] = byte(errno), byte(errno>>8)
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.files[len(c.files)-1]), uintptr(unsafe.Pointer(&c.message[0])), 9)
+	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
+
+failed:
+	c.words[1], c.words[2] = uint32(i), uint32(errno)
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.report[1]), uintptr(unsafe.Pointer(&c.words[0])), 12)
+	for {
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
+	}
+}
+
+// CloneFlagNames writes CLONE_NEW* flags by name.
+func CloneFlagNames(flags uintptr) string {
+	names := ""
+	for _, f := range []struct {
+		flag uintptr
+		name string
+	}{
+		{syscall.CLONE_NEWUSER, "CLONE_NEWUSER"}, {syscall.CLONE_NEWPID, "CLONE_NEWPID"}, {syscall.CLONE_NEWNS, "CLONE_NEWNS"},
+		{syscall.CLONE_NEWNET, "CLONE_NEWNET"}, {syscall.CLONE_NEWUTS, "CLONE_NEWUTS"}, {syscall.CLONE_NEWIPC, "CLONE_NEWIPC"},
+		{CloneNewCgroup, "CLONE_NEWCGROUP"}, {CloneNewTime, "CLONE_NEWTIME"},
+	} {
+		if flags&f.flag == 0 {
+			continue
+		}
+		if names != "" {
+			names += "|"
+		}
+		names += f.name
+	}
+	return names
+}
+
+func fcntl(fd, command, argument int) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(argument))
+	return int(n), errno
+}
+
+// writeFile writes into an existing file, such as those of proc and cgroup file systems, with a single write.
+func writeFile(path, value string) error {
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = syscall.Write(fd, []byte(value))
+	if closeErr := syscall.Close(fd); err == nil {
+		err = closeErr
+	}
+	return err
+}

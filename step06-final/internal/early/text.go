@@ -1,0 +1,74 @@
+package early
+
+// The few functions of strconv and strings that an early process needs. Importing those packages would be paid at every
+// start of a container.
+
+// cut splits at the first space.
+func cut(s string) (before, after string) {
+	for i := 0; i < len(s); i++ {
+		if s[i] == ' ' {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+// atoi reads a decimal number, which may be negative.
+func atoi(s string) (int, bool) {
+	negative := len(s) > 0 && s[0] == '-'
+	if negative {
+		s = s[1:]
+	}
+	if len(s) == 0 || len(s) > 18 {
+		return 0, false
+	}
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// itoa writes a decimal number.
+func itoa(n int) string {
+	if n < 0 {
+		return "-" + itoa(-n)
+	}
+	var digits [20]byte
+	i := len(digits)
+	for {
+		i--
+		digits[i] = byte('0' + n%10)
+		n /= 10
+		if n == 0 {
+			return string(digits[i:])
+		}
+	}
+}
+
+// splitPath returns the names between the slashes, without empty ones and ".".
+func splitPath(path string) []string {
+	var names []string
+	start := 0
+	for i := 0; i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		if name := path[start:i]; name != "" && name != "." {
+			names = append(names, name)
+		}
+		start = i + 1
+	}
+	return names
+}
+
+// hasPrefix says whether s begins with prefix.
+func hasPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && s[:len(prefix)] == prefix
+}
