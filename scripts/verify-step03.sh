@@ -20,36 +20,11 @@ check_debug() {
 	expect_contains "--debug" setgroups "$ERR"
 }
 
-check_net_is_empty() {
-	start_sleeper
-	expect_equal "interfaces" lo "$(sed -n 's/^ *\([^:|]*\):.*/\1/p' "/proc/$SLEEPER/net/dev" | sort | tr '\n' ' ' | sed 's/ $//;s/\(gre0\|gretap0\|ip6tnl0\|sit0\|tunl0\|erspan0\|ip_vti0\|ip6_vti0\|ip6gre0\) *//g;s/ $//')"
-}
-
-check_loopback_up() {
-	start_sleeper
-	# The kernel adds the local route to 127.0.0.1 when lo comes up.
-	grep -q 127.0.0.1 "/proc/$SLEEPER/net/fib_trie" || fail_because "/proc/PID/net/fib_trie: lo 没有启动 lo is down"
-}
-
-check_net_host() {
-	start_sleeper --net host
-	expect_equal "/proc/PID/ns/net" "$(namespace self net)" "$(namespace "$SLEEPER" net)"
-}
-
-check_net_unknown() {
-	run_box --net nonsense -- true
-	expect_equal "--net nonsense" 125 "$STATUS"
-	expect_contains "--net nonsense" none "$ERR"
-}
-
 remember_host
 NEEDS=need_user_namespace
 check check_new_namespaces "六个命名空间都是新的 / all six namespaces are new" "namespaces.go 里的标志 / the flags in namespaces.go"
 user_namespace_checks
-check check_net_is_empty "网络命名空间里只有 lo / the network namespace holds lo only" "CLONE_NEWNET"
-check check_loopback_up "lo 已启动 / lo is up" "network.go: SIOCSIFFLAGS"
-check check_net_host "--net host 用主机的网络 / --net host keeps the host's network" "CLONE_NEWNET"
-check check_net_unknown "--net 写错：清楚的错误 / a wrong --net: a clear error" "main.go"
+network_checks
 check check_debug "--debug 说出标志和映射 / --debug tells flags and maps" "logrus.Debugf"
 pid_mount_checks
 common_checks
