@@ -22,4 +22,40 @@ const (
 	// Files keeps the archive's own form, empty files named ".wh.NAME". No kernel interprets it: it is for the copying
 	// snapshots.
 	Files Whiteouts = "files"
+	// Apply carries deletions out: the tree already holds the lower layers.
+	Apply Whiteouts = "apply"
+	// Plain gives names that begin with ".wh." no meaning: for archives that are no layers (cp, COPY, import).
+	Plain Whiteouts = "plain"
 )
+
+// Options of Unpack and Pack. The zero value is the initial user namespace's root with overlay's whiteouts.
+type Options struct {
+	Map       *IDMap
+	Whiteouts Whiteouts // "" is Trusted
+	// NoChown leaves all files to the caller (Unpack) or says that they belong to root (Pack): for an ordinary user
+	// without subordinate ids.
+	NoChown bool
+	// MaxSize is the limit for the sum of all file sizes, in bytes; 0 is DefaultMaxSize.
+	MaxSize int64
+	// MaxEntries is the limit for the number of files; 0 is DefaultMaxEntries.
+	MaxEntries int
+}
+
+// Limits that no honest layer reaches.
+const (
+	DefaultMaxSize    = 128 << 30
+	DefaultMaxEntries = 4 << 20
+)
+
+func (o Options) withDefaults() Options {
+	if o.Whiteouts == "" {
+		o.Whiteouts = Trusted
+	}
+	if o.MaxSize == 0 {
+		o.MaxSize = DefaultMaxSize
+	}
+	if o.MaxEntries == 0 {
+		o.MaxEntries = DefaultMaxEntries
+	}
+	return o
+}
