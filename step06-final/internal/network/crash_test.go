@@ -1,0 +1,326 @@
+package network
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// attachMain is another process of the engine: it attaches and detaches containers, `count` at once, `rounds` times.
+// Arguments in the environment: directories, prefix of the ids, count, rounds.
+func attachMain() {
+	var count, rounds int
+	fmt.Sscan(os.Getenv("COUNT")+" "+os.Getenv("ROUNDS"), &count, &rounds)
+	m, err := Open(os.Getenv("DATA"), os.Getenv("STATE"))
+	if err == nil {
+		err = attachMany(m, os.Getenv("PREFIX"), count, rounds)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func attachMany(m *Manager, prefix string, count, rounds int) error {
+	results := make(chan error, count)
+	for i := 0; i < count; i++ {
+		go func(i int) { results <- attachOne(m, fmt.Sprintf("%s%03d", prefix, i), rounds) }(i)
+	}
+	var first error
+	for i := 0; i < count; i++ {
+		if err := <-results; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func attachOne(m *Manager, id string, rounds int) error {
+	ns, err := newNamespace()
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	for i := 0; i < rounds; i++ {
+		path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd())
+		if _, err := m.Attach(AttachRequest{ContainerID: id, NetNS: path, Ports: []PortMapping{{ContainerPort: 80, Proto: "tcp"}}}); err != nil {
+			return err
+		}
+		if err := m.Detach(id, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newNamespace is a network namespace without a process, held by the descriptor.
+func newNamespace() (*os.File, error) {
+	type result struct {
+		ns  *os.File
+		err error
+	}
+	made := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+		if err == nil {
+			defer host.Close()
+			err = unix.Unshare(unix.CLONE_NEWNET)
+		}
+		if err != nil {
+			made <- result{nil, err}
+			return
+		}
+		ns, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+		unix.Setns(int(host.Fd()), unix.CLONE_NEWNET)
+		made <- result{ns, err}
+	}()
+	r := <-made
+	return r.ns, r.err
+}
+
+func otherEngine(m *Manager, data, state, prefix string, count, rounds int) *exec.Cmd {
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix,
+		fmt.Sprintf("COUNT=%d", count), fmt.Sprintf("ROUNDS=%d", rounds))
+	command.Stderr = os.Stderr
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return command
+}
+
+// dirs are the engine's directories of a manager.
+func dirs(m *Manager) (data, state string) {
+	return strings.TrimSuffix(m.dataDir, "/network"), strings.TrimSuffix(m.stateDir, "/network")
+}
+
+// Two hundred containers come and go in parallel, from ten processes: no address, rule or interface is left.
+func TestTwoHundredInParallel(t *testing.T) {
+	m := manager(t)
+	before := hostState(t)
+	data, state := dirs(m)
+	var wait sync.WaitGroup
+	errors := make(chan error, 10)
+	for i := 0; i < 10; i++ {
+		wait.Add(1)
+		go func(i int) {
+			defer wait.Done()
+			errors <- otherEngine(m, data, state, fmt.Sprintf("p%d-", i), 20, 1).Run()
+		}(i)
+	}
+	wait.Wait()
+	close(errors)
+	for err := range errors {
+		require.NoError(t, err)
+	}
+	s, err := m.load()
+	require.NoError(t, err)
+	require.Empty(t, s.endpoints)
+	require.Equal(t, before, hostState(t))
+}
+
+// All attached at the same time: two hundred different addresses and ports.
+func TestTwoHundredAtOnce(t *testing.T) {
+	m := manager(t)
+	addresses, hostPorts := map[string]bool{}, map[uint16]bool{}
+	for i := 0; i < 200; i++ {
+		ns, err := newNamespace()
+		require.NoError(t, err)
+		defer ns.Close()
+		e, err := m.Attach(AttachRequest{ContainerID: fmt.Sprintf("c%03d", i), NetNS: fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd()), Ports: ports(t, "80")})
+		require.NoError(t, err)
+		addresses[e.IP.String()] = true
+		hostPorts[e.Ports[0].HostPort] = true
+	}
+	require.Len(t, addresses, 200)
+	require.Len(t, hostPorts, 200)
+	for i := 0; i < 200; i++ {
+		require.NoError(t, m.Detach(fmt.Sprintf("c%03d", i), ""))
+	}
+}
+
+// SIGKILL at any point: Repair puts everything right, and the next container gets the first address.
+func TestKilledAnywhere(t *testing.T) {
+	m := manager(t)
+	data, state := dirs(m)
+	before := hostState(t)
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewSource(seed))
+	for i := 0; i < 40; i++ {
+		other := otherEngine(m, data, state, "killed-", 2, 1000)
+		require.NoError(t, other.Start())
+		time.Sleep(time.Duration(20+random.Intn(100)) * time.Millisecond) // the point of the kill, not a wait for something
+		require.NoError(t, other.Process.Kill())
+		other.Wait()
+		if i%2 == 0 {
+			require.NoError(t, m.Repair(nil))
+			require.Equal(t, before, hostState(t))
+		}
+		b := newBox(t)
+		e := b.attach(m, AttachRequest{ContainerID: b.id, Ports: ports(t, "8080:80")})
+		if i%2 == 0 {
+			require.Equal(t, "172.28.0.2", e.IP.String())
+		}
+		require.NoError(t, m.Detach(b.id, ""))
+		b.end()
+	}
+}
+
+// A container that died without a Detach: the next Attach takes its address, port and name back.
+func TestDeadContainerIsReleased(t *testing.T) {
+	m := manager(t)
+	a, b := newBox(t), newBox(t)
+	e := a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+	a.end()
+	again := b.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+	require.Equal(t, e.IP, again.IP)
+	list, err := m.Endpoints(a.id)
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
+
+// A list of endpoints cut short at every length: what is attached is found again in the kernel, no address is given twice.
+func TestEndpointsFileCutShort(t *testing.T) {
+	m := manager(t)
+	a := newBox(t)
+	e := a.attach(m, AttachRequest{})
+	whole, err := os.ReadFile(m.endpointsFile())
+	require.NoError(t, err)
+	for _, length := range []int{0, 1, len(whole) / 2, len(whole) - 1} {
+		require.NoError(t, os.WriteFile(m.endpointsFile(), whole[:length], 0o600))
+		list, err := m.Endpoints(a.id)
+		require.NoError(t, err)
+		require.Len(t, list, 1, "cut at %d", length)
+		require.Equal(t, e.IP.String(), list[0].IP.String())
+		require.Equal(t, e.HostVeth, list[0].HostVeth)
+	}
+	b := newBox(t)
+	other := b.attach(m, AttachRequest{})
+	require.NotEqual(t, e.IP.String(), other.IP.String())
+	_, err = os.Stat(m.endpointsFile() + ".corrupt")
+	require.NoError(t, err, "the damaged file is kept")
+	require.NoError(t, m.Detach(a.id, ""))
+}
+
+// A list of networks cut short is an error that names the file; nothing is overwritten.
+func TestNetworksFileCutShort(t *testing.T) {
+	m := manager(t)
+	_, err := m.Create(CreateOptions{Name: "red"})
+	require.NoError(t, err)
+	whole, err := os.ReadFile(m.networksFile())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(m.networksFile(), whole[:len(whole)/2], 0o600))
+	_, err = m.List()
+	require.ErrorContains(t, err, m.networksFile())
+	now, err := os.ReadFile(m.networksFile())
+	require.NoError(t, err)
+	require.Equal(t, whole[:len(whole)/2], now)
+	require.NoError(t, os.WriteFile(m.networksFile(), whole, 0o600))
+}
+
+// Interfaces and rules whose endpoint nobody knows any more.
+func TestRepairRemovesStrays(t *testing.T) {
+	m := manager(t)
+	before := hostState(t)
+	a := newBox(t)
+	a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+	require.NoError(t, os.Remove(m.endpointsFile()))
+	require.NotEqual(t, before, hostState(t))
+	require.NoError(t, m.Repair(map[string]bool{a.id: true}))
+	require.Equal(t, before, hostState(t))
+}
+
+// Somebody flushed the rules (a firewall was reloaded): Repair, and every Attach, writes them again.
+func TestRulesFlushedByOthers(t *testing.T) {
+	eachFirewall(t, func(t *testing.T, m *Manager) {
+		a := newBox(t)
+		a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+		a.serve(80, "a")
+		f, isIptables := m.firewall.(*iptables)
+		flush := func() {
+			if !isIptables {
+				_, err := runProgram(m.firewall.(*nftables).command, nil, "delete", "table", "ip", "MYDOCKER"+m.suffix)
+				require.NoError(t, err)
+				return
+			}
+			for _, table := range []string{"raw", "nat", "filter"} {
+				require.NoError(t, f.apply("*"+table+"\n-F\n-X\nCOMMIT\n"))
+			}
+		}
+		flush()
+		_, err := askHost("tcp", "127.0.0.1:8080")
+		require.Error(t, err)
+		require.NoError(t, m.Repair(map[string]bool{a.id: true}))
+		answer, err := askHost("tcp", "127.0.0.1:8080")
+		require.NoError(t, err)
+		require.Equal(t, "a 172.28.0.1", answer)
+		flush()
+		newBox(t).attach(m, AttachRequest{})
+		_, err = askHost("tcp", "127.0.0.1:8080")
+		require.NoError(t, err)
+	})
+}
+
+// The rules cannot be written: the attempt leaves nothing, and says why.
+func TestRulesFail(t *testing.T) {
+	m := manager(t)
+	before := hostState(t)
+	m.firewall = brokenFirewall{}
+	a := newBox(t)
+	_, err := m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid})
+	require.ErrorContains(t, err, "broken on purpose")
+	require.Equal(t, before, hostState(t))
+	links := 0
+	require.NoError(t, inNetNS(a.ns, func() error {
+		list, err := netlink.LinkList()
+		links = len(list)
+		return err
+	}))
+	m.firewall = nil
+	require.Equal(t, 1, links, "only lo is in the container")
+}
+
+type brokenFirewall struct{}
+
+func (brokenFirewall) replace(r rules) error {
+	if len(r.bridges) == 0 {
+		return nil
+	}
+	return fmt.Errorf("broken on purpose")
+}
+
+// iptables 1.4.21, as CentOS 7 has it: iptables-restore knows no -w, and fails when others change the table.
+func TestOldIptables(t *testing.T) {
+	m := manager(t)
+	path, err := findProgram("iptables-restore")
+	if err != nil {
+		t.Skip("iptables is not installed")
+	}
+	dir := t.TempDir()
+	script := fmt.Sprintf(`#!/bin/sh
+for a; do [ "$a" != -w ] || { echo "iptables-restore: invalid option -- 'w'" >&2; exit 2; }; done
+[ -e %[1]s/busy ] || { : > %[1]s/busy; echo "iptables-restore: line 3 failed: Resource temporarily unavailable." >&2; exit 4; }
+exec %[2]s "$@"
+`, dir, path)
+	require.NoError(t, os.WriteFile(dir+"/iptables-restore", []byte(script), 0o755))
+	m.firewall = &iptables{save: strings.Replace(path, "restore", "save", 1), restore: dir + "/iptables-restore", suffix: m.suffix}
+	a := newBox(t)
+	a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+	a.serve(80, "a")
+	answer, err := askHost("tcp", "127.0.0.1:8080")
+	require.NoError(t, err)
+	require.Equal(t, "a 172.28.0.1", answer)
+	require.NoError(t, m.Detach(a.id, ""))
+}
