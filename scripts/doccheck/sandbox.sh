@@ -30,7 +30,6 @@ if [ "${3:-}" != inside ]; then
 		if [ "$type" = cgroup ] && [ -e "$group/cpuset.cpus" ]; then
 			cat "$target/cpuset.cpus" >"$group/cpuset.cpus"
 			cat "$target/cpuset.mems" >"$group/cpuset.mems"
-			echo 1 >"$group/cgroup.clone_children"
 		fi
 		echo $$ >"$group/cgroup.procs"
 	done </proc/mounts
@@ -101,11 +100,13 @@ case "\$1 \$2" in
 	[ \$status = 0 ] || { echo "exit status \$status" >&2; exit 1; }
 	;;
 "build -o")
-	mkdir -p "\${3%/*}"
-	cp "/opt/steps/\${4#./}" "\$3"
+	if [ -e "/opt/steps/\${4#./}" ]; then
+		mkdir -p "\${3%/*}"
+		exec cp "/opt/steps/\${4#./}" "\$3"
+	fi
 	;;
-*) exec "$(command -v go || echo go)" "\$@" ;;
 esac
+case "\$1 \$2" in "run ./step0"*) ;; *) CGO_ENABLED=0 GOFLAGS=-buildvcs=false exec "$(command -v go || echo go)" "\$@" ;; esac
 END
 chmod 755 /opt/shim/go
 cd /opt/mydocker
