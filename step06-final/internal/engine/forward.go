@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"os"
+	"os/signal"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// forwardSignals passes on the signals that people and scripts send to the client. Those that the Go runtime or the
+// terminal uses are left alone.
+func forwardSignals(deliver func(os.Signal)) (stop func()) {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				deliver(s)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(signals); close(done) }
+}
+
+func signalProcess(pid int, s os.Signal) {
+	if number, ok := s.(unix.Signal); ok {
+		unix.Kill(pid, number) // it may have ended meanwhile
+	}
+}
+
+// drain waits a moment for output that is still on its way.
+func drain(finished <-chan struct{}) {
+	select {
+	case <-finished:
+	case <-time.After(200 * time.Millisecond):
+	}
+}

@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// remapRange is the range of host ids that --userns=remap uses: the first range of 65536 that /etc/subuid or /etc/subgid
+// gives to mydocker, dockremap or root, else 100000 to 165535, where subordinate ids begin by custom (login.defs(5)).
+func remapRange(path string) specs.LinuxIDMapping {
+	m := specs.LinuxIDMapping{ContainerID: 0, HostID: 100000, Size: 65536}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return m
+	}
+	for _, owner := range []string{"mydocker", "dockremap", "root"} {
+		for _, line := range strings.Split(string(data), "\n") {
+			fields := strings.Split(line, ":")
+			if len(fields) != 3 || fields[0] != owner {
+				continue
+			}
+			first, firstErr := strconv.ParseUint(fields[1], 10, 31)
+			count, countErr := strconv.ParseUint(fields[2], 10, 32)
+			if firstErr == nil && countErr == nil && count >= uint64(m.Size) {
+				m.HostID = uint32(first)
+				return m
+			}
+		}
+	}
+	return m
+}

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"mydocker/step06-final/internal/network"
+	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/spec"
+	"mydocker/step06-final/internal/store"
+)
+
+// Start starts a container that does not run. Between the making of its process and the process's first instruction
+// ready is called (if not nil): the moment to connect to its output without missing any of it.
+func (e *Engine) Start(c *store.Container, ready func() error) error {
+	lock, err := c.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	v, err := e.settle(c)
+	if err != nil {
+		return err
+	}
+	if v.Running {
+		if v.State.Status == store.Paused {
+			return fmt.Errorf("container %s is paused; `mydocker unpause %s` first", c.Name, c.Name)
+		}
+		return nil // docker: starting a running container is no error
+	}
+	v.State.RestartCount = 0
+	return e.startLocked(c, v.State, ready)
+}
+
+// startLocked starts a container; the caller holds the lock and knows that it does not run.
+func (e *Engine) startLocked(c *store.Container, state store.State, ready func() error) (err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		err = withNote(err, e.release(c))
+		state.ExitCode, state.Error, state.FinishedAt = ExitCode(err), err.Error(), time.Now()
+		if state.Status != store.Created {
+			state.Status = store.Exited
+		}
+		err = withNote(err, c.SaveState(state))
+	}()
+	if err := e.release(c); err != nil { // of an earlier run, when a crash kept it from doing so
+		return err
+	}
+	if err := checkSources(c.Mounts); err != nil {
+		return err
+	}
+	snap, err := e.Snapshots.Get(c.ID)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the file system of container %s is gone; remove it (rm %s) and create it anew", c.Name, c.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := snap.Mount(""); err != nil {
+		return err
+	}
+	rootfs := snap.Root()
+	if err := e.fillVolumes(c, rootfs); err != nil {
+		return err
+	}
+	in, err := e.input(c, rootfs)
+	if err != nil {
+		return err
+	}
+	s, err := spec.Build(in)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(exitPath(c)); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove the exit status of the last run: %w", err)
+	}
+	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: c.ID, Bundle: c.Dir(), Spec: s, Supervisor: e.supervisor(c)})
+	if err != nil {
+		return fmt.Errorf("create the process of container %s: %w", c.Name, err)
+	}
+	if err := e.attachNetworks(c, rc); err != nil {
+		return err
+	}
+	if ready != nil {
+		if err := ready(); err != nil {
+			return err
+		}
+	}
+	// Recorded before the first instruction: a crash in between leaves a record that says "running" about an init that
+	// never began, which the next command finds out. The other order would leave a running container nobody knows of.
+	before := state
+	state = store.State{Status: store.Running, BootID: BootID(), StartedAt: time.Now().UTC(), RestartCount: before.RestartCount}
+	if err := c.SaveState(state); err != nil {
+		return err
+	}
+	if err := rc.Start(); err != nil {
+		state = before
+		return fmt.Errorf("start container %s: %w", c.Name, err)
+	}
+	e.event(c, "start", nil)
+	return nil
+}
+
+// input collects what spec.Build needs.
+func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
+	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: rootfs, Rootless: Rootless()}
+	var err error
+	if in.User, in.Home, err = spec.ResolveUser(rootfs, c.Config.User, c.HostConfig.GroupAdd); err != nil {
+		return in, err
+	}
+	if in.UIDMappings, in.GIDMappings, err = mappings(c.HostConfig); err != nil {
+		return in, err
+	}
+	files := c
+	if name, shared := sharedNetwork(c.HostConfig.NetworkMode); shared {
+		if files, in.NetNS, err = e.joined(name, "net"); err != nil {
+			return in, err
+		}
+	} else if err := e.writeFiles(c); err != nil {
+		return in, err
+	}
+	in.HostsFile, in.ResolvFile, in.HostnameFile = filepath.Join(files.Dir(), "hosts"), filepath.Join(files.Dir(), "resolv.conf"), filepath.Join(files.Dir(), "hostname")
+	if name, shared := sharedNetwork(c.HostConfig.IpcMode); shared {
+		if _, in.IPCNS, err = e.joined(name, "ipc"); err != nil {
+			return in, err
+		}
+	}
+	if name, shared := sharedNetwork(c.HostConfig.PidMode); shared {
+		if _, in.PidNS, err = e.joined(name, "pid"); err != nil {
+			return in, err
+		}
+	}
+	return in, nil
+}
+
+// joined is the path of a namespace of another container, which must run.
+func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
+	v, err := e.Find(name)
+	if err != nil {
+		return nil, "", err
+	}
+	if !v.Running {
+		return nil, "", fmt.Errorf("cannot join the %s namespace of container %s: it is not running; `mydocker start %s` first", kind, v.Name, v.Name)
+	}
+	return v.Container, fmt.Sprintf("/proc/%d/ns/%s", v.Pid, kind), nil
+}
+
+// writeFiles writes the files that every container has of its own whatever its image says. They are written in place
+// later, never replaced: a bind mount is of the inode.
+func (e *Engine) writeFiles(c *store.Container) error {
+	hostname := c.Config.Hostname
+	if c.HostConfig.UTSMode == "host" {
+		own, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("read the host's name: %w", err)
+		}
+		hostname = own
+	}
+	if hostname == "" {
+		hostname = c.ID[:12]
+	}
+	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname, ExtraHosts: c.HostConfig.ExtraHosts})
+	if err != nil {
+		return err
+	}
+	resolv, err := network.ResolvConf(network.ResolvOptions{Servers: c.HostConfig.DNS, Search: c.HostConfig.DNSSearch, Options: c.HostConfig.DNSOptions,
+		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv, "hostname": []byte(hostname + "\n")} {
+		if err := os.WriteFile(filepath.Join(c.Dir(), name), content, 0o644); err != nil {
+			return fmt.Errorf("write the container's %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// supervisor says what the supervisor of a container keeps.
+func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
+	o := &runtime.SupervisorOptions{
+		LogMaxSize: c.HostConfig.LogConfig.MaxSize, LogMaxFiles: c.HostConfig.LogConfig.MaxFiles,
+		ExitPath: exitPath(c), PidPath: filepath.Join(c.Dir(), "supervisor"), AttachSocket: e.attachSocket(c.ID),
+		Terminal: c.Config.Tty, OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
+		// The supervisor is this program, so this finds it even when its file is gone, as `go run` deletes it.
+		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-exited", c.ID},
+		OnExitEnv: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
+	}
+	if o.LogMaxSize == 0 {
+		o.LogMaxSize = 20 << 20
+	}
+	if o.LogMaxFiles == 0 {
+		o.LogMaxFiles = 5
+	}
+	if c.HostConfig.LogConfig.Type != "none" {
+		o.LogPath = LogPath(c)
+	}
+	return o
+}
+
+// LogPath is the container's log, for package logs.
+func LogPath(c *store.Container) string { return filepath.Join(c.Dir(), "log") }
+
+// attachSocket is short because a socket's path may have 107 bytes only (unix(7)).
+func (e *Engine) attachSocket(id string) string { return filepath.Join(e.State, "attach", id[:16]) }
+
+// attachNetworks connects a container whose process exists but has not begun.
+func (e *Engine) attachNetworks(c *store.Container, rc *runtime.Container) error {
+	mode := c.HostConfig.NetworkMode
+	if _, shared := sharedNetwork(mode); shared || mode == network.ModeHost {
+		return nil
+	}
+	if mode == network.ModeNone {
+		return network.LoopbackUp(fmt.Sprintf("/proc/%d/ns/net", rc.Pid))
+	}
+	r, err := e.attachRequest(c)
+	if err != nil {
+		return err
+	}
+	r.Pid = rc.Pid
+	if _, err := e.Networks.Attach(r); err != nil {
+		return err
+	}
+	for _, extra := range c.Networks {
+		more := r
+		more.Network, more.IP, more.MAC, more.Ports, more.Aliases = extra.Network, net.ParseIP(extra.IP), "", nil, extra.Aliases
+		if _, err := e.Networks.Attach(more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrNotRunning is what commands answer that need a process.
+type ErrNotRunning struct{ Name string }
+
+func (e *ErrNotRunning) Error() string {
+	return fmt.Sprintf("container %s is not running; `mydocker start %s` first", e.Name, e.Name)
+}
+
+// running loads the runtime's container of one that must run.
+func (e *Engine) running(v View) (*runtime.Container, error) {
+	if !v.Running {
+		return nil, &ErrNotRunning{v.Name}
+	}
+	rc, err := e.Runtime.Load(v.ID)
+	if err != nil || rc.Status() == specs.StateStopped {
+		return nil, &ErrNotRunning{v.Name}
+	}
+	return rc, nil
+}
+
+

@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/store"
+)
+
+// View is a container together with what is true of it now.
+type View struct {
+	*store.Container
+	State   store.State // Status is the kernel's word, not the file's
+	Pid     int         // of init; 0 if it does not run
+	Running bool        // running, paused or frozen in between
+}
+
+// errStale says that the record and the kernel disagree: somebody has to settle it under the lock.
+var errStale = errors.New("the recorded state is out of date")
+
+// look compares the record with the kernel, without changing anything.
+func (e *Engine) look(c *store.Container) (View, error) {
+	state, err := c.State()
+	v := View{Container: c, State: state}
+	if err != nil {
+		return v, err
+	}
+	if !active(state.Status) {
+		return v, nil
+	}
+	if state.BootID != BootID() {
+		return v, errStale
+	}
+	rc, err := e.Runtime.Load(c.ID)
+	if err != nil {
+		return v, errStale
+	}
+	switch rc.Status() {
+	case specs.StateRunning:
+		v.State.Status = store.Running
+	case runtime.StatePaused:
+		v.State.Status = store.Paused
+	default:
+		return v, errStale
+	}
+	v.Pid, v.Running = rc.Pid, true
+	return v, nil
+}
+
+// active says whether a recorded status claims that a process exists.
+func active(status string) bool { return status == store.Running || status == store.Paused }
+
+// View tells the truth about a container: it looks, and if the record is wrong it settles that first.
+func (e *Engine) View(c *store.Container) (View, error) {
+	v, err := e.look(c)
+	if err == nil {
+		return v, nil
+	}
+	if !errors.Is(err, errStale) {
+		return v, err
+	}
+	lock, err := c.Lock()
+	if err != nil {
+		return v, err
+	}
+	defer lock.Unlock()
+	return e.settle(c)
+}
+
+// Views is View of every container, the newest first. What a crash left half made is swept away before, and what cannot be read is warned of.
+func (e *Engine) Views() ([]View, error) {
+	if err := e.Sweep(); err != nil {
+		e.Warn("%v", err)
+	}
+	containers, damaged, err := e.Store.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range damaged {
+		e.Warn("%v", err)
+	}
+	var views []View
+	for _, c := range containers {
+		v, err := e.View(c)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed while we looked
+		}
+		if err != nil {
+			e.Warn("container %s: %v", c.Name, err)
+			continue
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+// Find is View of the container with that name or id.
+func (e *Engine) Find(nameOrID string) (View, error) {
+	c, err := e.Store.Find(nameOrID)
+	if err != nil {
+		return View{}, err
+	}
+	v, err := e.View(c)
+	if errors.Is(err, os.ErrNotExist) {
+		return View{}, &store.NotFoundError{Name: nameOrID}
+	}
+	return v, err
+}
+
+// settle brings the record into agreement with the kernel: the end of a container that nobody has recorded is recorded,
+// and what it held (cgroup, network, mounts) is given back. The caller holds the lock.
+func (e *Engine) settle(c *store.Container) (View, error) {
+	v, err := e.look(c)
+	if err == nil || !errors.Is(err, errStale) {
+		return v, err
+	}
+	state := v.State
+	if rc, err := e.Runtime.Load(c.ID); err == nil {
+		if rc.Status() == specs.StateStopped {
+			waitForExitFile(c, rc)
+		}
+		if stats, err := rc.Stats(); err == nil && stats.Memory.OOMKills > 0 {
+			state.OOMKilled = true
+		}
+	}
+	code, at, err := readExit(c)
+	if err != nil {
+		// A power failure, or somebody killed the supervisor too: docker's number for a status that nobody knows.
+		code, at = 255, time.Now()
+		state.Error = "the exit status was lost: " + err.Error()
+	}
+	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
+	releaseErr := e.release(c)
+	if err := c.SaveState(state); err != nil {
+		return v, err
+	}
+	e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
+	if releaseErr != nil {
+		e.Warn("%v", releaseErr)
+	}
+	return View{Container: c, State: state}, nil
+}
+
+// release gives back everything that a container holds only while it runs. It can be repeated.
+func (e *Engine) release(c *store.Container) error {
+	var problems []string
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	note(e.Networks.Detach(c.ID, ""))
+	rc, err := e.Runtime.Load(c.ID)
+	if err == nil {
+		note(rc.Delete(true))
+	} else if !errors.Is(err, runtime.ErrNotExist) {
+		note(err)
+	}
+	s, err := e.Snapshots.Get(c.ID)
+	if err == nil {
+		note(s.Unmount())
+	} else if !errors.Is(err, os.ErrNotExist) {
+		note(err)
+	}
+	if err := os.Remove(e.attachSocket(c.ID)); err != nil && !os.IsNotExist(err) {
+		note(err)
+	}
+	if problems != nil {
+		return fmt.Errorf("clean up after container %s: %s", c.Name, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+func exitPath(c *store.Container) string { return filepath.Join(c.Dir(), "exit") }
+
+// readExit reads what the supervisor has written: "<status> <unix nanoseconds>\n".
+func readExit(c *store.Container) (code int, at time.Time, err error) {
+	data, err := os.ReadFile(exitPath(c))
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) != 2 {
+		return 0, time.Time{}, fmt.Errorf("exit file %s is damaged: %q", exitPath(c), data)
+	}
+	code, codeErr := strconv.Atoi(fields[0])
+	nanos, timeErr := strconv.ParseInt(fields[1], 10, 64)
+	if codeErr != nil || timeErr != nil {
+		return 0, time.Time{}, fmt.Errorf("exit file %s is damaged: %q", exitPath(c), data)
+	}
+	return code, time.Unix(0, nanos), nil
+}
+
+// waitForExitFile gives a supervisor that is still there the time to write down what it has just learned.
+func waitForExitFile(c *store.Container, rc *runtime.Container) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(exitPath(c)); err == nil {
+			return
+		}
+		if rc.SupervisorPid == 0 || !processExists(rc.SupervisorPid) {
+			return
+		}
+	}
+}
