@@ -7,7 +7,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-words=v2 kernel="" userland=debian payload="" results="" timeout=1800 log=""
+words=v2 kernel="" userland=debian payload="" results="" raw="" timeout=1800 log=""
 while [ $# -gt 0 ]; do
   case $1 in
     --case) words=$2; shift 2 ;;
@@ -17,6 +17,7 @@ while [ $# -gt 0 ]; do
     --results) results=$2; shift 2 ;;
     --timeout) timeout=$2; shift 2 ;;
     --log) log=$2; shift 2 ;;
+    --raw) raw=1; shift ;; # COMMAND chooses the situations itself
     --) shift; break ;;
     *) echo "vm.sh: unknown argument $1" >&2; exit 2 ;;
   esac
@@ -65,7 +66,7 @@ if [ -z "$payload" ]; then
 fi
 mkdir "$work/tar/mydocker"
 {
-  if [ "$userland" = debian ]; then
+  if [ "$userland" = debian ] && [ -z "$raw" ]; then
     printf 'export MYDOCKER_BIN=/mydocker/bin MATRIX_CASE=%q\ncd /mydocker\nexec bash scripts/matrix/guest-case.sh %q' "$words" "$words"
   else
     printf 'export MYDOCKER_BIN=/mydocker/bin MATRIX_CASE=%q\ncd /mydocker\nexec' "$words"
