@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -96,7 +95,6 @@ func otherEngine(m *Manager, data, state, prefix string, count, rounds int) *exe
 	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix,
 		fmt.Sprintf("COUNT=%d", count), fmt.Sprintf("ROUNDS=%d", rounds))
 	command.Stderr = os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return command
 }
 

@@ -30,7 +30,7 @@ func (t *nftables) replace(r rules) error {
 	return nil
 }
 
-// table says in nft's language what the functions natRules, filterRules and rawRules of iptables.go say, and explain.
+// table says in nft's language what the functions rawRules to forwardRules of iptables.go say, and explain.
 func (t *nftables) table(name string, r rules) string {
 	var ports, post, forward, raw []string
 	for _, p := range r.ports {

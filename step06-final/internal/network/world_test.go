@@ -62,6 +62,9 @@ func enterWorld() error {
 	if err := unix.Mount("run", "/run", "tmpfs", 0, ""); err != nil { // /run/xtables.lock
 		return err
 	}
+	if err := os.Setenv("TMPDIR", "/run"); err != nil { // state directories are on a tmpfs, as in reality
+		return err
+	}
 	return loopbackUp()
 }
 
@@ -156,7 +159,7 @@ func newBox(t *testing.T) *box {
 	b := &box{t: t, id: fmt.Sprintf("%012x", boxCount) + strings.Repeat("a", 52)}
 	b.cmd = exec.Command("/proc/self/exe")
 	b.cmd.Env = []string{roleVariable + "=pause"}
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET} // no Pdeathsig: it is the death of the thread
 	var err error
 	b.stdin, err = b.cmd.StdinPipe()
 	require.NoError(t, err)
