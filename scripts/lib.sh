@@ -63,12 +63,12 @@ begin() {
 	fi
 }
 
-# build STEP FILE
+# build STEP FILE [PACKAGE]
 build() {
 	local go
 	go=$(find_go) || die "找不到 Go / no Go found: sudo scripts/setup.sh, GO=/path/to/go, or MYDOCKER_BIN=/path/to/built/programs"
 	# Without the version stamp: git refuses a checkout that belongs to somebody else.
-	(cd "$ROOT/$1" && CGO_ENABLED=0 "$go" build -buildvcs=false -o "$2" .)
+	(cd "$ROOT/$1" && CGO_ENABLED=0 "$go" build -buildvcs=false -o "$2" "${3:-.}")
 }
 
 finish_early() {
@@ -311,7 +311,8 @@ terminal() {
 	rm -f "$KEYS" && mkfifo "$KEYS"
 	: >"$SCREEN"
 	# sane: script of CentOS 7 leaves the terminal's settings empty when its own input is not one.
-	script -qefc "stty sane -echo; $1" /dev/null <"$KEYS" >"$SCREEN" 2>&1 &
+	# The program is not the session's leader, as in a login shell, unless the command begins with exec.
+	script -qefc "stty sane -echo; $1; exit \$?" /dev/null <"$KEYS" >"$SCREEN" 2>&1 &
 	TERMINAL=$!
 	BOXES+=("$TERMINAL")
 	exec 9>"$KEYS"
@@ -449,9 +450,9 @@ check_stdin() {
 check_shell_without_arguments() {
 	terminal "$(quote "${AS[@]}" "$PROGRAM") ${SHELL_ARGS:-}"
 	# shellcheck disable=SC2016 # $(( )) is for the shell inside
-	type_keys 'echo sum-$((40+2)); tty\n'
+	type_keys 'echo sum-$((40+2)); [ -t 0 ] && [ -t 1 ] && echo on-a-""terminal\n'
 	see sum-42
-	see '/dev/'
+	see on-a-terminal
 	type_keys 'exit 7\n'
 	wait_terminal
 	expect_equal "exit 7" 7 "$STATUS"
@@ -472,6 +473,19 @@ check_ctrl_c_ends_sleep() {
 	new_mark
 	box_args -- sh -c "echo ready; exec sleep $MARK"
 	terminal "$(quote "${AS[@]}" "$PROGRAM" "${ARGS[@]}")"
+	see ready
+	until_true 20 find_sleeper "$MARK"
+	type_keys '\003'
+	wait_terminal
+	[ "$STATUS" -gt 128 ] || fail_because "status $STATUS"
+	until_true 10 no_sleeper "$MARK" || fail_because "sleep $MARK 还在 is still there"
+}
+
+# As under ssh -t HOST PROGRAM: the program leads the session, and cannot change its process group.
+check_ctrl_c_as_session_leader() {
+	new_mark
+	box_args -- sh -c "echo ready; exec sleep $MARK"
+	terminal "exec $(quote "${AS[@]}" "$PROGRAM" "${ARGS[@]}")"
 	see ready
 	until_true 20 find_sleeper "$MARK"
 	type_keys '\003'
@@ -514,6 +528,8 @@ common_checks() {
 		"signals.go：终端已把 SIGINT 发给整个前台进程组 / see signals.go: the terminal has sent SIGINT to the whole group already"
 	check check_ctrl_c_ends_sleep "^C 结束没有处理函数的命令 / ^C ends a command without a handler" \
 		"signals.go：PID 1 没有处理函数时内核丢弃信号 / see signals.go: the kernel drops signals that PID 1 does not handle"
+	check check_ctrl_c_as_session_leader "^C：程序是会话首进程时也有效（ssh -t）/ ^C also when the program leads the session (ssh -t)" \
+		"setpgid(2): EPERM"
 	check check_signal_forwarded "SIGTERM 到达命令 / SIGTERM reaches the command" \
 		"signals.go 的 forwardSignals / see forwardSignals in signals.go"
 }
@@ -816,6 +832,7 @@ limit() {
 }
 
 check_memory_limit() {
+	need_root
 	need_controller memory
 	start_sleeper -m 50m
 	expect_equal "memory.limit_in_bytes / memory.max" 52428800 "$(limit "$SLEEPER" memory memory.limit_in_bytes memory.max)"
