@@ -36,10 +36,18 @@ func run(c *container) error {
 		Pdeathsig:  unix.SIGKILL,
 	}
 
+	foreground := inForeground()
+	if foreground {
+		giveTerminal(cmd.SysProcAttr)
+	}
+
 	signals := catchSignals()
 	logrus.Debugf("clone(%s)", flagNames(namespaces))
 	if err := cmd.Start(); err != nil {
 		return namespaceError(err)
+	}
+	if foreground {
+		defer shareTerminal(cmd.Process.Pid)()
 	}
 	go forwardSignals(signals, cmd.Process)
 

@@ -43,10 +43,18 @@ func run(c *container) error {
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
+	foreground := inForeground()
+	if foreground {
+		giveTerminal(cmd.SysProcAttr)
+	}
+
 	signals := catchSignals()
 	logrus.Debugf("clone(%s)", flagNames(int(cmd.SysProcAttr.Cloneflags)))
 	if err := cmd.Start(); err != nil {
 		return namespaceError(err)
+	}
+	if foreground {
+		defer shareTerminal(cmd.Process.Pid)()
 	}
 	go forwardSignals(signals, cmd.Process)
 

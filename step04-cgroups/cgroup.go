@@ -59,8 +59,6 @@ type cgroupMount struct {
 }
 
 func parseMountinfo(text string) []cgroupMount {
-	// mountinfo writes space, tab, newline and backslash as octal numbers.
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var mounts []cgroupMount
 	for _, line := range strings.Split(text, "\n") {
 		before, after, found := strings.Cut(line, " - ")
@@ -69,11 +67,16 @@ func parseMountinfo(text string) []cgroupMount {
 			continue
 		}
 		mounts = append(mounts, cgroupMount{
-			root: unescape.Replace(fields[3]), point: unescape.Replace(fields[4]),
+			root: unescapeMountinfo(fields[3]), point: unescapeMountinfo(fields[4]),
 			fstype: filesystem[0], options: strings.Split(filesystem[2], ","),
 		})
 	}
 	return mounts
+}
+
+// unescapeMountinfo undoes the octal numbers that mountinfo writes for space, tab, newline and backslash.
+func unescapeMountinfo(path string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(path)
 }
 
 // parseMembership reads /proc/PID/cgroup (cgroups(7)): controller to path, "" being v2.
@@ -100,34 +103,25 @@ func (m cgroupMount) below(path string) string {
 	return filepath.Join(m.point, relative)
 }
 
-// newCgroup makes the cgroup that the flags ask for, and the cleaner that will remove it.
-func newCgroup(c *container) (*cgroup, *cleaner, error) {
+// newCgroup makes the cgroup that the flags ask for.
+func newCgroup(c *container, clean *cleaner) (*cgroup, error) {
 	g, err := findCgroup(c.Name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	settings := settingsV1(g, c.Limits)
 	if g.V2 {
 		settings = settingsV2(c.Limits)
 	}
 	if err := g.check(settings); err != nil {
-		return nil, nil, err
-	}
-	clean, err := startCleaner()
-	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if g.V2 {
-		err = enableV2(g, settings)
+		if err := enableV2(g, settings); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		err = g.create(settings, clean)
-	}
-	if err != nil {
-		clean.finish()
-		return nil, nil, err
-	}
-	return g, clean, nil
+	return g, g.create(settings, clean)
 }
 
 // create makes the directories and writes the limits. The cleaner removes the directories.

@@ -64,7 +64,7 @@ func openShell(ctx *cli.Context) error {
 	if ctx.NArg() > 0 {
 		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
 	}
-	return runCommand(ctx, []string{"sh"})
+	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
 }
 
 // runCommand turns the flags into a container and runs it.

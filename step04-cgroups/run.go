@@ -30,15 +30,21 @@ func run(c *container) error {
 	// Pdeathsig is sent when the thread that cloned ends, see prctl(2).
 	runtime.LockOSThread()
 
-	group, clean, err := newCgroup(c)
-	if err != nil && (os.Geteuid() == 0 || c.CgroupAsked) {
+	clean, err := startCleaner()
+	if err != nil {
 		return err
 	}
-	if err != nil {
-		logrus.Infof("no cgroup, so no usage will be reported: %v", err)
-	} else {
-		defer clean.finish()
+	defer clean.finish()
+
+	group, err := newCgroup(c, clean)
+	switch {
+	case err == nil:
 		defer group.report(c.Limits.Memory)
+	case os.Geteuid() == 0 || c.CgroupAsked:
+		return err
+	default:
+		group = nil
+		logrus.Infof("no cgroup, so no usage will be reported: %v", err)
 	}
 
 	orders, ours, err := os.Pipe()
@@ -66,10 +72,18 @@ func run(c *container) error {
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
+	foreground := inForeground()
+	if foreground {
+		giveTerminal(cmd.SysProcAttr)
+	}
+
 	signals := catchSignals()
 	logrus.Debugf("clone(%s)", flagNames(int(cmd.SysProcAttr.Cloneflags)))
 	if err := cmd.Start(); err != nil {
 		return namespaceError(err)
+	}
+	if foreground {
+		defer shareTerminal(cmd.Process.Pid)()
 	}
 	go forwardSignals(signals, cmd.Process)
 

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaceError says what the kernel's errno means here.
+func namespaceError(err error) error {
+	return fail(exitSetup, "new namespaces (%s): %v: %s", flagNames(namespaces), err, namespaceAdvice(err))
+}
+
+// namespaceAdvice finds the cause that clone(2) hides behind EINVAL, EPERM and ENOSPC.
+func namespaceAdvice(err error) string {
+	_, noUserNamespaces := os.Stat("/proc/self/ns/user")
+	switch {
+	case noUserNamespaces != nil:
+		return "this kernel is built without user namespaces (CONFIG_USER_NS): use step02-pid-mount as root"
+	case sysctl("user/max_user_namespaces") == "0":
+		return "user.max_user_namespaces is 0, as on a new CentOS 7: as root: sysctl -w user.max_user_namespaces=10000"
+	case errors.Is(err, unix.ENOSPC):
+		return "all user namespaces are in use, or nested more than 32 deep: as root: sysctl -w user.max_user_namespaces=10000"
+	case os.Geteuid() != 0 && sysctl("kernel/unprivileged_userns_clone") == "0":
+		return "this host forbids user namespaces to ordinary users: as root: sysctl -w kernel.unprivileged_userns_clone=1"
+	case os.Geteuid() != 0 && sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1":
+		return "AppArmor forbids user namespaces to ordinary users: as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+	case errors.Is(err, unix.EPERM):
+		return "in a chroot, or under a seccomp filter as in a docker container, user namespaces are forbidden: run on the host itself"
+	case errors.Is(err, unix.EAGAIN):
+		return "too many processes: see: ulimit -u"
+	}
+	return "see which namespaces this kernel has: ls /proc/self/ns"
+}
+
+// sysctl reads a kernel parameter; it is empty where this kernel does not have it.
+func sysctl(name string) string {
+	value, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(value))
+}

@@ -1,0 +1,138 @@
+// Command step05-rootfs runs a command in a root file system of its own.
+//
+// Chapter: docs/zh/07-step05-rootfs.md
+package main
+
+import (
+	"os"
+	"strconv"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli"
+)
+
+func main() {
+	if os.Args[0] == initName {
+		cli.HandleExitCoder(initContainer())
+	}
+	if os.Args[0] == cleanerName {
+		cli.HandleExitCoder(cleanUp())
+		return
+	}
+	app := cli.NewApp()
+	app.Usage = "run a command in a root file system of its own"
+	app.HideVersion = true
+	app.OnUsageError = usageError
+	app.Action = openShell
+	app.Commands = []cli.Command{{
+		Name:           "run",
+		Usage:          "run a command in new namespaces",
+		ArgsUsage:      "[--] COMMAND [ARG...]",
+		Description:    "Example: run --rootfs ./rootfs -v $PWD:/work:ro -- sh -c 'ls / /work; mount'",
+		SkipArgReorder: true,
+		Flags:          append(flags, limitFlags...),
+		OnUsageError:   usageError,
+		Action:         func(ctx *cli.Context) error { return runCommand(ctx, ctx.Args()) },
+	}, {
+		Name:         "pause",
+		Usage:        "freeze a running command and all its children",
+		ArgsUsage:    "NAME",
+		OnUsageError: usageError,
+		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, true) },
+	}, {
+		Name:         "resume",
+		Usage:        "let a paused command go on",
+		ArgsUsage:    "NAME",
+		OnUsageError: usageError,
+		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, false) },
+	}}
+	if err := app.Run(os.Args); err != nil {
+		cli.HandleExitCoder(fail(exitSetup, "%v", err))
+	}
+}
+
+var flags = []cli.Flag{
+	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
+	cli.StringSliceFlag{Name: "uid-map", Usage: "`C:H:N`: N user ids from C inside are those from H outside (repeatable; default: root inside is you)"},
+	cli.StringSliceFlag{Name: "gid-map", Usage: "`C:H:N`: the same for group ids"},
+	cli.StringFlag{Name: "net", Value: "none", Usage: "`none`: a network with nothing but lo; host: the host's"},
+	cli.StringFlag{Name: "rootfs", Usage: "`DIR` becomes /; make one with scripts/mkrootfs.sh (default: the host's programs, read-only)"},
+	cli.BoolFlag{Name: "chroot", Usage: "use chroot(2), which leaks, in place of pivot_root(2)"},
+	cli.StringSliceFlag{Name: "volume, v", Usage: "show a file or directory of the host: `SRC:DST[:ro]` (repeatable)"},
+	cli.BoolFlag{Name: "read-only", Usage: "the rootfs cannot be changed"},
+	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
+}
+
+// openShell is what the program does without arguments.
+func openShell(ctx *cli.Context) error {
+	if ctx.NArg() > 0 {
+		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
+	}
+	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
+}
+
+// runCommand turns the flags into a container and runs it.
+func runCommand(ctx *cli.Context, command []string) error {
+	setUpLog(ctx.Bool("debug"))
+	if len(command) == 0 {
+		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
+	}
+	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
+	if err != nil {
+		return err
+	}
+	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
+	if err != nil {
+		return err
+	}
+	if net := ctx.String("net"); net != "none" && net != "host" {
+		return fail(exitSetup, "--net %q: it is none or host", net)
+	}
+	rootfs, err := parseRootfs(ctx.String("rootfs"))
+	if err != nil {
+		return err
+	}
+	volumes, err := parseVolumes(ctx.StringSlice("volume"))
+	if err != nil {
+		return err
+	}
+	limits, err := parseLimits(ctx)
+	if err != nil {
+		return err
+	}
+	name := ctx.String("name")
+	if name == "" {
+		name = strconv.Itoa(os.Getpid())
+	}
+	return run(&container{
+		Command:     command,
+		Hostname:    ctx.String("hostname"),
+		UIDMap:      uidMap,
+		GIDMap:      gidMap,
+		HostNet:     ctx.String("net") == "host",
+		Rootfs:      rootfs,
+		Chroot:      ctx.Bool("chroot"),
+		ReadOnly:    ctx.Bool("read-only"),
+		Volumes:     volumes,
+		Name:        name,
+		Limits:      limits,
+		CgroupAsked: limitsAsked(ctx),
+		Debug:       ctx.Bool("debug"),
+	})
+}
+
+// pauseOrResume acts on the run that was started with --name NAME.
+func pauseOrResume(ctx *cli.Context, pause bool) error {
+	if ctx.NArg() != 1 {
+		return fail(exitSetup, "%s takes one NAME, the one given to run --name", ctx.Command.Name)
+	}
+	return setFrozen(ctx.Args().First(), pause)
+}
+
+// setUpLog makes --debug tell each kernel operation, in order, on standard error.
+func setUpLog(debug bool) {
+	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
+	if debug {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// makeRootfs unpacks a static busybox and the escape program.
+func makeRootfs(t *testing.T) string {
+	t.Helper()
+	needNamespaces(t)
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("needs a static busybox for the rootfs: apt-get install busybox-static")
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	require.NoError(t, os.Mkdir(bin, 0o755))
+	program, err := os.ReadFile(busybox)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "busybox"), program, 0o755))
+	for _, name := range []string{"sh", "ls", "cat", "mount", "touch", "echo", "readlink", "env", "grep"} {
+		require.NoError(t, os.Symlink("busybox", filepath.Join(bin, name)))
+	}
+	build := exec.Command("go", "build", "-o", filepath.Join(bin, "escape"), "./testdata/escape")
+	if goCommand := os.Getenv("GO"); goCommand != "" {
+		build = exec.Command(goCommand, "build", "-o", filepath.Join(bin, "escape"), "./testdata/escape")
+	}
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return dir
+}
+
+// tree lists all that is in a directory, to compare before and after.
+func tree(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	}))
+	return paths
+}
+
+func TestRootIsTheRootfs(t *testing.T) {
+	rootfs := makeRootfs(t)
+	before := tree(t, rootfs)
+	stdout, stderr, status := step(t, "run", "--rootfs", rootfs, "--", "ls", "/")
+	require.Equal(t, 0, status, stderr)
+	require.Equal(t, []string{"bin", "dev", "proc", "sys"}, strings.Fields(stdout))
+	require.Equal(t, before, tree(t, rootfs), "the mount points are removed again")
+}
+
+func TestOnlyKnownMountsAreVisible(t *testing.T) {
+	rootfs := makeRootfs(t)
+	stdout, stderr, _ := step(t, "run", "--rootfs", rootfs, "--", "cat", "/proc/self/mountinfo")
+	require.NotEmpty(t, stdout, stderr)
+	for _, line := range strings.Split(strings.TrimSpace(stdout), "\n") {
+		point := strings.Fields(line)[4]
+		top := strings.SplitN(strings.TrimPrefix(point, "/"), "/", 2)[0]
+		require.Contains(t, []string{"", "proc", "sys", "dev"}, top, line)
+	}
+}
+
+func TestEscapeFromChrootButNotFromPivotRoot(t *testing.T) {
+	rootfs := makeRootfs(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("of the host\n"), 0o644))
+
+	stdout, stderr, _ := step(t, "run", "--chroot", "--rootfs", rootfs, "--", "escape", secret)
+	require.Equal(t, "outside: of the host\n", stdout, stderr)
+	stdout, stderr, _ = step(t, "run", "--rootfs", rootfs, "--", "escape", secret)
+	require.Contains(t, stdout, "still inside", stderr)
+}
+
+func TestHostRootHasOnlyPrograms(t *testing.T) {
+	needNamespaces(t)
+	marker := filepath.Join(t.TempDir(), "marker")
+	require.NoError(t, os.WriteFile(marker, nil, 0o644))
+	_, _, status := step(t, "run", "--", "test", "-e", marker)
+	require.Equal(t, 1, status)
+	_, stderr, status := step(t, "run", "--", "touch", "/usr/bin/mydocker-was-here")
+	require.NotEqual(t, 0, status)
+	require.Contains(t, stderr, "Read-only")
+}
+
+func TestReadOnly(t *testing.T) {
+	rootfs := makeRootfs(t)
+	_, stderr, status := step(t, "run", "--rootfs", rootfs, "--read-only", "--", "touch", "/new")
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "Read-only")
+	_, stderr, status = step(t, "run", "--rootfs", rootfs, "--", "touch", "/new")
+	require.Equal(t, 0, status, stderr)
+	require.FileExists(t, filepath.Join(rootfs, "new"))
+}
+
+func TestKernelFilesAreMasked(t *testing.T) {
+	needNamespaces(t)
+	for _, path := range []string{"/proc/kcore", "/proc/keys", "/proc/timer_list"} {
+		if _, err := os.Stat(path); err != nil {
+			t.Log("not in this kernel:", path)
+			continue
+		}
+		stdout, _, _ := step(t, "run", "--", "cat", path)
+		require.Empty(t, stdout, path)
+	}
+	_, stderr, status := step(t, "run", "--", "sh", "-c", "echo x > /proc/sys/kernel/hostname")
+	require.NotEqual(t, 0, status)
+	require.Contains(t, stderr, "Read-only")
+}
+
+func TestDevHasTheUsualNodesOnly(t *testing.T) {
+	needNamespaces(t)
+	stdout, stderr, _ := step(t, "run", "--", "sh", "-c", "ls /dev; echo x > /dev/null; head -c 1 /dev/zero | wc -c")
+	require.Equal(t, "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero 1", strings.Join(strings.Fields(stdout), " "), stderr)
+}
+
+func TestEnvironmentAndDescriptorsStayOutside(t *testing.T) {
+	needNamespaces(t)
+	secrets, err := os.Open(t.TempDir())
+	require.NoError(t, err)
+	defer secrets.Close()
+	cmd := exec.Command(program, "run", "--", "sh", "-c", "env; readlink /proc/self/fd/*; true")
+	cmd.Env = append(os.Environ(), "SECRET_TOKEN=1")
+	cmd.ExtraFiles = []*os.File{secrets}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NotContains(t, string(out), "SECRET_TOKEN")
+	require.NotContains(t, string(out), secrets.Name())
+	require.Contains(t, string(out), "HOME=/root")
+}
+
+func TestBadRootfs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	for dir, expect := range map[string]string{"/no/such/dir": "mkrootfs", file: "unpack it"} {
+		_, stderr, status := step(t, "run", "--rootfs", dir, "--", "true")
+		require.Equal(t, exitSetup, status, stderr)
+		require.Contains(t, stderr, expect)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+// container is what the user asked for. It travels to the init as JSON.
+type container struct {
+	Command  []string
+	Hostname string
+	UIDMap   []syscall.SysProcIDMap
+	GIDMap   []syscall.SysProcIDMap
+	HostNet  bool
+	Rootfs   string // absolute; empty: one made of the host's programs
+	Chroot   bool
+	ReadOnly bool
+	Volumes  []volume
+	Name     string
+	Limits   limits
+	// CgroupAsked: a flag needs the cgroup. Without one an ordinary user's command runs without.
+	CgroupAsked bool
+	Debug       bool
+}
+
+// run clones the init into new namespaces, tells it what to do and waits for its end.
+func run(c *container) error {
+	// Pdeathsig is sent when the thread that cloned ends, see prctl(2).
+	runtime.LockOSThread()
+
+	clean, err := startCleaner()
+	if err != nil {
+		return err
+	}
+	defer clean.finish()
+
+	group, err := newCgroup(c, clean)
+	switch {
+	case err == nil:
+		defer group.report(c.Limits.Memory)
+	case os.Geteuid() == 0 || c.CgroupAsked:
+		return err
+	default:
+		group = nil
+		logrus.Infof("no cgroup, so no usage will be reported: %v", err)
+	}
+
+	if c.Rootfs != "" {
+		if err := makeMountPoints(c.Rootfs, c.Volumes, clean.remove); err != nil {
+			return err
+		}
+	}
+
+	orders, ours, err := os.Pipe()
+	if err != nil {
+		return fail(exitSetup, "make the pipe to the init: %v: see: ulimit -n", err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{initName}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{orders}
+	if c.Limits.Pids > 0 {
+		pidsMax, err := group.openPidsMax()
+		if err != nil {
+			return err
+		}
+		defer pidsMax.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, pidsMax)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: namespaces,
+		Pdeathsig:  unix.SIGKILL,
+	}
+	if c.HostNet {
+		cmd.SysProcAttr.Cloneflags &^= unix.CLONE_NEWNET
+	}
+	becomeMapped(cmd.SysProcAttr, c)
+
+	foreground := inForeground()
+	if foreground {
+		giveTerminal(cmd.SysProcAttr)
+	}
+
+	signals := catchSignals()
+	logrus.Debugf("clone(%s)", flagNames(int(cmd.SysProcAttr.Cloneflags)))
+	if err := cmd.Start(); err != nil {
+		return namespaceError(err)
+	}
+	if foreground {
+		defer shareTerminal(cmd.Process.Pid)()
+	}
+	go forwardSignals(signals, cmd.Process)
+
+	// The init still waits, so the command will be inside from its first instruction on.
+	if group != nil {
+		if err := group.join(cmd.Process.Pid); err != nil {
+			_ = cmd.Process.Kill() // the error of the join is the one to tell
+			_ = cmd.Wait()
+			return err
+		}
+	}
+
+	// The init waits for its orders. If it died meanwhile the write fails, and Wait knows why.
+	_ = orders.Close()
+	if err := json.NewEncoder(ours).Encode(c); err != nil {
+		logrus.Debugf("write to the init: %v", err)
+	}
+	_ = ours.Close()
+	return exitStatus(c.Command[0], cmd.Wait())
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+// catchSignals keeps the signals that are meant for the command from ending us.
+func catchSignals() chan os.Signal {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	return signals
+}
+
+// forwardSignals passes them on. A terminal sends ^C and ^\ to the whole foreground
+// process group, so the command has these already (termios(3), ISIG).
+func forwardSignals(signals chan os.Signal, command *os.Process) {
+	_, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	terminal := err == nil
+	for s := range signals {
+		if terminal && (s == unix.SIGINT || s == unix.SIGQUIT) && hasHandler(command.Pid, s.(syscall.Signal)) {
+			continue
+		}
+		deliver(command, s.(syscall.Signal))
+	}
+}
+
+// deliver sends s to PID 1. The kernel drops a signal for which PID 1 has no handler
+// (pid_namespaces(7)): what would have ended any other process is ended with SIGKILL.
+func deliver(command *os.Process, s syscall.Signal) {
+	if !hasHandler(command.Pid, s) {
+		logrus.Debugf("kill(%d, SIGKILL): PID 1 has no handler for signal %d", command.Pid, s)
+		s = unix.SIGKILL
+	}
+	// The only error is that the command has ended, and then Wait returns.
+	_ = command.Signal(s)
+}
+
+// hasHandler tells whether the process blocks, ignores or catches s, by the masks in proc(5), /proc/PID/status.
+func hasHandler(pid int, s syscall.Signal) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return true // it has ended: there is nothing to kill
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		key, value, _ := strings.Cut(line, ":")
+		if key != "SigBlk" && key != "SigIgn" && key != "SigCgt" {
+			continue
+		}
+		mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+		if err != nil || mask&(1<<(uint(s)-1)) != 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	securejoin "github.com/cyphar/filepath-securejoin"
+	"golang.org/x/sys/unix"
+)
+
+// volume is a file or directory of the host that the container sees too.
+type volume struct {
+	Source, Target string
+	Dir, ReadOnly  bool
+	handle         *os.File
+}
+
+// parseVolumes reads SRC:DST[:ro]. The sources must be there.
+func parseVolumes(values []string) ([]volume, error) {
+	var volumes []volume
+	for _, value := range values {
+		fields := strings.Split(value, ":")
+		if len(fields) < 2 || len(fields) > 3 || len(fields) == 3 && fields[2] != "ro" && fields[2] != "rw" {
+			return nil, fail(exitSetup, "-v %q: it is SOURCE:TARGET or SOURCE:TARGET:ro", value)
+		}
+		if fields[0] == "" || !filepath.IsAbs(fields[1]) || filepath.Clean(fields[1]) == "/" {
+			return nil, fail(exitSetup, "-v %q: the target is an absolute path below /, as the container sees it", value)
+		}
+		source, err := filepath.Abs(fields[0])
+		if err != nil {
+			return nil, fail(exitSetup, "-v %q: %v", value, err)
+		}
+		info, err := os.Stat(source)
+		if err != nil {
+			return nil, fail(exitSetup, "-v %q: %v: make the source first: mkdir %s", value, err, source)
+		}
+		volumes = append(volumes, volume{Source: source, Target: filepath.Clean(fields[1]), Dir: info.IsDir(),
+			ReadOnly: len(fields) == 3 && fields[2] == "ro"})
+	}
+	return volumes, nil
+}
+
+// makeMountPoints creates in the rootfs what is missing there to mount on, and tells created of each.
+func makeMountPoints(rootfs string, volumes []volume, created func(root, path string) error) error {
+	points := []volume{{Target: "/proc", Dir: true}, {Target: "/sys", Dir: true}, {Target: "/dev", Dir: true}}
+	for _, v := range append(points, volumes...) {
+		path := "/"
+		names := strings.Split(strings.TrimPrefix(v.Target, "/"), "/")
+		for i, name := range names {
+			parent := path
+			path = filepath.Join(path, name)
+			made, err := makeMountPoint(rootfs, parent, name, v.Dir || i < len(names)-1)
+			if err == nil && made {
+				err = created(rootfs, path)
+			}
+			if err != nil {
+				return fail(exitSetup, "make the mount point %s in %s: %v: may you write there?", path, rootfs, err)
+			}
+		}
+	}
+	return nil
+}
+
+// nothingToClean is for a rootfs in memory, which ends with the container.
+func nothingToClean(string, string) error { return nil }
+
+// makeMountPoint works through a descriptor of the parent, so that no link leads it out of the rootfs.
+func makeMountPoint(rootfs, parent, name string, dir bool) (made bool, err error) {
+	existing, err := securejoin.OpenInRoot(rootfs, filepath.Join(parent, name))
+	if err == nil {
+		return false, existing.Close()
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	handle, err := securejoin.OpenInRoot(rootfs, parent)
+	if err != nil {
+		return false, err
+	}
+	defer handle.Close()
+	if dir {
+		return true, unix.Mkdirat(int(handle.Fd()), name, 0o755)
+	}
+	fd, err := unix.Openat(int(handle.Fd()), name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return false, err
+	}
+	return true, unix.Close(fd)
+}
+
+// openSources holds on to the sources before anything is mounted over them.
+func openSources(volumes []volume) ([]volume, error) {
+	for i, v := range volumes {
+		fd, err := unix.Open(v.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fail(exitSetup, "-v %s:%s: open the source: %v: may the ids inside read it?", v.Source, v.Target, err)
+		}
+		volumes[i].handle = os.NewFile(uintptr(fd), v.Source)
+	}
+	return volumes, nil
+}
+
+func mountVolume(root string, v volume) error {
+	defer v.handle.Close()
+	if err := mountIn(root, fdPath(v.handle), v.Target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	if !v.ReadOnly {
+		return nil
+	}
+	mounted, err := securejoin.OpenInRoot(root, v.Target)
+	if err != nil {
+		return fmt.Errorf("open it again: %w", err)
+	}
+	defer mounted.Close()
+	path, err := os.Readlink(fdPath(mounted))
+	if err != nil {
+		return err
+	}
+	return remountReadOnly(path)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestVolumes(t *testing.T) {
+	rootfs := makeRootfs(t)
+	source := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(source, "file"), []byte("from the host\n"), 0o644))
+	before := tree(t, rootfs)
+
+	stdout, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/a/b", "--", "sh", "-c", "cat /a/b/file; echo back > /a/b/reply")
+	require.Equal(t, 0, status, stderr)
+	require.Equal(t, "from the host\n", stdout)
+	require.FileExists(t, filepath.Join(source, "reply"))
+
+	_, stderr, status = step(t, "run", "--rootfs", rootfs, "-v", source+":/a/b:ro", "--", "touch", "/a/b/no")
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "Read-only")
+
+	stdout, stderr, _ = step(t, "run", "--rootfs", rootfs, "-v", filepath.Join(source, "file")+":/etc/one:ro", "--", "cat", "/etc/one")
+	require.Equal(t, "from the host\n", stdout, stderr)
+	require.Equal(t, before, tree(t, rootfs))
+
+	stdout, stderr, _ = step(t, "run", "-v", source+":/data", "--", "cat", "/data/file")
+	require.Equal(t, "from the host\n", stdout, stderr)
+}
+
+// An image may hold links that lead out of it. They are followed as the container would follow them.
+func TestLinksInTheRootfsDoNotLeadOut(t *testing.T) {
+	rootfs := makeRootfs(t)
+	outside := t.TempDir()
+	source := t.TempDir()
+	require.NoError(t, os.Symlink(outside, filepath.Join(rootfs, "absolute")))
+	require.NoError(t, os.Symlink("../../../../../.."+outside, filepath.Join(rootfs, "relative")))
+	for _, link := range []string{"/absolute", "/relative"} {
+		_, _, _ = step(t, "run", "--rootfs", rootfs, "-v", source+":"+link+"/x", "--", "true")
+		require.Empty(t, tree(t, outside)[1:], "a mount point was made outside")
+	}
+	require.NoError(t, os.Symlink(outside, filepath.Join(rootfs, "proc")))
+	_, _, _ = step(t, "run", "--rootfs", rootfs, "--", "true")
+	require.Empty(t, tree(t, outside)[1:])
+}
+
+func TestWhatTheContainerPutsInAMountPointIsKept(t *testing.T) {
+	rootfs := makeRootfs(t)
+	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", t.TempDir()+":/a/b", "--", "touch", "/a/mine")
+	require.Equal(t, 0, status, stderr)
+	require.FileExists(t, filepath.Join(rootfs, "a", "mine"))
+}
+
+// The container turns its mount point into a link to the host before it ends: the cleaner must not follow it.
+func TestCleanerIsNotLedAstray(t *testing.T) {
+	rootfs := makeRootfs(t)
+	victim := filepath.Join(t.TempDir(), "victim")
+	require.NoError(t, os.Mkdir(victim, 0o755))
+	_, stderr, _ := step(t, "run", "--rootfs", rootfs, "-v", t.TempDir()+":/a/victim", "--",
+		"busybox", "sh", "-c", "busybox mv /a /moved; busybox ln -s "+filepath.Dir(victim)+" /a")
+	require.DirExists(t, victim, stderr)
+}
+
+func TestBadVolumes(t *testing.T) {
+	for value, expect := range map[string]string{"/no/such:/x": "make the source first", "/tmp": "SOURCE:TARGET", "/tmp:rel": "absolute",
+		"/tmp:/": "below /", "/tmp:/x:rx": "SOURCE:TARGET", ":/x": "absolute", "/tmp:/../..": "below /"} {
+		_, stderr, status := step(t, "run", "-v", value, "--", "true")
+		require.Equal(t, exitSetup, status, value)
+		require.Contains(t, stderr, expect, value)
+	}
+}
