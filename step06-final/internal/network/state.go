@@ -76,6 +76,11 @@ func (s *state) validateEndpoints() error {
 		if e.ContainerID == "" || e.Network == "" || e.IP.To4() == nil {
 			return errors.New("an entry without container, network or address")
 		}
+		for _, p := range e.Ports {
+			if err := p.validate(); err != nil {
+				return fmt.Errorf("port of container %s: %w", short(e.ContainerID), err)
+			}
+		}
 	}
 	return nil
 }
