@@ -1,6 +1,8 @@
 package layer
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -9,8 +11,17 @@ import (
 // maxID is the largest owner that exists: (uid_t)-1 means "unchanged" in chown(2).
 const maxID = 1<<32 - 2
 
-// toHost translates an owner in the archive to the owner on disk.
-func (m *IDMap) toHost(uid, gid int) (int, int, error) {
+// Key is a short name for the map, for use in file names; "" for no map.
+func (m *IDMap) Key() string {
+	if m == nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(fmt.Sprint(m.UIDs, m.GIDs)))
+	return hex.EncodeToString(sum[:4])
+}
+
+// ToHost translates an owner in the archive to the owner on disk.
+func (m *IDMap) ToHost(uid, gid int) (int, int, error) {
 	if uid < 0 || int64(uid) > maxID || gid < 0 || int64(gid) > maxID {
 		return 0, 0, fmt.Errorf("owner %d:%d does not exist on Linux", uid, gid)
 	}

@@ -64,6 +64,49 @@ func PackPath(w io.Writer, tree, name, as string, o Options) error {
 	return nil
 }
 
+// PackChanges writes single files and directories of a tree (without what is below them), and whiteouts for names that
+// are gone.
+func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options) error {
+	r, err := openRoot(tree)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	archive := tar.NewWriter(w)
+	p := &packer{archive: archive, o: o.withDefaults(), seen: map[inode]string{}}
+	for _, name := range changed {
+		if err := p.one(r, name); err != nil {
+			return fmt.Errorf("pack %s: %w", tree, err)
+		}
+	}
+	for _, name := range deleted {
+		if err := p.marker(prefixLast(name, whiteoutPrefix)); err != nil {
+			return fmt.Errorf("pack %s: %w", tree, err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return fmt.Errorf("finish layer archive: %w", err)
+	}
+	return nil
+}
+
+func (p *packer) one(r *root, name string) error {
+	dir, base := path.Split(name)
+	parent, err := r.openDir(dir, nil)
+	if err != nil {
+		return fmt.Errorf("find %q: %w", name, err)
+	}
+	defer unix.Close(parent)
+	var st unix.Stat_t
+	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("stat %q: %w", name, err)
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		name += "/"
+	}
+	return p.entry(parent, base, name)
+}
+
 type inode struct{ dev, ino uint64 }
 
 type packer struct {

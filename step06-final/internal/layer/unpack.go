@@ -280,11 +280,14 @@ func (u *unpacker) chown(parent int, base string, uid, gid int) error {
 	if u.o.NoChown {
 		return nil
 	}
-	uid, gid, err := u.o.Map.toHost(uid, gid)
+	uid, gid, err := u.o.Map.ToHost(uid, gid)
 	if err != nil {
 		return err
 	}
 	if err := unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err == unix.EINVAL {
+			return fmt.Errorf("owner %d:%d is not mapped in this user namespace; give the user more ids in /etc/subuid and /etc/subgid: %w", uid, gid, err)
+		}
 		return fmt.Errorf("give it to %d:%d: %w", uid, gid, err)
 	}
 	return nil

@@ -86,7 +86,7 @@ func shiftCapability(value []byte, m *IDMap) ([]byte, error) {
 	if len(value) != capSize2 || binary.LittleEndian.Uint32(value)&capRevisionMask != capRevision2 {
 		return value, nil // the kernel judges what is left
 	}
-	rootID, _, err := m.toHost(0, 0)
+	rootID, _, err := m.ToHost(0, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,226 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/layer"
+)
+
+// Driver keeps the snapshots below <root>/snapshots. All methods may be used by several processes at once.
+//
+//	snapshots/<id>/snapshot.json   what it was made from
+//	snapshots/<id>/upper, work     overlay's two directories
+//	snapshots/<id>/merged          where overlay shows the whole tree
+//	snapshots/<id>/tree, base.json the copying form: the tree, and how it looked at first
+type Driver struct {
+	dir    string // <root>/snapshots
+	layers string
+	able   *Abilities
+}
+
+// Open makes the directories. What the kernel can do is found out when it is first needed, once a boot.
+func Open(root, layersDir string) (*Driver, error) {
+	d := &Driver{dir: filepath.Join(root, "snapshots"), layers: layersDir}
+	// 0711: a container's root in a user namespace must be able to walk to its tree.
+	for _, dir := range []string{d.dir, d.layers, filepath.Join(d.layers, "l")} {
+		if err := os.MkdirAll(dir, 0711); err != nil {
+			return nil, fmt.Errorf("make snapshot directory: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// LockLayers returns the path of the lock that Prepare shares: who deletes layers holds it exclusively, and asks
+// LayersInUse meanwhile.
+func LockLayers(layersDir string) string { return filepath.Join(layersDir, ".lock") }
+
+// Options of Prepare.
+type Options struct {
+	IDMap    *layer.IDMap // the map with which the layers were unpacked; Diff undoes it
+	Volatile bool         // the content need not survive a crash of the machine (--rm); saves the syncs where the kernel can
+}
+
+// description is snapshot.json.
+type description struct {
+	Kind      string // overlay or copy
+	Layers    []string
+	Whiteouts layer.Whiteouts
+	NoChown   bool
+	Volatile  bool
+	IDMap     *layer.IDMap
+}
+
+// Prepare makes a new snapshot named id over the layer directories, bottom first. Nothing is mounted yet.
+func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	able, err := d.Abilities()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := disk.Shared(LockLayers(d.layers))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+
+	layerDirs, err = visibleLayers(layerDirs, able.Whiteouts)
+	if err != nil {
+		return nil, err
+	}
+	bottom, err := d.mountPointLayer(able, o.IDMap)
+	if err != nil {
+		return nil, err
+	}
+	layerDirs = append([]string{bottom}, layerDirs...)
+	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id), description: description{
+		Kind: able.Kind, Layers: layerDirs, Whiteouts: able.Whiteouts, NoChown: able.NoChown, Volatile: o.Volatile, IDMap: o.IDMap}}
+
+	// All is made beside its place: a crash leaves a directory that List does not show and Sweep deletes.
+	temp, err := os.MkdirTemp(d.dir, ".new-"+id+"-")
+	if err != nil {
+		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
+	}
+	defer layer.RemoveTree(temp)
+	if err := os.Chmod(temp, 0711); err != nil {
+		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
+	}
+	if s.Kind == overlayKind {
+		err = s.prepareOverlay(temp)
+	} else {
+		err = s.prepareCopy(temp)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
+	}
+	if err := writeDescription(temp, s.description); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(temp, s.dir); err != nil {
+		return nil, fmt.Errorf("prepare snapshot: %w", err)
+	}
+	return s, nil
+}
+
+// writeDescription does not wait for the disk: the engine's record of the container, which is written later, does.
+func writeDescription(dir string, d description) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("describe snapshot: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "snapshot.json"), data, 0600); err != nil {
+		return fmt.Errorf("describe snapshot: %w", err)
+	}
+	return nil
+}
+
+// visibleLayers checks the layers and drops those that an opaque root directory above hides: overlay itself merges the
+// roots of all layers without asking.
+func visibleLayers(dirs []string, form layer.Whiteouts) ([]string, error) {
+	if len(dirs) == 0 {
+		return nil, errors.New("an image without layers has no file system; give it one with import or build")
+	}
+	first := 0
+	for i, dir := range dirs {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("layer is gone (was the image removed meanwhile?): %w", err)
+		}
+		opaque, err := layer.IsOpaque(dir, form)
+		if err != nil {
+			return nil, err
+		}
+		if opaque {
+			first = i
+		}
+	}
+	return dirs[first:], nil
+}
+
+func checkID(id string) error {
+	if id == "" || strings.ContainsAny(id, "/,:\\") || id[0] == '.' {
+		return fmt.Errorf("%q cannot be the name of a snapshot", id)
+	}
+	return nil
+}
+
+// Get finds a snapshot; fs.ErrNotExist if there is none.
+func (d *Driver) Get(id string) (*Snapshot, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id)}
+	if err := disk.ReadJSON(filepath.Join(s.dir, "snapshot.json"), &s.description); err != nil {
+		return nil, fmt.Errorf("snapshot %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// List returns the ids of all snapshots.
+func (d *Driver) List() ([]string, error) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() && e.Name()[0] != '.' {
+			ids = append(ids, e.Name())
+		}
+	}
+	sort.Strings(ids)
+	return ids, nil
+}
+
+// LayersInUse returns the layer directories of all snapshots.
+func (d *Driver) LayersInUse() (map[string]bool, error) {
+	ids, err := d.List()
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, id := range ids {
+		s, err := d.Get(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range s.Layers {
+			used[dir] = true
+		}
+	}
+	return used, nil
+}
+
+// Sweep deletes what a killed Prepare or Remove left behind. The caller knows that none of them runs.
+func (d *Driver) Sweep() error {
+	lock, err := disk.TryExclusive(LockLayers(d.layers))
+	if err != nil || lock == nil {
+		return err
+	}
+	defer lock.Unlock()
+	left, err := filepath.Glob(filepath.Join(d.dir, ".new-*"))
+	if err != nil {
+		return fmt.Errorf("look for unfinished snapshots: %w", err)
+	}
+	gone, err := filepath.Glob(filepath.Join(d.dir, ".gone-*"))
+	if err != nil {
+		return fmt.Errorf("look for unfinished snapshots: %w", err)
+	}
+	for _, dir := range append(left, gone...) {
+		if err := layer.RemoveTree(dir); err != nil {
+			return fmt.Errorf("remove unfinished snapshot: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package snapshot
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/layer"
+)
+
+// Snapshot is one writable tree.
+type Snapshot struct {
+	ID     string
+	driver *Driver
+	dir    string
+	description
+}
+
+// Root is where Mount("") makes the tree appear. A copying snapshot needs no mount: its tree is always there.
+func (s *Snapshot) Root() string {
+	if s.Kind == copyKind {
+		return filepath.Join(s.dir, "tree")
+	}
+	return filepath.Join(s.dir, "merged")
+}
+
+// Mount makes the whole tree appear at target; "" means the snapshot's own directory (Root). Mounting twice is no error.
+// The mount is made in the calling process's mount namespace.
+func (s *Snapshot) Mount(target string) error {
+	if target == "" {
+		target = s.Root()
+	}
+	if s.Kind == copyKind {
+		if target == s.Root() {
+			return nil
+		}
+		if err := unix.Mount(s.Root(), target, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind %s to %s: %w", s.Root(), target, err)
+		}
+		return nil
+	}
+	mounted, err := isMountPoint(target)
+	if err != nil || mounted {
+		return err
+	}
+	return s.mountOverlay(target)
+}
+
+// Unmount undoes Mount(""); nil if nothing is mounted there.
+func (s *Snapshot) Unmount() error {
+	if s.Kind == copyKind {
+		return nil
+	}
+	for {
+		mounted, err := isMountPoint(s.Root())
+		if err != nil || !mounted {
+			return err
+		}
+		// MNT_DETACH: a process that still stands in the tree keeps it for itself, and nobody else.
+		if err := unix.Unmount(s.Root(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("unmount %s: %w", s.Root(), err)
+		}
+	}
+}
+
+// isMountPoint looks the path up in /proc/self/mountinfo; proc(5).
+func isMountPoint(path string) (bool, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false, fmt.Errorf("find %s: %w", path, err)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return false, fmt.Errorf("read mounts (is /proc mounted?): %w", err)
+	}
+	defer f.Close()
+	escaped := strings.NewReplacer("\\", "\\134", " ", "\\040", "\t", "\\011", "\n", "\\012").Replace(path)
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) > 4 && fields[4] == escaped {
+			return true, nil
+		}
+	}
+	return false, lines.Err()
+}
+
+// Remove unmounts and deletes the snapshot; nil if it is already gone.
+func (s *Snapshot) Remove() error {
+	if err := s.Unmount(); err != nil {
+		return err
+	}
+	// Renamed first: from here on it does not exist, even if the deletion is interrupted.
+	gone := filepath.Join(s.driver.dir, ".gone-"+s.ID)
+	err := os.Rename(s.dir, gone)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
+		if err := layer.RemoveTree(gone); err != nil { // an interrupted deletion of the same name
+			return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
+		}
+		err = os.Rename(s.dir, gone)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
+	}
+	if err := layer.RemoveTree(gone); err != nil {
+		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// Export writes the whole tree as a tar. The snapshot must be mounted.
+func (s *Snapshot) Export(w io.Writer) error {
+	return layer.Pack(w, s.Root(), layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown})
+}
+
+// Diff writes what changed since Prepare as a layer archive (uncompressed tar, whiteouts as .wh. files).
+func (s *Snapshot) Diff(w io.Writer) error {
+	o := layer.Options{Whiteouts: s.Whiteouts, Map: s.IDMap, NoChown: s.NoChown}
+	if s.Kind == overlayKind {
+		return layer.Pack(w, filepath.Join(s.dir, "upper"), o)
+	}
+	return s.diffCopy(w, o)
+}
+
+// Size is what the changes occupy: the sizes of the changed files, in bytes. Overlay knows it from its upper directory;
+// the copying form has to count what differs.
+func (s *Snapshot) Size() (int64, error) {
+	if s.Kind == copyKind {
+		return s.sizeCopy()
+	}
+	var size int64
+	err := filepath.WalkDir(filepath.Join(s.dir, "upper"), func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted while we walk
+		}
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		size += info.Size()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
+	}
+	return size, nil
+}
