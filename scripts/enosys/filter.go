@@ -1,0 +1,99 @@
+package main
+
+import "syscall"
+
+// Offsets in struct seccomp_data and the verdicts, from seccomp(2). Of the 64-bit arguments only the low halves are
+// looked at: all that matters here are flags and small numbers.
+const (
+	offsetNumber = 0
+	offsetArch   = 4
+	offsetArgs   = 16
+
+	retAllow = 0x7fff0000 // SECCOMP_RET_ALLOW
+	retErrno = 0x00050000 // SECCOMP_RET_ERRNO
+)
+
+// The ways to compare an argument with a value.
+const (
+	equal   = syscall.BPF_JEQ
+	greater = syscall.BPF_JGT
+	hasBit  = syscall.BPF_JSET
+)
+
+// A test holds when argument arg (from 0) compares so with value.
+type test struct {
+	arg     uint32
+	compare uint16
+	value   uint32
+}
+
+// A rule makes the system call fail with errno when all tests hold.
+type rule struct {
+	number uint32
+	tests  []test
+	errno  syscall.Errno
+}
+
+// rules: what answers differently although 3.10 has the system call. The versions are those of the man pages.
+var rules = []rule{
+	{sysUnshare, []test{{0, hasBit, 0x02000000 | 0x80}}, syscall.EINVAL}, // CLONE_NEWCGROUP 4.6, CLONE_NEWTIME 5.6
+	{sysSetns, []test{{1, hasBit, 0x02000000 | 0x80}}, syscall.EINVAL},
+	{sysWaitid, []test{{0, equal, 3}}, syscall.EINVAL},                   // P_PIDFD 5.4
+	{sysOpenat, []test{{2, hasBit, 0x400000}}, syscall.EISDIR},           // O_TMPFILE 3.11: before, a directory opened for writing
+	{sysFcntl, []test{{1, equal, 36}}, syscall.EINVAL},                   // F_OFD_GETLK 3.15
+	{sysFcntl, []test{{1, equal, 37}}, syscall.EINVAL},                   // F_OFD_SETLK
+	{sysFcntl, []test{{1, equal, 38}}, syscall.EINVAL},                   // F_OFD_SETLKW
+	{sysFcntl, []test{{1, greater, 1032}}, syscall.EINVAL},               // F_ADD_SEALS 3.17, the first after F_GETPIPE_SZ
+	{sysIoctl, []test{{1, equal, 0x5441}}, syscall.EINVAL},               // TIOCGPTPEER 4.13
+	{sysIoctl, []test{{1, equal, 0xb701}}, syscall.ENOTTY},               // NS_GET_USERNS 4.9
+	{sysIoctl, []test{{1, equal, 0xb702}}, syscall.ENOTTY},               // NS_GET_PARENT 4.9
+	{sysIoctl, []test{{1, equal, 0xb703}}, syscall.ENOTTY},               // NS_GET_NSTYPE 4.11
+	{sysIoctl, []test{{1, equal, 0xb704}}, syscall.ENOTTY},               // NS_GET_OWNER_UID 4.11
+	{sysPrctl, []test{{0, greater, 47}}, syscall.EINVAL},                 // after PR_CAP_AMBIENT, which el7 has from 4.3
+	{sysPrctl, []test{{0, equal, 23}, {1, greater, 36}}, syscall.EINVAL}, // PR_CAPBSET_READ beyond CAP_BLOCK_SUSPEND
+	{sysPrctl, []test{{0, equal, 24}, {1, greater, 36}}, syscall.EINVAL}, // PR_CAPBSET_DROP
+	{sysSeccomp, []test{{0, greater, 1}}, syscall.EINVAL},                // SECCOMP_GET_ACTION_AVAIL 4.14
+	{sysSeccomp, []test{{1, greater, 1}}, syscall.EINVAL},                // flags beyond TSYNC: LOG 4.14, NEW_LISTENER 5.0
+}
+
+// kernel310 is the filter: rules first, then whatever is younger than the last system call of 3.10.
+// Calls of other architectures (32-bit programs) have other numbers: they all answer ENOSYS.
+func kernel310(keepSeccomp bool) []syscall.SockFilter {
+	p := []syscall.SockFilter{
+		load(offsetArch),
+		jump(equal, auditArch, 1, 0),
+		verdict(retErrno | uint32(syscall.ENOSYS)),
+		load(offsetNumber),
+	}
+	if !keepSeccomp {
+		p = append(p, jump(equal, sysSeccomp, 0, 1), verdict(retErrno|uint32(syscall.ENOSYS)))
+	}
+	for _, r := range rules {
+		// Each test is two instructions, then the verdict; where a test fails, the next rule.
+		rest := 2*len(r.tests) + 1
+		p = append(p, jump(equal, r.number, 0, rest+1))
+		for _, t := range r.tests {
+			rest -= 2
+			p = append(p, load(offsetArgs+8*t.arg), jump(t.compare, t.value, 0, rest))
+		}
+		p = append(p, verdict(retErrno|uint32(r.errno)), load(offsetNumber))
+	}
+	return append(p,
+		jump(equal, sysSeccomp, 0, 1),
+		verdict(retAllow),
+		jump(greater, lastSyscall, 0, 1),
+		verdict(retErrno|uint32(syscall.ENOSYS)),
+		verdict(retAllow))
+}
+
+func load(offset uint32) syscall.SockFilter {
+	return syscall.SockFilter{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, K: offset}
+}
+
+func jump(compare uint16, value uint32, ifTrue, ifFalse int) syscall.SockFilter {
+	return syscall.SockFilter{Code: syscall.BPF_JMP | compare | syscall.BPF_K, Jt: uint8(ifTrue), Jf: uint8(ifFalse), K: value}
+}
+
+func verdict(v uint32) syscall.SockFilter {
+	return syscall.SockFilter{Code: syscall.BPF_RET | syscall.BPF_K, K: v}
+}
