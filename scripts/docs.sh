@@ -1,6 +1,6 @@
 #!/bin/bash
 # The book's tool. Usage:
-#   scripts/docs.sh check [CHECK…]           every check that needs no sandbox (snippets, links, pictures, flags, parity, typography)
+#   scripts/docs.sh check [CHECK…]           every check that needs no sandbox (snippets, links, pictures, flags, messages, …)
 #   scripts/docs.sh transcripts [CHAPTER…]   run the chapters' terminal transcripts in a sandbox (root)
 #   scripts/docs.sh update                   take the snippets and diffs anew from the sources
 #   scripts/docs.sh fill CHAPTER             write the real output below commands that have none

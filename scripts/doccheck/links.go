@@ -24,6 +24,9 @@ func slug(heading string) string {
 	var b strings.Builder
 	dash := false
 	for _, r := range heading {
+		if r >= 0xFF01 && r <= 0xFF5E {
+			r -= 0xFEE0 // the generator turns full-width forms into ASCII first (NFKD)
+		}
 		if unicode.IsSpace(r) || strings.ContainsRune("~`!@#$%^&*()-_+=[]{}|\\;:\"'“”‘’<>,.?/", r) {
 			dash = true
 			continue
@@ -41,11 +44,29 @@ func slug(heading string) string {
 	return s
 }
 
+// githubSlug makes it the way GitHub does when it shows the file.
+func githubSlug(heading string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(heading) {
+		switch {
+		case r == ' ':
+			b.WriteByte('-')
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_':
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// anchors are the names that can be linked to: a heading's only if it is the same on the site and on GitHub, which
+// is so when the heading has no punctuation inside.
 func (c *Chapter) anchors() map[string]bool {
 	ids := map[string]bool{}
 	_, texts := c.headings()
 	for _, text := range texts {
-		ids[slug(text)] = true
+		if slug(text) == githubSlug(text) {
+			ids[slug(text)] = true
+		}
 	}
 	c.prose(func(_ int, line string) {
 		for _, m := range explicitID.FindAllStringSubmatch(line, -1) {
@@ -105,7 +126,7 @@ func checkLink(book *Book, c *Chapter, target string) error {
 		return fmt.Errorf("link %s: %w", target, err)
 	}
 	if !other.anchors()[u.Fragment] {
-		return fmt.Errorf("link %s: %s has no heading or <a id> of that name", target, path)
+		return fmt.Errorf("link %s: %s has no heading (without punctuation inside) or <a id> of that name", target, path)
 	}
 	return nil
 }

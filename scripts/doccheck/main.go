@@ -1,7 +1,7 @@
 // doccheck keeps the book true: it compares the chapters with the sources, runs their terminal transcripts and
 // checks links, pictures, flags, the translation and the typography. It needs neither Node nor the network.
 //
-//	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags parity typography)
+//	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags messages parity typography)
 //	doccheck transcripts [CHAPTER…]  run the console blocks in a sandbox and compare what they print
 //	doccheck update                  write the snippets and diffs anew from the sources
 //	doccheck fill CHAPTER            put the real output below commands that have none yet
@@ -48,6 +48,7 @@ var checks = []struct {
 	{"links", checkLinks},
 	{"pictures", checkPictures},
 	{"flags", checkFlags},
+	{"messages", checkMessages},
 	{"parity", checkParity},
 	{"typography", checkTypography},
 }
