@@ -25,6 +25,10 @@ type container struct {
 func run(c *container) error {
 	// Pdeathsig is sent when the thread that cloned ends, see prctl(2).
 	runtime.LockOSThread()
+	foreground := inForeground()
+	if foreground && leadsSession() {
+		return runInChild()
+	}
 
 	orders, ours, err := os.Pipe()
 	if err != nil {
@@ -43,7 +47,6 @@ func run(c *container) error {
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
-	foreground := inForeground()
 	if foreground {
 		giveTerminal(cmd.SysProcAttr)
 	}

@@ -29,6 +29,10 @@ type container struct {
 func run(c *container) error {
 	// Pdeathsig is sent when the thread that cloned ends, see prctl(2).
 	runtime.LockOSThread()
+	foreground := inForeground()
+	if foreground && leadsSession() {
+		return runInChild()
+	}
 
 	clean, err := startCleaner()
 	if err != nil {
@@ -72,7 +76,6 @@ func run(c *container) error {
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
-	foreground := inForeground()
 	if foreground {
 		giveTerminal(cmd.SysProcAttr)
 	}

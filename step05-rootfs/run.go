@@ -33,6 +33,10 @@ type container struct {
 func run(c *container) error {
 	// Pdeathsig is sent when the thread that cloned ends, see prctl(2).
 	runtime.LockOSThread()
+	foreground := inForeground()
+	if foreground && leadsSession() {
+		return runInChild()
+	}
 
 	clean, err := startCleaner()
 	if err != nil {
@@ -82,7 +86,6 @@ func run(c *container) error {
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
-	foreground := inForeground()
 	if foreground {
 		giveTerminal(cmd.SysProcAttr)
 	}
