@@ -83,6 +83,18 @@ finish() {
 	exit 0
 }
 
+# add_counts LINE: adds "N passed, N failed, N skipped" of another script; without such a line it has failed.
+add_counts() {
+	if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+	else
+		failed=$((failed + 1))
+		say "✘ 没有结果 / no result: $1"
+	fi
+}
+
 # check FUNCTION TITLE REMEDY. $NEEDS is what all checks that follow need: true, need_root, need_user_namespace.
 NEEDS=true
 check() {

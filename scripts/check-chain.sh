@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Each step differs from the step before only in the files that chain.txt lists, and its chapter names them.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+CHAPTER=docs/zh/contributing.md
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/check-chain.XXXXXX") || die "mktemp"
+trap finish_early EXIT
+say "== chain"
+
+# differences A B: names that are not in both, or differ
+differences() {
+	{ cd "$ROOT" && diff -rq "$1" "$2"; } | sed \
+		-e "s|^Files $1/\([^ ]*\) and .*|\1|" \
+		-e "s|^Only in $2: ||; s|^Only in $2/||; s|: |/|" \
+		-e "s|^Only in $1: |GONE:|; s|^Only in $1/|GONE:|" \
+		-e 's|^testdata.*|testdata|' | sort -u | tr '\n' ' '
+}
+
+listed() { sed -n "s/^$1: *//p" "$SCRIPTS/chain.txt" | tr ' ' '\n' | sort -u | tr '\n' ' '; }
+
+check_neighbours() {
+	expect_equal "diff -rq $BEFORE $AFTER" "$(listed "$AFTER")" "$(differences "$BEFORE" "$AFTER")"
+}
+
+check_chapter() {
+	local file chapter
+	chapter=$(find "$ROOT/docs/zh" -name "*-$AFTER.md" 2>/dev/null)
+	[ -n "$chapter" ] || skip_because "还没有这一章 / the chapter is not written yet"
+	for file in $(listed "$AFTER"); do
+		case $file in *_test.go | go.* | testdata) continue ;; esac
+		grep -qwF "$file" "$chapter" || fail_because "${chapter#"$ROOT"/} 没有提到 does not name $file"
+	done
+}
+
+check_modules() {
+	local step
+	for step in "$ROOT"/step0*; do
+		! grep -q '^replace' "$step/go.mod" || fail_because "$step/go.mod: replace"
+		grep -q '^go 1\.19$' "$step/go.mod" || fail_because "$step/go.mod: go 1.19"
+		! grep -rhE '"mydocker/step0[0-9]' --include='*.go' "$step" | grep -v "\"mydocker/$(basename "$step")" ||
+			fail_because "$(basename "$step") 引用了别的步骤 imports another step"
+	done
+}
+
+# A step that is copied out of the repository builds.
+check_copied_out() {
+	local go
+	go=$(find_go) || skip_because "没有 Go / no Go"
+	cp -R "$ROOT/$AFTER" "$WORK/$AFTER"
+	(cd "$WORK/$AFTER" && GOWORK=off CGO_ENABLED=0 "$go" build -buildvcs=false -o "$WORK/built" .) || fail_because "go build"
+	rm -rf "${WORK:?}/$AFTER"
+}
+
+BEFORE=''
+for AFTER in step01-uts step02-pid-mount step03-user-ns step04-cgroups step05-rootfs step06-final; do
+	if [ -n "$BEFORE" ] && [ "$AFTER" != step06-final ]; then # step06 has the layout of an engine
+		check check_neighbours "$BEFORE → $AFTER：只有 chain.txt 列出的文件不同 / only the files of chain.txt differ" \
+			"让其它文件相同，或改 scripts/chain.txt 和那一章 / make the others equal, or change scripts/chain.txt and the chapter"
+		check check_chapter "$AFTER：那一章提到每个改动的文件 / the chapter names each changed file" "改那一章 / change the chapter"
+	fi
+	check check_copied_out "$AFTER：单独复制出来也能编译 / builds when copied out alone" "go.mod"
+	BEFORE=$AFTER
+done
+check check_modules "go.mod：go 1.19，没有 replace，步骤互不引用 / go 1.19, no replace, no imports between steps" "design: docs/zh/contributing.md"
+finish

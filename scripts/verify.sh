@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# verify.sh [stepNN…]: unit and integration tests of every module (or of those named), then the stage checks, the chain of
+# steps and a short soak. The last line is "N passed, N failed, N skipped"; the status is 1 if anything failed.
+#
+#   GO=/path/to/go            another go command
+#   MYDOCKER_BIN=DIRECTORY    programs that are built already; then no Go is needed, and the Go tests are skipped without one
+#   SOAK="RUNS KILLED"        length of the soak for each step (default 20 5; 0 0 for none)
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+CHAPTER=docs/zh/02-environment.md
+
+STEPS=()
+for directory in "$ROOT"/step0*; do
+	step=$(basename "$directory")
+	if [ $# = 0 ]; then
+		STEPS+=("$step")
+		continue
+	fi
+	for wanted; do
+		case $step in "$wanted" | "$wanted"-*) STEPS+=("$step") ;; esac
+	done
+done
+if [ ${#STEPS[@]} = 0 ] || [ $# -gt ${#STEPS[@]} ]; then
+	die "用法 usage: scripts/verify.sh [step01 … step06]"
+fi
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/verify.XXXXXX") || die "mktemp failed: is ${TMPDIR:-/tmp} writable?"
+trap finish_early EXIT
+chmod 755 "$WORK"
+mkdir "$WORK/bin"
+
+# prepare_go: an ordinary user may have no home, and git may refuse to say the version of a checkout of somebody else.
+prepare_go() {
+	export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+	[ -w "${HOME:-/nonexistent}" ] || export HOME=$WORK
+	if ! mkdir -p "$("$GO" env GOCACHE)" 2>/dev/null || [ ! -w "$("$GO" env GOCACHE)" ]; then
+		export GOCACHE=$WORK/gocache
+	fi
+	say "$("$GO" version), $(uname -sr), uid $(id -u)"
+}
+
+# count_tests PATTERN: top-level results of go test -v
+count_tests() { grep -c "^--- $1: " "$WORK/tests" || true; }
+
+# go_tests MODULE
+go_tests() {
+	local status=0 now_passed now_failed now_skipped
+	say "== $1: go test ./..."
+	(cd "$ROOT/$1" && "$GO" test -count=1 -v ./...) >"$WORK/tests" 2>&1 || status=$?
+	now_passed=$(count_tests PASS) now_failed=$(count_tests FAIL) now_skipped=$(count_tests SKIP)
+	if [ "$status" != 0 ] && [ "$now_failed" = 0 ]; then
+		now_failed=1 # it did not compile, or ended before a test could tell
+	fi
+	passed=$((passed + now_passed)) failed=$((failed + now_failed)) skipped=$((skipped + now_skipped))
+	if [ "$now_failed" = 0 ]; then
+		say "✔ $1: $now_passed 个测试通过 tests passed, $now_skipped 个跳过 skipped"
+	else
+		say "✘ $1: $now_failed 个测试失败 tests failed, $now_passed 个通过 passed, $now_skipped 个跳过 skipped"
+		grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|[[:space:]]*--- PASS|ok |PASS|\?)' "$WORK/tests" | sed 's/^/    /' | head -n 200
+		say "    办法 remedy:  cd $1 && ${GO} test ./..."
+	fi
+	grep -A1 '^--- SKIP: ' "$WORK/tests" | sed -n 's/^[[:space:]][^:]*:[0-9]*: /  - 跳过 skipped: /p' | sort | uniq -c | sed 's/^ *\([0-9]*\) *\(.*\)/  \2 (×\1)/'
+}
+
+# run_checks SCRIPT ARG…: shows its lines as they come and adds its counts
+run_checks() {
+	"$SCRIPTS/$1" "${@:2}" 2>&1 | tee "$WORK/checks"
+	add_counts "$(tail -n 1 "$WORK/checks")"
+}
+
+if GO=$(find_go); then
+	export GO
+	prepare_go
+	for step in "${STEPS[@]}"; do
+		go_tests "$step"
+	done
+elif [ -n "${MYDOCKER_BIN:-}" ]; then
+	skipped=$((skipped + 1))
+	say "- 跳过 skipped: 没有 Go，只检查编译好的程序 / no Go: the built programs are checked, Go tests are not run"
+else
+	die "找不到 Go / no Go found: sudo scripts/setup.sh, GO=/path/to/go, or MYDOCKER_BIN=/path/to/built/programs"
+fi
+
+if [ -z "${MYDOCKER_BIN:-}" ]; then
+	for step in "${STEPS[@]}"; do
+		build "$step" "$WORK/bin/$step" 2>&1 | head -n 20 # what does not build fails below
+		[ "$step" != step05-rootfs ] || build "$step" "$WORK/bin/escape" ./testdata/escape
+	done
+	export MYDOCKER_BIN=$WORK/bin
+fi
+
+for step in "${STEPS[@]}"; do
+	run_checks "verify-${step%%-*}.sh"
+done
+[ $# -gt 0 ] || [ "${GO:-}" = '' ] || run_checks check-chain.sh
+
+read -r runs killed <<<"${SOAK:-20 5}"
+[ "$runs" = 0 ] || run_checks soak.sh "$runs" "$killed" "${STEPS[@]%%-*}"
+
+say ''
+say "合计 total:"
+finish
