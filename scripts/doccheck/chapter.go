@@ -158,10 +158,22 @@ func (c *Chapter) headings() (levels []int, texts []string) {
 	return levels, texts
 }
 
-// hash names a version of a chapter; the translation carries it in its front matter.
+// hash names a version of a chapter's own text; the translation carries it in its front matter. Code and transcripts
+// are left out: they are the same in both languages and compared with each other.
 func (c *Chapter) hash() string {
-	sum := sha256.Sum256([]byte(c.text()))
-	return hex.EncodeToString(sum[:])[:12]
+	shared := make([]bool, len(c.Lines))
+	for _, f := range c.Fences {
+		for i := f.Start; f.isShared() && i <= f.End; i++ {
+			shared[i] = true
+		}
+	}
+	sum := sha256.New()
+	for i, line := range c.Lines {
+		if !shared[i] {
+			fmt.Fprintln(sum, line)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 // chaptersIn reads every Markdown file below dir (relative to root), sorted by name.

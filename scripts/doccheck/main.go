@@ -5,6 +5,7 @@
 //	doccheck transcripts [CHAPTER…]  run the console blocks in a sandbox and compare what they print
 //	doccheck update                  write the snippets and diffs anew from the sources
 //	doccheck fill CHAPTER            put the real output below commands that have none yet
+//	doccheck translated CHAPTER      note in the English chapter which version of the Chinese one it translates
 package main
 
 import (
@@ -27,6 +28,16 @@ func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.Path, p.Lin
 type Book struct {
 	Root     string // the repository
 	Chapters []*Chapter
+}
+
+// chapter is the one with that path, or nil.
+func (b *Book) chapter(path string) *Chapter {
+	for _, c := range b.Chapters {
+		if c.Path == path {
+			return c
+		}
+	}
+	return nil
 }
 
 // language is "zh" or "en" for a chapter of the book, "" for other pages.
@@ -55,7 +66,7 @@ var checks = []struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: doccheck check|transcripts|update|fill …")
+		fail("usage: doccheck check|transcripts|update|fill|translated …")
 	}
 	root, err := findRoot()
 	if err != nil {
@@ -73,6 +84,8 @@ func main() {
 		os.Exit(runTranscripts(book, args))
 	case "fill":
 		os.Exit(fillTranscripts(book, args))
+	case "translated":
+		os.Exit(markTranslated(book, args))
 	case "update":
 		if err := update(book); err != nil {
 			fail(err.Error())
@@ -203,6 +216,9 @@ func update(book *Book) error {
 				c.replace(f, text)
 				changed = true
 			}
+		}
+		if zh := book.chapter(strings.Replace(c.Path, "docs/en/", "docs/zh/", 1)); zh != nil && zh != c {
+			changed = translate(zh, c) || changed
 		}
 		if changed {
 			if err := os.WriteFile(filepath.Join(book.Root, c.Path), []byte(c.text()), 0o644); err != nil {

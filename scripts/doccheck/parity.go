@@ -78,11 +78,65 @@ func compareTranslation(zh, en *Chapter) []Problem {
 	return problems
 }
 
+// isShared says whether the block must be the same in both languages.
+func (f *Fence) isShared() bool { return f.Has("file") || f.Has("run") }
+
+// translate copies the shared blocks of a chapter into its translation, where they are the same in number and kind.
+func translate(zh, en *Chapter) (changed bool) {
+	var from, to []*Fence
+	for _, f := range zh.Fences {
+		if f.isShared() {
+			from = append(from, f)
+		}
+	}
+	for _, f := range en.Fences {
+		if f.isShared() {
+			to = append(to, f)
+		}
+	}
+	if len(from) != len(to) {
+		return false
+	}
+	for i := range from {
+		if from[i].Info == to[i].Info && zh.Body(from[i]) != en.Body(to[i]) {
+			en.replace(to[i], zh.Body(from[i]))
+			changed = true
+		}
+	}
+	return changed
+}
+
+// markTranslated writes the version of the Chinese chapter into the translation: its author has read the changes.
+func markTranslated(book *Book, names []string) int {
+	for _, en := range book.Chapters {
+		if !strings.HasPrefix(en.Path, "docs/en/") || len(names) == 0 || !selected(en.Path, names) {
+			continue
+		}
+		zh := book.chapter("docs/zh/" + strings.TrimPrefix(en.Path, "docs/en/"))
+		if zh == nil {
+			fmt.Println(en.Path, "translates a chapter that does not exist")
+			return 1
+		}
+		line := "source: " + zh.hash()
+		if len(en.Lines) > 1 && en.Lines[0] == "---" && strings.HasPrefix(en.Lines[1], "source:") {
+			en.Lines[1] = line
+		} else {
+			en.Lines = append([]string{"---", line, "---", ""}, en.Lines...)
+		}
+		if err := os.WriteFile(filepath.Join(book.Root, en.Path), []byte(en.text()), 0o644); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println("marked", en.Path)
+	}
+	return 0
+}
+
 // sharedBlocks are the code blocks that must be the same in both languages.
 func sharedBlocks(c *Chapter) []string {
 	var blocks []string
 	for _, f := range c.Fences {
-		if f.Has("file") || f.Has("run") {
+		if f.isShared() {
 			blocks = append(blocks, f.Info+"\n"+c.Body(f))
 		}
 	}
