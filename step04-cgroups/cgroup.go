@@ -297,14 +297,16 @@ func readDuration(path, key string, unit time.Duration) time.Duration {
 }
 
 // newCgroupNamespace makes the group look like the root of the hierarchy (cgroup_namespaces(7)). clone(2) of
-// CentOS 7 ignores the flag silently: so it is unshare(2), and only where /proc names the namespace.
+// CentOS 7 ignores the flag silently: so it is unshare(2), which answers EINVAL there.
 func newCgroupNamespace() error {
-	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
-		logrus.Debugf("this kernel has no cgroup namespace (it came with Linux 4.6): /proc/self/cgroup shows the host's paths")
-		return nil
-	}
 	logrus.Debugf("unshare(CLONE_NEWCGROUP)")
-	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+	err := unix.Unshare(unix.CLONE_NEWCGROUP)
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		logrus.Debugf("this kernel has no cgroup namespace (it came with Linux 4.6): /proc/self/cgroup shows the host's paths")
+	case errors.Is(err, unix.ENOSPC):
+		return fail(exitSetup, "new cgroup namespace: %v: as many as allowed exist: sudo sysctl -w user.max_cgroup_namespaces=10000", err)
+	case err != nil:
 		return fail(exitSetup, "new cgroup namespace: %v: see: ls /proc/self/ns", err)
 	}
 	return nil
