@@ -113,7 +113,7 @@ func (h *Helper) stop() error {
 	return nil
 }
 
-// stopHelpers ends the helpers that have this text in their arguments: the path of a socket, or the start of one.
+// stopHelpers ends the helpers that have an argument with this beginning: the path of a socket.
 func (m *Manager) stopHelpers(text string) {
 	for _, h := range findHelpers(text) {
 		if err := h.stop(); err != nil {
@@ -131,10 +131,11 @@ func findHelpers(text string) []Helper {
 	var found []Helper
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(line, []byte(text)) {
+		if err != nil || !bytes.Contains(line, []byte("\x00"+text)) {
 			continue // ended meanwhile
 		}
-		program := filepath.Base(strings.SplitN(string(line), "\x00", 2)[0])
+		arguments := strings.Split(string(line), "\x00")
+		program := filepath.Base(arguments[0])
 		if program != "slirp4netns" && !strings.HasPrefix(program, "pasta") {
 			continue
 		}
@@ -142,8 +143,14 @@ func findHelpers(text string) []Helper {
 		if err != nil {
 			continue
 		}
-		if start, _, err := startTime(pid); err == nil {
-			found = append(found, Helper{Program: program, Pid: pid, PidStart: start})
+		h := Helper{Program: program, Pid: pid}
+		for _, argument := range arguments {
+			if strings.HasPrefix(argument, text) {
+				h.Socket = argument
+			}
+		}
+		if h.PidStart, _, err = startTime(pid); err == nil {
+			found = append(found, h)
 		}
 	}
 	return found
