@@ -1,13 +1,15 @@
 package network
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"math/rand"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,14 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachMain is another process of the engine: it attaches and detaches containers, `count` at once, `rounds` times.
-// Arguments in the environment: directories, prefix of the ids, count, rounds.
+// attachMain is another process of the engine. Arguments in the environment: the directories, a prefix for ids, how many
+// containers, and whether to do it once, with a pause while all are attached, or until killed.
 func attachMain() {
-	var count, rounds int
-	fmt.Sscan(os.Getenv("COUNT")+" "+os.Getenv("ROUNDS"), &count, &rounds)
-	m, err := Open(os.Getenv("DATA"), os.Getenv("STATE"))
+	count, err := strconv.Atoi(os.Getenv("COUNT"))
 	if err == nil {
-		err = attachMany(m, os.Getenv("PREFIX"), count, rounds)
+		var m *Manager
+		m, err = Open(os.Getenv("DATA"), os.Getenv("STATE"))
+		for once := false; err == nil && !once; once = os.Getenv("ONCE") != "" {
+			err = attachMany(m, os.Getenv("PREFIX"), count)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,36 +36,45 @@ func attachMain() {
 	os.Exit(0)
 }
 
-func attachMany(m *Manager, prefix string, count, rounds int) error {
-	results := make(chan error, count)
-	for i := 0; i < count; i++ {
-		go func(i int) { results <- attachOne(m, fmt.Sprintf("%s%03d", prefix, i), rounds) }(i)
-	}
-	var first error
-	for i := 0; i < count; i++ {
-		if err := <-results; err != nil && first == nil {
-			first = err
+// attachMany attaches all containers in parallel, prints their addresses, waits until standard input ends, detaches all.
+func attachMany(m *Manager, prefix string, count int) error {
+	open := make(chan *os.File, count)
+	defer func() {
+		for len(open) > 0 {
+			(<-open).Close()
 		}
+	}()
+	results := make(chan error, count)
+	inParallel := func(f func(id string) error) error {
+		for i := 0; i < count; i++ {
+			go func(i int) { results <- f(fmt.Sprintf("%s%03d", prefix, i)) }(i)
+		}
+		var first error
+		for i := 0; i < count; i++ {
+			if err := <-results; err != nil && first == nil {
+				first = err
+			}
+		}
+		return first
 	}
-	return first
-}
-
-func attachOne(m *Manager, id string, rounds int) error {
-	ns, err := newNamespace()
+	err := inParallel(func(id string) error {
+		ns, err := newNamespace()
+		if err != nil {
+			return err
+		}
+		path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd())
+		open <- ns // until the container is detached, as its process would keep it
+		e, err := m.Attach(AttachRequest{ContainerID: id, NetNS: path, Ports: []PortMapping{{ContainerPort: 80, Proto: "tcp"}}})
+		if err == nil {
+			fmt.Printf("%s %d\n", e.IP, e.Ports[0].HostPort)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer ns.Close()
-	for i := 0; i < rounds; i++ {
-		path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd())
-		if _, err := m.Attach(AttachRequest{ContainerID: id, NetNS: path, Ports: []PortMapping{{ContainerPort: 80, Proto: "tcp"}}}); err != nil {
-			return err
-		}
-		if err := m.Detach(id, ""); err != nil {
-			return err
-		}
-	}
-	return nil
+	io.Copy(io.Discard, os.Stdin)
+	return inParallel(func(id string) error { return m.Detach(id, "") })
 }
 
 // newNamespace is a network namespace without a process, held by the descriptor.
@@ -90,10 +103,10 @@ func newNamespace() (*os.File, error) {
 	return r.ns, r.err
 }
 
-func otherEngine(m *Manager, data, state, prefix string, count, rounds int) *exec.Cmd {
+func otherEngine(m *Manager, prefix string, count int) *exec.Cmd {
+	data, state := dirs(m)
 	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix,
-		fmt.Sprintf("COUNT=%d", count), fmt.Sprintf("ROUNDS=%d", rounds))
+	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix, fmt.Sprintf("COUNT=%d", count))
 	command.Stderr = os.Stderr
 	return command
 }
@@ -103,61 +116,60 @@ func dirs(m *Manager) (data, state string) {
 	return strings.TrimSuffix(m.dataDir, "/network"), strings.TrimSuffix(m.stateDir, "/network")
 }
 
-// Two hundred containers come and go in parallel, from ten processes: no address, rule or interface is left.
+// Two hundred containers come in parallel, from ten processes, are all there at once, and go in parallel: no address or
+// port is given twice, and no address, rule or interface is left.
 func TestTwoHundredInParallel(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)
-	data, state := dirs(m)
-	var wait sync.WaitGroup
-	errors := make(chan error, 10)
+	var engines []*exec.Cmd
+	var stdins []io.Closer
+	lines := make(chan string)
 	for i := 0; i < 10; i++ {
-		wait.Add(1)
-		go func(i int) {
-			defer wait.Done()
-			errors <- otherEngine(m, data, state, fmt.Sprintf("p%d-", i), 20, 1).Run()
-		}(i)
-	}
-	wait.Wait()
-	close(errors)
-	for err := range errors {
+		other := otherEngine(m, fmt.Sprintf("p%d-", i), 20)
+		other.Env = append(other.Env, "ONCE=1")
+		stdin, err := other.StdinPipe()
 		require.NoError(t, err)
+		stdout, err := other.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, other.Start())
+		engines, stdins = append(engines, other), append(stdins, stdin)
+		go func() {
+			for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+				lines <- scanner.Text()
+			}
+			lines <- ""
+		}()
 	}
-	s, err := m.load()
-	require.NoError(t, err)
-	require.Empty(t, s.endpoints)
-	require.Equal(t, before, hostState(t))
-}
-
-// All attached at the same time: two hundred different addresses and ports.
-func TestTwoHundredAtOnce(t *testing.T) {
-	m := manager(t)
-	addresses, hostPorts := map[string]bool{}, map[uint16]bool{}
+	addresses, hostPorts := map[string]bool{}, map[string]bool{}
 	for i := 0; i < 200; i++ {
-		ns, err := newNamespace()
-		require.NoError(t, err)
-		defer ns.Close()
-		e, err := m.Attach(AttachRequest{ContainerID: fmt.Sprintf("c%03d", i), NetNS: fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd()), Ports: ports(t, "80")})
-		require.NoError(t, err)
-		addresses[e.IP.String()] = true
-		hostPorts[e.Ports[0].HostPort] = true
+		words := strings.Fields(<-lines)
+		require.Len(t, words, 2, "an engine has failed")
+		addresses[words[0]], hostPorts[words[1]] = true, true
 	}
 	require.Len(t, addresses, 200)
 	require.Len(t, hostPorts, 200)
-	for i := 0; i < 200; i++ {
-		require.NoError(t, m.Detach(fmt.Sprintf("c%03d", i), ""))
+	for i, other := range engines {
+		require.NoError(t, stdins[i].Close())
+		defer func(other *exec.Cmd) { require.NoError(t, other.Wait()) }(other)
 	}
+	for range engines {
+		require.Empty(t, <-lines)
+	}
+	require.Eventually(t, func() bool {
+		s, err := m.load()
+		return err == nil && len(s.endpoints) == 0 && hostState(t) == before
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // SIGKILL at any point: Repair puts everything right, and the next container gets the first address.
 func TestKilledAnywhere(t *testing.T) {
 	m := manager(t)
-	data, state := dirs(m)
 	before := hostState(t)
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewSource(seed))
 	for i := 0; i < 40; i++ {
-		other := otherEngine(m, data, state, "killed-", 2, 1000)
+		other := otherEngine(m, "killed-", 2)
 		require.NoError(t, other.Start())
 		time.Sleep(time.Duration(20+random.Intn(100)) * time.Millisecond) // the point of the kill, not a wait for something
 		require.NoError(t, other.Process.Kill())
