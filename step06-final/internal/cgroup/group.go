@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -361,4 +362,31 @@ func write(directory, file, value string) error {
 func readString(directory, file string) (string, error) {
 	data, err := os.ReadFile(filepath.Join(directory, file))
 	return strings.TrimSpace(string(data)), err
+}
+
+// HierarchyDirectory is the group's directory in one v1 hierarchy.
+type HierarchyDirectory struct {
+	Name        string   // of the mount point, such as cpu,cpuacct
+	Controllers []string // mount options that name the hierarchy
+	Directory   string
+}
+
+// Hierarchies lists the v1 directories, sorted by name.
+func (g *Group) Hierarchies() []HierarchyDirectory {
+	byDirectory := map[string]*HierarchyDirectory{}
+	for controller, directory := range g.Dirs {
+		h := byDirectory[directory]
+		if h == nil {
+			h = &HierarchyDirectory{Name: filepath.Base(g.mountpoints[directory]), Directory: directory}
+			byDirectory[directory] = h
+		}
+		h.Controllers = append(h.Controllers, controller)
+	}
+	var all []HierarchyDirectory
+	for _, h := range byDirectory {
+		sort.Strings(h.Controllers)
+		all = append(all, *h)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all
 }

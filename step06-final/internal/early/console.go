@@ -6,9 +6,9 @@ import (
 )
 
 // openConsole opens a new pseudo-terminal in the container's own devpts, makes it standard input, output and error,
-// and sends the master's end to whoever asked for a terminal. (ptmx(4); the root is the container's already.)
+// and sends the master's end to whoever asked for a terminal (ptmx(4)).
 func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
-	master, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	master, err := p.openDevice("/dev/ptmx")
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 		return err
 	}
 	path := "/dev/pts/" + itoa(int(number))
-	slave, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	slave, err := p.openDevice(path)
 	if err != nil {
 		return err
 	}
@@ -30,12 +30,12 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 			return err
 		}
 	}
-	if mount {
-		if err := mountConsole(path); err != nil {
+	if mount { // the terminal is also /dev/console
+		if err := p.mount(fdName(slave), "/dev/console", "", syscall.MS_BIND, "", false); err != nil {
 			return err
 		}
 	}
-	// The message must not be empty; runc's and crun's clients expect the name of the terminal.
+	// The message must not be empty; clients of runc expect the name of the terminal.
 	if err := syscall.Sendmsg(socket, []byte(path), syscall.UnixRights(master), nil, 0); err != nil {
 		return err
 	}
@@ -50,15 +50,18 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 	return takeTerminal()
 }
 
-// mountConsole shows the terminal as /dev/console. The file to mount it on is made if it is missing.
-func mountConsole(path string) error {
-	fd, err := syscall.Open("/dev/console", syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC, 0o666)
-	if err == nil {
-		syscall.Close(fd)
-	} else if err != syscall.EEXIST {
-		return err
+// openDevice opens a device of the container: through the root, as long as it is not entered.
+func (p *initProcess) openDevice(path string) (int, error) {
+	const flags = syscall.O_RDWR | syscall.O_NOCTTY | syscall.O_CLOEXEC
+	if p.root.fd < 0 {
+		return syscall.Open(path, flags, 0)
 	}
-	return syscall.Mount(path, "/dev/console", "", syscall.MS_BIND, "")
+	found, err := p.root.open(path, mustExist)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(found)
+	return syscall.Open(fdName(found), flags, 0)
 }
 
 // takeTerminal makes standard input the controlling terminal of this session (tty_ioctl(4)).

@@ -31,7 +31,7 @@ func init() {
 	if !found {
 		return
 	}
-	stage, number := cut(value)
+	stage, number := cutAt(value, ' ')
 	fd, ok := atoi(number)
 	if !ok || !isSocket(fd) {
 		die("mydocker: " + EnvStage + " is set, but this process was not started by mydocker: unset it")

@@ -4,7 +4,8 @@ import "syscall"
 
 // initProcess is what the init of a container (and a process that joins one) remembers between steps.
 type initProcess struct {
-	sync      int  // messages to and from the parent, -1 when the parent is gone
+	sync      int  // messages to and from the parent; from the start on, to and from the starter
+	last      int  // the highest descriptor that the parent gave
 	root      root // the container's root, until it is entered
 	emptyDir  int  // an empty read-only directory to cover directories with, -1 until one is needed
 	state     []byte
@@ -15,7 +16,7 @@ type initProcess struct {
 
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
-	p := &initProcess{sync: sync, emptyDir: -1}
+	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, emptyDir: -1}
 	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {
 		p.fail("prctl PR_SET_DUMPABLE", err)
@@ -23,7 +24,9 @@ func runInit(sync int) {
 	if err := closeFrom(sync + 1); err != nil {
 		p.fail("close inherited descriptors", err)
 	}
-	syscall.CloseOnExec(sync)
+	for fd := 3; fd <= sync; fd++ {
+		syscall.CloseOnExec(fd) // hooks must not get them
+	}
 	syscall.Umask(0)
 	kind, payload, err := ReceiveMessage(sync)
 	if err != nil || kind != MsgPlan {
@@ -134,6 +137,8 @@ func (p *initProcess) perform(step Step) {
 	case "symlink": // target, path
 		object = ": " + a[1]
 		err = p.symlink(a[0], a[1])
+	case "readonly-root":
+		err = p.at("/", mustExist, remountReadonly)
 	case "mask":
 		err = p.mask(a[0])
 	case "readonly":
@@ -187,6 +192,8 @@ func (p *initProcess) perform(step Step) {
 	// The program.
 	case "environment":
 		p.env = a
+	case "home": // uid
+		p.setHome(a[0])
 	case "program":
 		p.arguments = a
 		p.path, err = lookUp(a[0], p.env)

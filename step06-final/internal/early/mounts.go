@@ -106,7 +106,8 @@ func mountFlags(fd int) (uintptr, error) {
 	}
 	const same = syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME | syscall.MS_NODIRATIME
 	flags := uintptr(st.Flags) & same
-	if const4096 := uintptr(st.Flags) & 0x1000; const4096 != 0 { // ST_RELATIME
+	const stRelatime = 0x1000
+	if uintptr(st.Flags)&stRelatime != 0 {
 		flags |= syscall.MS_RELATIME
 	}
 	return flags, nil
@@ -166,11 +167,14 @@ func (p *initProcess) readonly(path string) error {
 	if err != nil {
 		return err
 	}
-	return p.at(path, mustExist, func(name string, fd int) error {
-		present, err := mountFlags(fd)
-		if err != nil {
-			return err
-		}
-		return syscall.Mount("", name, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY|present, "")
-	})
+	return p.at(path, mustExist, remountReadonly)
+}
+
+// remountReadonly makes one mount read-only and leaves its other flags as they are.
+func remountReadonly(name string, fd int) error {
+	present, err := mountFlags(fd)
+	if err != nil {
+		return err
+	}
+	return syscall.Mount("", name, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY|present, "")
 }

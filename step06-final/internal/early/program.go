@@ -91,7 +91,8 @@ func (p *initProcess) waitForStart(listener int) {
 	}
 }
 
-// execute replaces this process by the container's program. Descriptors from 3+preserve on are closed by the kernel.
+// execute replaces this process by the container's program. Of the
+// descriptors from 3 on only the preserved ones stay open.
 func (p *initProcess) execute(preserve int) error {
 	path, err := syscall.BytePtrFromString(p.path)
 	if err != nil {
@@ -105,11 +106,48 @@ func (p *initProcess) execute(preserve int) error {
 	if err != nil {
 		return err
 	}
-	for fd := 3 + preserve; fd <= p.sync; fd++ {
-		syscall.CloseOnExec(fd)
+	for fd := 3; fd < 3+preserve; fd++ {
+		if _, errno := fcntl(fd, syscall.F_SETFD, 0); errno != 0 {
+			return errno
+		}
 	}
 	// Not syscall.Exec: that would set the limit of open files back to what it was when this process began.
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
 	return errno
+}
+
+// setHome completes the environment as login does: HOME is the directory that the container's own /etc/passwd names for the user.
+func (p *initProcess) setHome(uid string) {
+	for _, variable := range p.env {
+		if hasPrefix(variable, "HOME=") {
+			return
+		}
+	}
+	p.env = append(p.env, "HOME="+homeOf(uid))
+}
+
+func homeOf(uid string) string {
+	fd, err := syscall.Open("/etc/passwd", syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "/"
+	}
+	defer syscall.Close(fd)
+	buffer := make([]byte, 64<<10)
+	n, err := readFull(fd, buffer)
+	if err != nil {
+		return "/"
+	}
+	for text := string(buffer[:n]); text != ""; {
+		var line string
+		line, text = cutAt(text, '\n')
+		var field [7]string // name:password:uid:gid:comment:home:shell
+		for i := range field {
+			field[i], line = cutAt(line, ':')
+		}
+		if field[2] == uid && hasPrefix(field[5], "/") {
+			return field[5]
+		}
+	}
+	return "/"
 }

@@ -69,5 +69,6 @@ func (p *initProcess) entered() error {
 		syscall.Close(p.emptyDir)
 	}
 	syscall.Close(p.root.fd)
+	p.root.fd = -1
 	return syscall.Chdir("/")
 }

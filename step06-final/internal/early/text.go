@@ -3,10 +3,10 @@ package early
 // The few functions of strconv and strings that an early process needs. Importing those packages would be paid at every
 // start of a container.
 
-// cut splits at the first space.
-func cut(s string) (before, after string) {
+// cutAt splits at the first separator.
+func cutAt(s string, separator byte) (before, after string) {
 	for i := 0; i < len(s); i++ {
-		if s[i] == ' ' {
+		if s[i] == separator {
 			return s[:i], s[i+1:]
 		}
 	}

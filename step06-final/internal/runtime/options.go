@@ -10,6 +10,7 @@ import (
 type Runtime struct {
 	Root  string
 	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
+	Warn  func(format string, args ...interface{}) // told what was left out; nil: nobody listens
 }
 
 // CreateOptions say how a container is made.

@@ -1,0 +1,212 @@
+// Command myrunc is an OCI runtime: the command line of runc on the packages that the engine uses. Podman, containerd and Kubernetes can drive it
+// (docs/zh, chapter "The engine: myrunc").
+package main
+
+import (
+	// First, so that a re-executed process does its work before anything else is initialised.
+	_ "mydocker/step06-final/internal/early"
+
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"mydocker/step06-final/internal/runtime"
+)
+
+// command is one subcommand. The flags are those of runc. There is no framework for this command line: it is started for every container,
+// and package flag costs nothing.
+type command struct {
+	name    string
+	usage   string
+	minArgs int
+	run     func(c *context, flags *flag.FlagSet) (exitCode int, err error)
+	flags   func(flags *flag.FlagSet)
+}
+
+// context is what the global options say.
+type context struct {
+	runtime   *runtime.Runtime
+	logPath   string
+	logFormat string
+	debug     bool
+}
+
+func commands() []command {
+	return []command{
+		{"create", "create [options] ID", 1, createCommand, createFlags},
+		{"start", "start ID", 1, startCommand, noFlags},
+		{"state", "state ID", 1, stateCommand, noFlags},
+		{"kill", "kill [options] ID [SIGNAL]", 1, killCommand, killFlags},
+		{"delete", "delete [options] ID", 1, deleteCommand, deleteFlags},
+		{"exec", "exec [options] ID COMMAND [ARG...]", 1, execCommand, execFlags},
+		{"run", "run [options] ID", 1, runCommand, runFlags},
+		{"list", "list [options]", 0, listCommand, listFlags},
+		{"ps", "ps [options] ID [PS-OPTIONS]", 1, psCommand, psFlags},
+		{"pause", "pause ID", 1, pauseCommand, noFlags},
+		{"resume", "resume ID", 1, resumeCommand, noFlags},
+		{"update", "update [options] ID", 1, updateCommand, updateFlags},
+		{"events", "events [options] ID", 1, eventsCommand, eventsFlags},
+		{"spec", "spec [options]", 0, specCommand, specFlags},
+		{"features", "features", 0, featuresCommand, noFlags},
+	}
+}
+
+func noFlags(*flag.FlagSet) {}
+
+func main() {
+	c := &context{runtime: &runtime.Runtime{}}
+	code, err := c.main(os.Args[1:])
+	if err != nil {
+		c.report("error", err.Error())
+		fmt.Fprintln(os.Stderr, "myrunc: "+err.Error())
+		if code == 0 {
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// main parses the global options, then those of the command.
+func (c *context) main(arguments []string) (int, error) {
+	global := newFlags("myrunc")
+	version := global.Bool("version", false, "print the version")
+	global.BoolVar(version, "v", false, "print the version")
+	systemd := false
+	global.StringVar(&c.runtime.Root, "root", defaultRoot(), "directory for the state of containers")
+	global.StringVar(&c.logPath, "log", "", "write errors and warnings to this file too")
+	global.StringVar(&c.logFormat, "log-format", "text", "format of the log: text or json")
+	global.BoolVar(&c.debug, "debug", false, "log every kernel operation, in order")
+	global.BoolVar(&systemd, "systemd-cgroup", false, "not supported: cgroups are made directly (cgroupfs)")
+	global.String("rootless", "auto", "accepted for compatibility with runc: an ordinary user is recognised anyway")
+	global.String("criu", "", "accepted for compatibility with runc; there is no checkpoint")
+	err := global.Parse(arguments)
+	if errors.Is(err, flag.ErrHelp) {
+		usage(os.Stdout, global)
+		return 0, nil
+	}
+	if err != nil {
+		return 1, fmt.Errorf("%w (`myrunc --help` lists the options)", err)
+	}
+	if c.logFormat != "text" && c.logFormat != "json" {
+		return 1, fmt.Errorf("--log-format %q: must be text or json", c.logFormat)
+	}
+	if systemd {
+		return 1, errors.New("--systemd-cgroup: this runtime makes cgroups directly: use the cgroupfs manager (podman --cgroup-manager cgroupfs, SystemdCgroup = false for containerd)")
+	}
+	c.runtime.Warn = func(format string, a ...interface{}) { c.report("warning", fmt.Sprintf(format, a...)) }
+	if c.debug {
+		c.runtime.Debug = func(format string, a ...interface{}) { c.report("debug", fmt.Sprintf(format, a...)) }
+	}
+	if *version {
+		fmt.Printf("myrunc version 1.0.0\nspec: %s\n", runtime.SpecVersion)
+		return 0, nil
+	}
+	if global.NArg() == 0 || global.Arg(0) == "help" {
+		usage(os.Stdout, global)
+		return 0, nil
+	}
+	return c.dispatch(global.Arg(0), global.Args()[1:])
+}
+
+func (c *context) dispatch(name string, arguments []string) (int, error) {
+	for _, command := range commands() {
+		if command.name != name {
+			continue
+		}
+		flags := newFlags(name)
+		command.flags(flags)
+		err := flags.Parse(arguments)
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Printf("usage: myrunc %s\n", command.usage)
+			flags.SetOutput(os.Stdout)
+			flags.PrintDefaults()
+			return 0, nil
+		}
+		if err != nil {
+			return 1, fmt.Errorf("%s: %w (`myrunc %s --help` lists the options)", name, err, name)
+		}
+		if flags.NArg() < command.minArgs {
+			return 1, fmt.Errorf("usage: myrunc %s", command.usage)
+		}
+		return command.run(c, flags)
+	}
+	return 1, fmt.Errorf("unknown command %q (`myrunc --help` lists the commands)", name)
+}
+
+func newFlags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors are reported once, by main
+	flags.Usage = func() {}
+	return flags
+}
+
+func usage(w io.Writer, global *flag.FlagSet) {
+	fmt.Fprintln(w, "usage: myrunc [global options] COMMAND [options] [arguments]\n\ncommands:")
+	for _, command := range commands() {
+		fmt.Fprintln(w, "  "+command.usage)
+	}
+	fmt.Fprintln(w, "\nglobal options:")
+	global.SetOutput(w)
+	global.PrintDefaults()
+}
+
+// defaultRoot is /run/myrunc, and for an ordinary user a directory of the session.
+func defaultRoot() string {
+	if os.Geteuid() == 0 {
+		return "/run/myrunc"
+	}
+	if directory := os.Getenv("XDG_RUNTIME_DIR"); directory != "" {
+		return directory + "/myrunc"
+	}
+	return fmt.Sprintf("/tmp/myrunc-%d", os.Geteuid())
+}
+
+// report writes a message to the log file, in the form that logrus has made the custom: containerd and Podman read the last line
+// to tell their user what went wrong. Without a file, warnings and debug messages go to standard error.
+func (c *context) report(level, message string) {
+	now := time.Now().Format(time.RFC3339)
+	line := fmt.Sprintf("time=%q level=%s msg=%q\n", now, level, message)
+	if c.logFormat == "json" {
+		data, err := json.Marshal(map[string]string{"level": level, "msg": message, "time": now})
+		if err != nil {
+			data = []byte(err.Error())
+		}
+		line = string(data) + "\n"
+	}
+	if c.logPath == "" {
+		if level != "error" { // main prints errors
+			io.WriteString(os.Stderr, line)
+		}
+		return
+	}
+	f, err := os.OpenFile(c.logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err == nil {
+		_, err = f.WriteString(line)
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "myrunc: write the log: %v\n%s", err, line)
+	}
+}
+
+// stringList is a flag that may be given several times.
+type stringList []string
+
+func (l *stringList) String() string     { return strings.Join(*l, ",") }
+func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
+
+// value reads a flag that was defined on the set.
+func value(flags *flag.FlagSet, name string) interface{} {
+	return flags.Lookup(name).Value.(flag.Getter).Get()
+}
+
+func text(flags *flag.FlagSet, name string) string { return value(flags, name).(string) }
+func truth(flags *flag.FlagSet, name string) bool  { return value(flags, name).(bool) }
+func number(flags *flag.FlagSet, name string) int  { return value(flags, name).(int) }

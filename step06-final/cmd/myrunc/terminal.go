@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/console"
+	"golang.org/x/sys/unix"
+)
+
+// foreground connects the terminal of whoever typed the command with the one of the container.
+type foreground struct {
+	directory string
+	socket    string // the container's init sends the master of its terminal here
+	listener  *net.UnixListener
+	own       console.Console // nil when standard input is not a terminal
+	master    *os.File
+	done      chan struct{}
+}
+
+func newForeground() (*foreground, error) {
+	directory, err := os.MkdirTemp("", "myrunc-")
+	if err != nil {
+		return nil, fmt.Errorf("make the console socket: %w", err)
+	}
+	t := &foreground{directory: directory, socket: filepath.Join(directory, "console"), done: make(chan struct{})}
+	if t.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: t.socket, Net: "unix"}); err != nil {
+		t.close()
+		return nil, fmt.Errorf("make the console socket: %w", err)
+	}
+	return t, nil
+}
+
+// connect receives the master and copies in both directions from then on.
+func (t *foreground) connect() error {
+	master, err := receiveFile(t.listener)
+	if err != nil {
+		return fmt.Errorf("receive the container's terminal: %w", err)
+	}
+	t.master = master
+	if own, err := console.ConsoleFromFile(os.Stdin); err == nil {
+		t.own = own
+		t.resize()
+		if err := own.SetRaw(); err != nil {
+			return fmt.Errorf("switch the terminal to raw mode: %w", err)
+		}
+	}
+	go func() {
+		// Reading the master ends with EIO when the container's last process has closed the terminal.
+		if _, err := io.Copy(os.Stdout, master); err != nil && !errors.Is(err, unix.EIO) {
+			fmt.Fprintf(os.Stderr, "myrunc: read the terminal: %v\r\n", err)
+		}
+		close(t.done)
+	}()
+	go func() {
+		// Ends with this program: standard input may never end.
+		_, _ = io.Copy(master, os.Stdin)
+	}()
+	return nil
+}
+
+// receiveFile accepts one connection and takes the descriptor that comes over it (SCM_RIGHTS, unix(7)).
+func receiveFile(listener *net.UnixListener) (*os.File, error) {
+	if err := listener.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return nil, err
+	}
+	connection, err := listener.AcceptUnix()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := connection.ReadMsgUnix(name, oob)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return nil, err
+	}
+	if len(messages) != 1 {
+		return nil, errors.New("no descriptor came")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "master"), nil
+}
+
+func (t *foreground) resize() {
+	if t.own == nil {
+		return
+	}
+	size, err := unix.IoctlGetWinsize(int(os.Stdin.Fd()), unix.TIOCGWINSZ)
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(t.master.Fd()), unix.TIOCSWINSZ, size)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "myrunc: pass the window's size on: %v\r\n", err)
+	}
+}
+
+// drain waits until the last output was copied.
+func (t *foreground) drain() {
+	select {
+	case <-t.done:
+	case <-time.After(2 * time.Second): // somebody outside holds the terminal open
+	}
+}
+
+func (t *foreground) close() {
+	if t.own != nil {
+		if err := t.own.Reset(); err != nil {
+			fmt.Fprintf(os.Stderr, "myrunc: reset the terminal: %v\n", err)
+		}
+	}
+	if t.listener != nil {
+		t.listener.Close()
+	}
+	os.RemoveAll(t.directory)
+}

@@ -1,0 +1,533 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/early"
+)
+
+func (r *Runtime) debug(format string, args ...interface{}) {
+	if r.Debug != nil {
+		r.Debug(format, args...)
+	}
+}
+
+func (r *Runtime) warn(format string, args ...interface{}) {
+	if r.Warn != nil {
+		r.Warn(format, args...)
+	}
+}
+
+// creation is a container that is being made, with everything that has to be undone if it fails.
+type creation struct {
+	*Container
+	options   CreateOptions
+	ns        *namespaces
+	cgroups   *cgroup.Group
+	files     *fileTable
+	rlimits   []rlimit
+	latePids  *specs.LinuxPids // v2: the limit that is set when the early stage with its threads is nearly over
+	hasDir    bool
+	hasCgroup bool
+}
+
+// Create makes a container: its namespaces exist, and its init has set everything up and waits for Start. On an error nothing is left
+// behind.
+func (r *Runtime) Create(o CreateOptions) (*Container, error) {
+	c := &creation{options: o, Container: &Container{ID: o.ID, runtime: r, Created: time.Now().UTC(), creatorPid: os.Getpid()}}
+	err := c.create()
+	if c.ns != nil {
+		c.ns.close()
+	}
+	if c.files != nil {
+		c.files.close()
+	}
+	if err == nil {
+		return c.Container, nil
+	}
+	if undoErr := c.undo(); undoErr != nil {
+		err = fmt.Errorf("%w (and cleaning up failed: %v)", err, undoErr)
+	}
+	return nil, err
+}
+
+func (c *creation) create() error {
+	if err := c.read(); err != nil {
+		return err
+	}
+	if err := c.makeDirectory(); err != nil {
+		return err
+	}
+	plan, spawn, err := c.plan()
+	if err != nil {
+		return err
+	}
+	if err := c.makeCgroup(); err != nil {
+		return err
+	}
+	if err := c.joinCgroup(spawn); err != nil {
+		return err
+	}
+	return c.launch(spawn, plan)
+}
+
+// read reads and checks the configuration. Nothing has been made when it fails.
+func (c *creation) read() error {
+	if err := checkID(c.ID); err != nil {
+		return err
+	}
+	bundle, err := filepath.Abs(c.options.Bundle)
+	if err != nil {
+		return fmt.Errorf("bundle %s: %w", c.options.Bundle, err)
+	}
+	c.Bundle = bundle
+	if c.Spec = c.options.Spec; c.Spec == nil {
+		if c.Spec, err = LoadSpec(bundle); err != nil {
+			return err
+		}
+	}
+	if err := validateSpec(c.Spec); err != nil {
+		return err
+	}
+	if err := checkHooks(c.Spec.Hooks); err != nil {
+		return err
+	}
+	root := c.Spec.Root.Path
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(bundle, root)
+	}
+	if c.Rootfs, err = filepath.EvalSymlinks(root); err != nil {
+		return fieldError("root.path", "%v", err)
+	}
+	if info, err := os.Stat(c.Rootfs); err != nil {
+		return fieldError("root.path", "%v", err)
+	} else if !info.IsDir() {
+		return fieldError("root.path", "%s is not a directory", c.Rootfs)
+	}
+	if c.Spec.Process != nil {
+		if c.rlimits, err = planRlimits(c.Spec.Process); err != nil {
+			return err
+		}
+		if err := c.checkTerminal(); err != nil {
+			return err
+		}
+	}
+	if c.ns, err = planNamespaces(c.Spec.Linux); err != nil {
+		return err
+	}
+	path := c.Spec.Linux.CgroupsPath
+	if path == "" {
+		path = "/" + c.ID
+		if os.Geteuid() != 0 {
+			path = c.ID // below the user's own cgroup, which may have been delegated
+		}
+	}
+	if c.cgroups, err = cgroup.New(path); err != nil {
+		return err
+	}
+	c.cgroups.Debug = c.runtime.debug
+	return nil
+}
+
+func (c *creation) checkTerminal() error {
+	terminal := c.Spec.Process.Terminal
+	switch {
+	case c.options.Supervisor != nil:
+		if terminal != c.options.Supervisor.Terminal {
+			return errors.New("create: process.terminal and the supervisor's terminal must agree")
+		}
+	case terminal && c.options.ConsoleSocket == "":
+		return errors.New("process.terminal is set: a console socket is needed (--console-socket), or `run` in the foreground")
+	case !terminal && c.options.ConsoleSocket != "":
+		return errors.New("a console socket was given, but process.terminal is not set")
+	}
+	return nil
+}
+
+// makeDirectory makes the container's directory, which is also what takes its name.
+func (c *creation) makeDirectory() error {
+	if err := os.MkdirAll(c.runtime.Root, 0o711); err != nil {
+		return fmt.Errorf("make the state directory: %w (choose another one with --root)", err)
+	}
+	if err := os.Mkdir(c.directory(), 0o711); err != nil {
+		if os.IsExist(err) {
+			return fmt.Errorf("container %q exists already (delete it first, or choose another id)", c.ID)
+		}
+		return fmt.Errorf("make the container's directory: %w", err)
+	}
+	c.hasDir = true
+	_, start, err := processStat(c.creatorPid)
+	if err != nil {
+		return fmt.Errorf("read own start time: %w", err)
+	}
+	c.creatorPidStart = start
+	config, err := json.Marshal(c.Spec)
+	if err != nil {
+		return fmt.Errorf("save the configuration: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
+		return fmt.Errorf("save the configuration: %w", err)
+	}
+	c.CgroupPaths = c.cgroups.Paths()
+	return c.save()
+}
+
+// plan decides everything that init will do, and which descriptors it needs for that.
+func (c *creation) plan() ([]byte, *early.Spawn, error) {
+	var err error
+	standard := [3]*os.File{c.options.Stdin, c.options.Stdout, c.options.Stderr}
+	if c.files, err = newFileTable(standard, c.options.PreserveFDs); err != nil {
+		return nil, nil, err
+	}
+	p := &planner{spec: c.Spec, ns: c.ns, group: c.cgroups, bundle: c.Bundle, rootfs: c.Rootfs, noPivot: c.options.NoPivot,
+		warn: c.runtime.warn, files: c.files}
+	listener, err := listenForStart(c.directory())
+	if err != nil {
+		return nil, nil, err
+	}
+	number := c.files.add(listener)
+	console := -1
+	if c.Spec.Process != nil && c.Spec.Process.Terminal && c.options.Supervisor == nil {
+		socket, err := connectUnix(c.options.ConsoleSocket)
+		if err != nil {
+			return nil, nil, fmt.Errorf("connect to the console socket: %w", err)
+		}
+		console = c.files.add(socket)
+	}
+	pids := -1
+	if _, tasks := c.cgroups.Tasks(); tasks != "" {
+		// Opened when the cgroup exists; the number is reserved now.
+		pids = len(c.files.fds)
+		c.files.fds = append(c.files.fds, -1)
+	}
+	if err := p.planInit(c.ID, number, console, pids); err != nil {
+		return nil, nil, err
+	}
+	for _, step := range p.steps {
+		c.runtime.debug("init: %s", describeStep(step))
+	}
+	exe, err := sealedSelf(c.directory())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.files.owned = append(c.files.owned, exe)
+	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
+		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace], BecomeRoot: c.ns.separate(specs.UserNamespace)}
+	return early.Encode(p.steps), spawn, nil
+}
+
+// makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes without, unless limits were asked for.
+func (c *creation) makeCgroup() error {
+	resources := c.Spec.Linux.Resources
+	rootless := os.Geteuid() != 0 || c.inUserNamespace()
+	if err := c.cgroups.Create(); err != nil {
+		if rootless && !hasLimits(resources) && (errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS)) {
+			c.runtime.debug("no cgroup for the container: %v", err)
+			c.cgroups = &cgroup.Group{}
+			c.CgroupPaths = nil
+			return nil
+		}
+		return err
+	}
+	c.hasCgroup = true
+	limits := specs.LinuxResources{}
+	if resources != nil {
+		limits = *resources
+	}
+	limits.Devices = cgroup.DeviceRules(limits.Devices)
+	if rootless {
+		limits.Devices = nil // only the host's root may decide about devices; an ordinary user could open none anyway
+	}
+	if c.cgroups.Unified != "" {
+		// The threads of the early stage count as well: a small limit waits until they are gone.
+		c.latePids, limits.Pids = limits.Pids, nil
+	}
+	return c.cgroups.Set(&limits)
+}
+
+// inUserNamespace says whether this runtime itself runs as root of a user namespace.
+func (c *creation) inUserNamespace() bool {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	var inside, outside, size uint64
+	if _, err := fmt.Sscan(string(data), &inside, &outside, &size); err != nil {
+		return false
+	}
+	return !(inside == 0 && outside == 0 && size == 1<<32-1)
+}
+
+// hasLimits says whether the configuration asks for anything but device rules.
+func hasLimits(r *specs.LinuxResources) bool {
+	return r != nil && (r.Memory != nil || r.CPU != nil || r.Pids != nil || r.BlockIO != nil || r.Network != nil ||
+		len(r.HugepageLimits) > 0 || len(r.Rdma) > 0 || len(r.Unified) > 0)
+}
+
+// joinCgroup completes the spawn: where init is born.
+func (c *creation) joinCgroup(spawn *early.Spawn) error {
+	return joinGroup(c.cgroups, c.files, spawn)
+}
+
+func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
+	tasks, pids := g.Tasks()
+	spawn.Tasks = tasks
+	for i, fd := range files.fds {
+		if fd != -1 {
+			continue
+		}
+		if pids == "" {
+			pids = os.DevNull // the cgroup could not be made: entering it does nothing
+		}
+		f, err := os.OpenFile(pids, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("open the pids cgroup: %w", err)
+		}
+		files.owned = append(files.owned, f)
+		files.fds[i] = int(f.Fd())
+	}
+	if g.Unified == "" {
+		return nil
+	}
+	if !cloneIntoCgroup() {
+		return nil // entered later, see launch
+	}
+	directory, err := g.OpenDirectory()
+	if err != nil {
+		return fmt.Errorf("open the cgroup: %w", err)
+	}
+	files.owned = append(files.owned, directory)
+	spawn.CgroupFd = int(directory.Fd())
+	return nil
+}
+
+// cloneIntoCgroup says whether the kernel can let a process be born in a v2 cgroup (Linux 5.7).
+func cloneIntoCgroup() bool {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return false
+	}
+	major, minor := kernelVersion(unix.ByteSliceToString(name.Release[:]))
+	return major > 5 || major == 5 && minor >= 7
+}
+
+func kernelVersion(release string) (major, minor int) {
+	// A release that is not two numbers counts as old: that only means the slow way.
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		return 0, 0
+	}
+	return major, minor
+}
+
+// launch starts init and talks with it until it waits for its start.
+func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	spawn.Sync = int(theirs.Fd())
+	if c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
+		spawn.WaitForGo = true
+	}
+	var supervisor *supervisor
+	if c.options.Supervisor != nil {
+		supervisor, err = c.startSupervisor(spawn)
+		if supervisor != nil {
+			defer supervisor.close()
+			c.Pid, c.SupervisorPid = supervisor.initPid, supervisor.pid
+		}
+	} else {
+		c.runtime.debug("clone %s", early.CloneFlagNames(spawn.CloneFlags))
+		c.Pid, err = spawn.Start()
+	}
+	theirs.Close()
+	c.files.close() // nothing of ours may stay open when the container's own code runs: see sealedSelf
+	if err != nil {
+		return fmt.Errorf("start init: %w%s", err, c.cloneAdvice(err))
+	}
+	if _, c.PidStart, err = processStat(c.Pid); err != nil {
+		return fmt.Errorf("start init: %w", err)
+	}
+	if spawn.WaitForGo {
+		if err := c.admit(int(ours.Fd()), spawn); err != nil {
+			return err
+		}
+	}
+	if process := c.Spec.Process; process != nil && process.OOMScoreAdj != nil {
+		path := fmt.Sprintf("/proc/%d/oom_score_adj", c.Pid)
+		if err := os.WriteFile(path, []byte(strconv.Itoa(*process.OOMScoreAdj)), 0); err != nil {
+			return fieldError("process.oomScoreAdj", "%v", err)
+		}
+	}
+	if err := early.SendMessage(int(ours.Fd()), early.MsgPlan, plan); err != nil {
+		return fmt.Errorf("send the plan to init: %w", err)
+	}
+	if err := c.converse(int(ours.Fd())); err != nil {
+		return err
+	}
+	if err := c.save(); err != nil {
+		return err
+	}
+	if c.options.PidFile != "" {
+		if err := writePidFile(c.options.PidFile, c.Pid); err != nil {
+			return err
+		}
+	}
+	if supervisor != nil {
+		return supervisor.release()
+	}
+	return nil
+}
+
+// admit does what must be done before the new process executes anything: its ID maps, and its cgroup where it could not be born there.
+func (c *creation) admit(sync int, spawn *early.Spawn) error {
+	if c.ns.new[specs.UserNamespace] {
+		if err := writeMappings(c.Pid, c.Spec.Linux); err != nil {
+			return err
+		}
+	}
+	if c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
+		if err := c.cgroups.Enter(c.Pid); err != nil {
+			return err
+		}
+	}
+	if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+		return fmt.Errorf("start init: %w", err)
+	}
+	return nil
+}
+
+// cloneAdvice finds the cause that clone's errno hides.
+func (c *creation) cloneAdvice(err error) string {
+	if !c.ns.new[specs.UserNamespace] || !(errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EPERM)) {
+		return ""
+	}
+	limit, readErr := os.ReadFile("/proc/sys/user/max_user_namespaces")
+	if readErr == nil && (string(limit) == "0\n" || errors.Is(err, unix.ENOSPC)) {
+		return " (user namespaces are switched off or used up on this host: run `sysctl -w user.max_user_namespaces=10000`)"
+	}
+	if clone, readErr := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone"); readErr == nil && string(clone) == "0\n" && os.Geteuid() != 0 {
+		return " (ordinary users may not make user namespaces here: run `sysctl -w kernel.unprivileged_userns_clone=1`)"
+	}
+	return ""
+}
+
+// converse answers init's messages until it is ready.
+func (c *creation) converse(sync int) error {
+	for {
+		kind, payload, err := early.ReceiveMessage(sync)
+		if err != nil {
+			return fmt.Errorf("talk with init: %w", err)
+		}
+		switch kind {
+		case early.MsgReady:
+			if err := setRlimits(c.Pid, c.rlimits); err != nil {
+				return err
+			}
+			if c.latePids != nil {
+				if err := c.cgroups.Set(&specs.LinuxResources{Pids: c.latePids}); err != nil {
+					return err
+				}
+			}
+			return early.SendMessage(sync, early.MsgGo, nil)
+		case early.MsgHooks:
+			err = c.hooks(sync)
+		case early.MsgListener:
+			err = c.handListenerOn(sync, payload)
+		default:
+			err = initError(kind, payload)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hooks runs the hooks that come before the root is entered, and gives init the state for its own.
+func (c *creation) hooks(sync int) error {
+	state := c.State()
+	state.Status, state.Pid = specs.StateCreating, c.Pid
+	if err := runHooks("prestart", c.Spec.Hooks.Prestart, state); err != nil {
+		return err
+	}
+	if err := runHooks("createRuntime", c.Spec.Hooks.CreateRuntime, state); err != nil {
+		return err
+	}
+	data, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	return early.SendMessage(sync, early.MsgState, data)
+}
+
+// undo takes back what a failed creation has made, last things first.
+func (c *creation) undo() error {
+	var first error
+	keep := func(err error) {
+		if err != nil && first == nil {
+			first = err
+		}
+	}
+	if c.Pid > 0 {
+		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			keep(fmt.Errorf("kill init: %w", err))
+		}
+		keep(c.reap())
+		if c.Spec.Hooks != nil {
+			keep(runHooks("poststop", c.Spec.Hooks.Poststop, c.State()))
+		}
+	}
+	if c.hasCgroup {
+		keep(c.cgroups.KillAll(2 * time.Second))
+		keep(c.cgroups.Remove())
+	}
+	if c.hasDir {
+		keep(os.RemoveAll(c.directory()))
+	}
+	return first
+}
+
+// reap waits until init is gone, whoever its parent is.
+func (c *creation) reap() error {
+	if c.options.Supervisor == nil {
+		for {
+			if _, err := unix.Wait4(c.Pid, nil, 0, nil); err != unix.EINTR {
+				return nil // ECHILD: somebody else has waited
+			}
+		}
+	}
+	return waitGone(c.Pid, c.PidStart, 5*time.Second)
+}
+
+// waitGone polls until a process that is not our child has ended.
+func waitGone(pid int, start uint64, limit time.Duration) error {
+	for deadline := time.Now().Add(limit); alive(pid, start); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d does not end", pid)
+		}
+	}
+	return nil
+}
+
+// writePidFile writes the number without a newline, atomically, as runc does: the reader may wait for the file to appear.
+func writePidFile(path string, pid int) error {
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	if err := os.WriteFile(temporary, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
+)
+
+// StepError is a step that init could not do: "mount: /proc: permission denied".
+type StepError struct {
+	Text  string
+	Errno unix.Errno
+}
+
+func (e *StepError) Error() string { return e.Text }
+func (e *StepError) Unwrap() error { return e.Errno }
+
+// IsProgramNotFound says that the container's program does not exist (exit code 127).
+func IsProgramNotFound(err error) bool { return isProgramError(err) && errors.Is(err, unix.ENOENT) }
+
+// IsProgramNotExecutable says that the container's program is there but cannot be executed (exit code 126).
+func IsProgramNotExecutable(err error) bool {
+	return isProgramError(err) && !errors.Is(err, unix.ENOENT)
+}
+
+func isProgramError(err error) bool {
+	var step *StepError
+	return errors.As(err, &step) && (strings.HasPrefix(step.Text, "program") || strings.HasPrefix(step.Text, "execute"))
+}
+
+// initError turns the last message of an early process into an error.
+func initError(kind byte, payload []byte) error {
+	switch {
+	case kind == early.MsgError && len(payload) >= 4:
+		e := &StepError{Text: string(payload[4:]), Errno: unix.Errno(binary.LittleEndian.Uint32(payload))}
+		return fmt.Errorf("set up the container: %w%s", e, stepAdvice(e))
+	case kind == early.MsgExecError && len(payload) >= 4:
+		return fmt.Errorf("execute the init stage: %w", unix.Errno(binary.LittleEndian.Uint32(payload)))
+	case kind == 0:
+		return errors.New("init ended before it was ready (killed? `dmesg` may tell; a memory limit below some 4 MB is too small)")
+	}
+	return fmt.Errorf("init sent an unexpected message %q", kind)
+}
+
+// stepAdvice says what can be done about the failures that people meet most.
+func stepAdvice(e *StepError) string {
+	switch {
+	case strings.HasPrefix(e.Text, "program") && e.Errno == unix.ENOENT:
+		return " (executable file not found in $PATH of the container: check process.args and the image)"
+	case strings.HasPrefix(e.Text, "program") && e.Errno == unix.EACCES:
+		return " (the file is not executable: chmod +x, or it is a directory)"
+	case strings.HasPrefix(e.Text, "execute") && e.Errno == unix.ENOENT:
+		return " (the program's interpreter or loader does not exist in the image)"
+	case strings.HasPrefix(e.Text, "execute") && e.Errno == unix.ENOEXEC:
+		return " (not a program for this machine, or a script without #!)"
+	case strings.HasPrefix(e.Text, "pivot-root") && e.Errno == unix.EINVAL:
+		return " (the host's root is an initramfs? use --no-pivot)"
+	case strings.HasPrefix(e.Text, "mount") && e.Errno == unix.EINVAL && strings.Contains(e.Text, "devpts"):
+		return " (option gid=5 needs that group to be mapped in the user namespace)"
+	case strings.HasPrefix(e.Text, "mount") && e.Errno == unix.EPERM:
+		return " (in a user namespace /proc and /sys can only be mounted where the host's own are not covered, and with pid and network namespaces of its own)"
+	case strings.HasPrefix(e.Text, "rootfs") && e.Errno == unix.EACCES:
+		return " (the user namespace's root must be able to reach the directory: chmod o+x on its parents)"
+	}
+	return ""
+}
+
+// describeStep writes a step for --debug; binary arguments are shown by their length.
+func describeStep(step early.Step) string {
+	if step[0] == "seccomp" && len(step) == 3 {
+		return fmt.Sprintf("seccomp flags %s, %d instructions", step[1], len(step[2])/8)
+	}
+	if step[0] == "environment" {
+		return fmt.Sprintf("environment of %d variables", len(step)-1) // values may be secrets
+	}
+	return strings.Join(step, " ")
+}

@@ -1,0 +1,53 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+)
+
+// fileTable is the list of descriptors that an early process gets: 0 to 2, the preserved ones, then those that its plan names by
+// number.
+type fileTable struct {
+	fds       []int
+	preserved int
+	owned     []*os.File // closed when the process has them
+}
+
+// newFileTable begins with standard input, output and error (nil is /dev/null) and n descriptors of the caller's from 3 on.
+func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
+	t := &fileTable{preserved: preserve}
+	for _, f := range standard {
+		if f == nil {
+			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				t.close()
+				return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
+			}
+			t.owned = append(t.owned, null)
+			f = null
+		}
+		t.fds = append(t.fds, int(f.Fd()))
+	}
+	for fd := 3; fd < 3+preserve; fd++ {
+		if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
+			t.close()
+			return nil, fmt.Errorf("--preserve-fds %d: descriptor %d is not open", preserve, fd)
+		}
+		t.fds = append(t.fds, fd)
+	}
+	return t, nil
+}
+
+// add appends a file, which now belongs to the table, and returns the number that it will have.
+func (t *fileTable) add(f *os.File) int {
+	t.owned = append(t.owned, f)
+	t.fds = append(t.fds, int(f.Fd()))
+	return len(t.fds) - 1
+}
+
+func (t *fileTable) close() {
+	for _, f := range t.owned {
+		f.Close()
+	}
+	t.owned = nil
+}

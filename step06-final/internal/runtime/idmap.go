@@ -1,0 +1,79 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// writeMappings gives the user namespace of a new process its IDs (user_namespaces(7)). Root may write any map. Others may only map
+// their own id, for more they need the set-uid programs newuidmap and newgidmap, which look into /etc/subuid and /etc/subgid.
+func writeMappings(pid int, linux *specs.Linux) error {
+	directory := fmt.Sprintf("/proc/%d/", pid)
+	if ownIDOnly(linux) {
+		if err := os.WriteFile(directory+"setgroups", []byte("deny"), 0); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("linux.gidMappings: deny setgroups: %w", err)
+		}
+	}
+	for _, m := range []struct {
+		field, file, helper string
+		mappings            []specs.LinuxIDMapping
+	}{
+		{"linux.uidMappings", "uid_map", "newuidmap", linux.UIDMappings},
+		{"linux.gidMappings", "gid_map", "newgidmap", linux.GIDMappings},
+	} {
+		err := os.WriteFile(directory+m.file, []byte(mappingText(m.mappings)), 0)
+		if errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
+			err = runHelper(m.helper, pid, m.mappings)
+		}
+		if err != nil {
+			return fieldError(m.field, "write %s: %v%s", m.file, err, mappingAdvice(err, m.mappings))
+		}
+	}
+	return nil
+}
+
+func mappingText(mappings []specs.LinuxIDMapping) string {
+	var text strings.Builder
+	for _, m := range mappings {
+		fmt.Fprintf(&text, "%d %d %d\n", m.ContainerID, m.HostID, m.Size)
+	}
+	return text.String()
+}
+
+func mappingAdvice(err error, mappings []specs.LinuxIDMapping) string {
+	if errors.Is(err, unix.EINVAL) && len(mappings) > 5 {
+		return " (kernels before 4.15 take at most 5 lines)"
+	}
+	return ""
+}
+
+func runHelper(helper string, pid int, mappings []specs.LinuxIDMapping) error {
+	path, err := exec.LookPath(helper)
+	if err != nil {
+		return fmt.Errorf("%s is not installed (package uidmap or shadow-utils), and without it an ordinary user can map only the own id", helper)
+	}
+	arguments := []string{fmt.Sprint(pid)}
+	for _, m := range mappings {
+		arguments = append(arguments, fmt.Sprint(m.ContainerID), fmt.Sprint(m.HostID), fmt.Sprint(m.Size))
+	}
+	if out, err := exec.Command(path, arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %v: %s (see /etc/subuid and /etc/subgid)", helper, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// ownIDOnly says that an ordinary user maps a single group: the kernel takes that only after setgroups(2) is forbidden.
+func ownIDOnly(linux *specs.Linux) bool {
+	return os.Geteuid() != 0 && len(linux.GIDMappings) == 1 && linux.GIDMappings[0].Size == 1
+}
+
+// setgroupsDenied says whether init cannot change its supplementary groups.
+func setgroupsDenied(ns *namespaces, linux *specs.Linux) bool {
+	return ns.new[specs.UserNamespace] && ownIDOnly(linux)
+}

@@ -1,0 +1,183 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/cgroup"
+)
+
+// Kill sends a signal to init, or to all processes.
+func (c *Container) Kill(sig unix.Signal, all bool) error {
+	status := c.Status()
+	if all && (status != specs.StateStopped || len(c.CgroupPaths) > 0) {
+		return c.killAll(sig)
+	}
+	if status == specs.StateStopped {
+		return fmt.Errorf("kill: container %q is not running", c.ID)
+	}
+	if err := unix.Kill(c.Pid, sig); err != nil {
+		return fmt.Errorf("kill: signal %d to process %d: %w", int(sig), c.Pid, err)
+	}
+	if sig == unix.SIGKILL && status == StatePaused && c.group().Unified == "" {
+		// On v1 a frozen process takes its signal only when it is thawed.
+		return c.group().Thaw()
+	}
+	return nil
+}
+
+func (c *Container) killAll(sig unix.Signal) error {
+	pids, err := c.Processes()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("kill: signal %d to process %d: %w", int(sig), pid, err)
+		}
+	}
+	if frozen, err := c.group().Frozen(); sig == unix.SIGKILL && err == nil && frozen {
+		return c.group().Thaw()
+	}
+	return nil
+}
+
+// Processes are the ids of all processes of the container, as the host counts.
+func (c *Container) Processes() ([]int, error) {
+	if len(c.CgroupPaths) == 0 { // an ordinary user's container without a cgroup: init is all that is known
+		if alive(c.Pid, c.PidStart) {
+			return []int{c.Pid}, nil
+		}
+		return nil, nil
+	}
+	return c.group().Processes()
+}
+
+// Pause freezes every process of the container.
+func (c *Container) Pause() error {
+	if status := c.Status(); status != specs.StateRunning && status != specs.StateCreated {
+		return fmt.Errorf("pause: container %q is %s", c.ID, status)
+	}
+	return c.group().Freeze()
+}
+
+// Resume undoes Pause.
+func (c *Container) Resume() error {
+	if status := c.Status(); status != StatePaused {
+		return fmt.Errorf("resume: container %q is %s, not paused", c.ID, status)
+	}
+	return c.group().Thaw()
+}
+
+// Update writes new limits. Fields that are not set stay as they are.
+func (c *Container) Update(r *specs.LinuxResources) error {
+	if status := c.Status(); status == specs.StateStopped {
+		return fmt.Errorf("update: container %q is stopped", c.ID)
+	}
+	if len(c.CgroupPaths) == 0 {
+		return fmt.Errorf("update: container %q has no cgroup", c.ID)
+	}
+	g := c.group()
+	g.Debug = c.runtime.Debug
+	if err := g.Set(r); err != nil {
+		return fmt.Errorf("update: %w", err)
+	}
+	return nil
+}
+
+// Stats reads the container's counters.
+func (c *Container) Stats() (*cgroup.Stats, error) {
+	if len(c.CgroupPaths) == 0 {
+		return nil, fmt.Errorf("stats: container %q has no cgroup", c.ID)
+	}
+	return c.group().Stats()
+}
+
+// Delete removes a stopped container; with force it is killed first. It works on whatever a killed creation has left.
+func (c *Container) Delete(force bool) error {
+	switch status := c.Status(); {
+	case status == specs.StateStopped:
+	case status == specs.StateCreated: // its program has never run: nothing is lost (runc does so too)
+		force = true
+	case !force:
+		return fmt.Errorf("delete: container %q is %s (stop it first, or use --force)", c.ID, status)
+	}
+	if force {
+		if err := c.destroyProcesses(); err != nil {
+			return err
+		}
+	}
+	if len(c.CgroupPaths) > 0 {
+		if err := c.group().KillAll(5 * time.Second); err != nil { // without a pid namespace others outlive init
+			return err
+		}
+		if err := c.group().Remove(); err != nil {
+			return err
+		}
+	}
+	state := c.State()
+	if err := os.RemoveAll(c.directory()); err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	if c.Spec.Hooks != nil {
+		if err := runHooks("poststop", c.Spec.Hooks.Poststop, state); err != nil {
+			c.runtime.warn("%v", err) // the specification: log, and go on
+		}
+	}
+	return nil
+}
+
+func (c *Container) destroyProcesses() error {
+	if c.Pid == 0 && alive(c.creatorPid, c.creatorPidStart) && c.creatorPid != os.Getpid() {
+		if err := unix.Kill(c.creatorPid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("delete: kill the process that makes the container: %w", err)
+		}
+		if err := waitGone(c.creatorPid, c.creatorPidStart, 5*time.Second); err != nil {
+			return fmt.Errorf("delete: %w", err)
+		}
+	}
+	if alive(c.Pid, c.PidStart) {
+		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("delete: kill init: %w", err)
+		}
+	}
+	if frozen, err := c.group().Frozen(); err == nil && frozen {
+		if err := c.group().Thaw(); err != nil {
+			return err
+		}
+	}
+	if err := waitGone(c.Pid, c.PidStart, 10*time.Second); err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	return nil
+}
+
+// exitCode turns a wait status into a shell's exit code.
+func exitCode(status unix.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// waitChild waits for a child of this process.
+func waitChild(pid int) (int, error) {
+	var status unix.WaitStatus
+	for {
+		_, err := unix.Wait4(pid, &status, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("wait for process %d: %w", pid, err)
+		}
+		return exitCode(status), nil
+	}
+}
+
+// WaitInit waits for init of a container that was created without a supervisor by this very process.
+func WaitInit(c *Container) (code int, err error) { return waitChild(c.Pid) }

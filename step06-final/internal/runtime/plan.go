@@ -1,0 +1,316 @@
+package runtime
+
+import (
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/security"
+)
+
+// planner turns a configuration into the plan of init: every decision is made here, before anything exists, so that the early
+// process (package early) has only system calls to do.
+type planner struct {
+	spec    *specs.Spec
+	ns      *namespaces
+	group   *cgroup.Group
+	bundle  string
+	rootfs  string
+	noPivot bool
+	warn    func(format string, args ...interface{})
+
+	steps []early.Step
+	files *fileTable // descriptors for init, by number
+}
+
+func (p *planner) add(name string, arguments ...string) {
+	p.steps = append(p.steps, append(early.Step{name}, arguments...))
+}
+
+func itoa(n int) string      { return strconv.Itoa(n) }
+func utoa(n uintptr) string  { return strconv.FormatUint(uint64(n), 10) }
+func utoa64(n uint64) string { return strconv.FormatInt(int64(n), 10) } // early reads signed numbers
+func utoa32(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// planInit is the plan of a new container, in the order in which init performs it.
+func (p *planner) planInit(containerID string, listener, console, pids int) error {
+	p.add("setsid")
+	p.add("keyring", "_ses."+containerID)
+	if p.ns.new[specs.CgroupNamespace] {
+		if pids >= 0 {
+			// The namespace's root is where its maker is: the pids cgroup must be entered before.
+			p.add("join-cgroup", itoa(pids))
+			pids = -1
+		}
+		p.add("new-cgroup-namespace")
+	}
+	if err := p.planNames(); err != nil {
+		return err
+	}
+	if err := p.planSysctl(); err != nil {
+		return err
+	}
+	if err := p.planRootfs(); err != nil {
+		return err
+	}
+	hooks := p.spec.Hooks
+	if hooks != nil && len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
+		p.add("hooks")
+		for _, h := range hooks.CreateContainer {
+			p.addHook(h)
+		}
+	}
+	process := p.spec.Process
+	if process != nil && process.Terminal {
+		p.planConsole(console, "mount")
+	}
+	p.planProtection()
+	p.planSwitch()
+	if process == nil {
+		// A container without a process can be created; start then fails.
+		p.add("ready")
+		p.add("wait-for-start", itoa(listener))
+		return nil
+	}
+	if err := p.planProcess(process, pids, func() {
+		p.add("wait-for-start", itoa(listener))
+		if hooks != nil {
+			for _, h := range hooks.StartContainer {
+				p.addHook(h)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *planner) addHook(h specs.Hook) {
+	timeout := 0
+	if h.Timeout != nil {
+		timeout = *h.Timeout
+	}
+	arguments := h.Args
+	if len(arguments) == 0 {
+		arguments = []string{h.Path}
+	}
+	step := append([]string{h.Path, itoa(timeout), itoa(len(arguments))}, arguments...)
+	p.add("run-hook", append(step, h.Env...)...)
+}
+
+// planNames sets host and domain name.
+func (p *planner) planNames() error {
+	for _, n := range []struct{ field, value string }{{"hostname", p.spec.Hostname}, {"domainname", p.spec.Domainname}} {
+		if n.value == "" {
+			continue
+		}
+		if !p.ns.separate(specs.UTSNamespace) {
+			return fieldError(n.field, "needs a uts namespace: it would change the host's")
+		}
+		p.add(n.field, n.value)
+	}
+	if p.ns.new[specs.NetworkNamespace] {
+		p.add("new-network-loopback")
+	}
+	return nil
+}
+
+// planSysctl allows only what the kernel keeps per namespace, and only if the container has that namespace.
+func (p *planner) planSysctl() error {
+	keys := make([]string, 0, len(p.spec.Linux.Sysctl))
+	for key := range p.spec.Linux.Sysctl {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		kind, ok := sysctlNamespace(key)
+		if !ok {
+			return fieldError("linux.sysctl", "%q belongs to no namespace: it would change the host", key)
+		}
+		if !p.ns.separate(kind) {
+			return fieldError("linux.sysctl", "%q needs a %s namespace of the container's own: it would change the host", key, kind)
+		}
+		p.add("write", "/proc/sys/"+sysctlPath(key), p.spec.Linux.Sysctl[key])
+	}
+	return nil
+}
+
+// sysctlPath follows sysctl(8): dots separate, and a slash stands for a dot in a name (net.ipv4.conf.eth0/1.mtu).
+func sysctlPath(key string) string {
+	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '/' {
+		return filepath.Clean("/" + key)[1:]
+	}
+	swap := strings.NewReplacer(".", "/", "/", ".")
+	return filepath.Clean("/" + swap.Replace(key))[1:]
+}
+
+func sysctlNamespace(key string) (specs.LinuxNamespaceType, bool) {
+	name := strings.ReplaceAll(sysctlPath(key), "/", ".")
+	switch {
+	case strings.HasPrefix(name, "net."):
+		return specs.NetworkNamespace, true
+	case strings.HasPrefix(name, "fs.mqueue."), name == "kernel.sem", name == "kernel.shm_rmid_forced",
+		strings.HasPrefix(name, "kernel.msg"), name == "kernel.shmall", name == "kernel.shmmax", name == "kernel.shmmni":
+		return specs.IPCNamespace, true
+	case name == "kernel.domainname", name == "kernel.hostname":
+		return specs.UTSNamespace, true
+	}
+	return "", false
+}
+
+// planSwitch enters the root.
+func (p *planner) planSwitch() {
+	switch {
+	case !p.ns.separate(specs.MountNamespace):
+		p.add("chroot")
+	case p.noPivot:
+		p.add("move-root")
+	default:
+		p.add("pivot-root")
+	}
+	if flags, ok := propagationFlags[p.spec.Linux.RootfsPropagation]; ok {
+		p.add("propagation", utoa(flags))
+	}
+}
+
+// planProcess is the last part, for init as for exec: what the program is allowed, and the program itself. With started, the process
+// waits for the start in between.
+func (p *planner) planProcess(process *specs.Process, pids int, started func()) error {
+	linux := p.spec.Linux
+	if err := p.planScheduling(process); err != nil {
+		return err
+	}
+	if linux.Personality != nil {
+		number, ok := map[specs.LinuxPersonalityDomain]int{specs.PerLinux: 0, specs.PerLinux32: 8}[linux.Personality.Domain]
+		if !ok {
+			return fieldError("linux.personality.domain", "%q is neither LINUX nor LINUX32", linux.Personality.Domain)
+		}
+		p.add("personality", itoa(number))
+	}
+	if err := p.planLabels(process); err != nil {
+		return err
+	}
+	env := process.Env
+	p.add("environment", env...)
+	p.add("home", utoa32(process.User.UID))
+
+	filter, err := p.seccompStep()
+	if err != nil {
+		return err
+	}
+	if process.NoNewPrivileges {
+		p.add("no-new-privileges")
+	}
+	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the capabilities go. A filter with a
+	// listener too is loaded now, while the parent that hands the listener on is there.
+	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
+	caps, err := p.capabilities(process)
+	if err != nil {
+		return err
+	}
+	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
+	if loadEarly {
+		p.steps = append(p.steps, filter)
+	}
+	if groups, ok := p.groups(process); ok {
+		p.add("groups", groups...)
+	}
+	p.add("ids", utoa32(process.User.UID), utoa32(process.User.GID))
+	p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable), utoa64(caps.ambient))
+	umask := uint32(0o022)
+	if process.User.Umask != nil {
+		umask = *process.User.Umask
+	}
+	p.add("umask", utoa32(umask))
+	p.add("chdir", process.Cwd)
+	p.add("program", process.Args...)
+	if pids >= 0 {
+		p.add("join-cgroup", itoa(pids))
+	}
+	p.add("ready")
+	if started != nil {
+		started()
+	}
+	if filter != nil && !loadEarly {
+		p.steps = append(p.steps, filter)
+	}
+	p.add("execute", itoa(p.files.preserved))
+	return nil
+}
+
+func (p *planner) planConsole(socket int, mount string) {
+	rows, columns := 0, 0
+	if size := p.spec.Process.ConsoleSize; size != nil {
+		rows, columns = int(size.Height), int(size.Width)
+	}
+	p.add("console", itoa(socket), itoa(rows), itoa(columns), mount)
+}
+
+// groups are the supplementary groups. In a user namespace whose maker had no right to map groups, setgroups(2) is forbidden for good.
+func (p *planner) groups(process *specs.Process) ([]string, bool) {
+	var groups []string
+	for _, g := range process.User.AdditionalGids {
+		groups = append(groups, utoa32(g))
+	}
+	return groups, len(groups) > 0 || !setgroupsDenied(p.ns, p.spec.Linux)
+}
+
+// seccompStep compiles linux.seccomp.
+func (p *planner) seccompStep() (early.Step, error) {
+	if p.spec.Linux.Seccomp == nil {
+		return nil, nil
+	}
+	filter, flags, err := security.CompileSeccomp(p.spec.Linux.Seccomp)
+	if err != nil {
+		return nil, fieldError("linux.seccomp", "%v", err)
+	}
+	if filter == nil {
+		return nil, nil
+	}
+	return early.Step{"seccomp", utoa(flags), string(filter)}, nil
+}
+
+type capabilityBits struct{ bounding, effective, permitted, inheritable, ambient uint64 }
+
+func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
+	var c capabilityBits
+	if process.Capabilities == nil {
+		return c, nil
+	}
+	for _, set := range []struct {
+		field string
+		names []string
+		bits  *uint64
+	}{
+		{"bounding", process.Capabilities.Bounding, &c.bounding},
+		{"effective", process.Capabilities.Effective, &c.effective},
+		{"permitted", process.Capabilities.Permitted, &c.permitted},
+		{"inheritable", process.Capabilities.Inheritable, &c.inheritable},
+		{"ambient", process.Capabilities.Ambient, &c.ambient},
+	} {
+		bits, unknown := security.CapabilityBits(set.names)
+		*set.bits = bits
+		for _, name := range unknown {
+			// The specification: what cannot be granted is a warning.
+			p.warn("process.capabilities.%s: %q is not a capability of this kernel: left out", set.field, name)
+		}
+	}
+	if c.effective&^c.permitted != 0 {
+		return c, fieldError("process.capabilities.effective", "has capabilities that permitted lacks")
+	}
+	if c.ambient&^(c.permitted&c.inheritable) != 0 {
+		return c, fieldError("process.capabilities.ambient", "has capabilities that permitted or inheritable lack")
+	}
+	return c, nil
+}
+
+// deviceNumber is makedev(3).
+func deviceNumber(major, minor int64) int {
+	return int(unix.Mkdev(uint32(major), uint32(minor)))
+}

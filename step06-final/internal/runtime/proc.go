@@ -1,0 +1,42 @@
+package runtime
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// processStat is what /proc/PID/stat says: the state letter and the start time in clock ticks after boot. Both together with the pid
+// name a process: pids are used again, a pid with its start time is not.
+func processStat(pid int) (state byte, start uint64, err error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	return parseStat(data)
+}
+
+// parseStat reads proc_pid_stat(5). The second field, the name in parentheses, may contain anything.
+func parseStat(data []byte) (state byte, start uint64, err error) {
+	i := bytes.LastIndexByte(data, ')')
+	if i < 0 {
+		return 0, 0, fmt.Errorf("%q is not a line of /proc/PID/stat", data)
+	}
+	fields := strings.Fields(string(data[i+1:]))
+	if len(fields) < 20 || len(fields[0]) != 1 {
+		return 0, 0, fmt.Errorf("%q is not a line of /proc/PID/stat", data)
+	}
+	start, err = strconv.ParseUint(fields[19], 10, 64)
+	return fields[0][0], start, err
+}
+
+// alive says whether the process with this pid and start time exists and is not a zombie.
+func alive(pid int, start uint64) bool {
+	if pid <= 0 {
+		return false
+	}
+	state, now, err := processStat(pid)
+	return err == nil && now == start && state != 'Z' && state != 'X'
+}

@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// rlimitNames in the order of include/uapi/asm-generic/resource.h: the position is the number.
+var rlimitNames = []string{"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE",
+	"RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME"}
+
+// rlimit is one limit with the kernel's number.
+type rlimit struct {
+	field    string
+	resource int
+	limit    unix.Rlimit
+}
+
+func planRlimits(process *specs.Process) ([]rlimit, error) {
+	var limits []rlimit
+	openFiles := false
+	for i, l := range process.Rlimits {
+		field := fmt.Sprintf("process.rlimits[%d]", i)
+		resource := -1
+		for number, name := range rlimitNames {
+			if name == l.Type {
+				resource = number
+			}
+		}
+		if resource < 0 {
+			return nil, fieldError(field+".type", "%q is not a resource (getrlimit(2))", l.Type)
+		}
+		if l.Soft > l.Hard {
+			return nil, fieldError(field+".soft", "%d is above hard, %d", l.Soft, l.Hard)
+		}
+		for _, earlier := range limits {
+			if earlier.resource == resource {
+				return nil, fieldError(field+".type", "%s is there twice", l.Type)
+			}
+		}
+		openFiles = openFiles || resource == unix.RLIMIT_NOFILE
+		limits = append(limits, rlimit{field, resource, unix.Rlimit{Cur: l.Soft, Max: l.Hard}})
+	}
+	if !openFiles {
+		// A Go program raises its own soft limit of open files to the hard one before any of our code runs, and there is no way to
+		// read what it was. Give the program the kernel's default, which is what it would nearly always have had.
+		var own unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+			return nil, fmt.Errorf("read RLIMIT_NOFILE: %w", err)
+		}
+		own.Cur = 1024
+		if own.Cur > own.Max {
+			own.Cur = own.Max
+		}
+		limits = append(limits, rlimit{"process.rlimits", unix.RLIMIT_NOFILE, own})
+	}
+	return limits, nil
+}
+
+// setRlimits sets the limits of another process. It is done from outside, for raising a limit takes a right that the process may not have, and
+// late, for the early stage should not suffer from them.
+func setRlimits(pid int, limits []rlimit) error {
+	for _, l := range limits {
+		limit := l.limit
+		if err := unix.Prlimit(pid, l.resource, &limit, nil); err != nil {
+			return fieldError(l.field, "set %s to %d, %d: %v", rlimitNames[l.resource], l.limit.Cur, l.limit.Max, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// planScheduling plans process.scheduler, ioPriority and linux.memoryPolicy.
+func (p *planner) planScheduling(process *specs.Process) error {
+	if s := process.Scheduler; s != nil {
+		attr, err := schedAttr(s)
+		if err != nil {
+			return err
+		}
+		p.add("scheduler", string(attr))
+	}
+	if o := process.IOPriority; o != nil {
+		class, ok := map[specs.IOPriorityClass]int{specs.IOPRIO_CLASS_RT: 1, specs.IOPRIO_CLASS_BE: 2, specs.IOPRIO_CLASS_IDLE: 3}[o.Class]
+		if !ok {
+			return fieldError("process.ioPriority.class", "%q is unknown", o.Class)
+		}
+		if o.Priority < 0 || o.Priority > 7 {
+			return fieldError("process.ioPriority.priority", "%d is not between 0 and 7", o.Priority)
+		}
+		p.add("io-priority", itoa(class<<13|o.Priority)) // IOPRIO_PRIO_VALUE, ioprio_set(2)
+	}
+	if m := p.spec.Linux.MemoryPolicy; m != nil {
+		return p.planMemoryPolicy(m)
+	}
+	return nil
+}
+
+// schedAttr is struct sched_attr of sched_setattr(2).
+func schedAttr(s *specs.Scheduler) ([]byte, error) {
+	policy, ok := map[specs.LinuxSchedulerPolicy]uint32{specs.SchedOther: 0, specs.SchedFIFO: 1, specs.SchedRR: 2,
+		specs.SchedBatch: 3, specs.SchedISO: 4, specs.SchedIdle: 5, specs.SchedDeadline: 6}[s.Policy]
+	if !ok {
+		return nil, fieldError("process.scheduler.policy", "%q is unknown", s.Policy)
+	}
+	known := map[specs.LinuxSchedulerFlag]uint64{specs.SchedFlagResetOnFork: 1, specs.SchedFlagReclaim: 2, specs.SchedFlagDLOverrun: 4,
+		specs.SchedFlagKeepPolicy: 8, specs.SchedFlagKeepParams: 16, specs.SchedFlagUtilClampMin: 32, specs.SchedFlagUtilClampMax: 64}
+	var flags uint64
+	for i, f := range s.Flags {
+		bit, ok := known[f]
+		if !ok {
+			return nil, fieldError(fmt.Sprintf("process.scheduler.flags[%d]", i), "%q is unknown", f)
+		}
+		flags |= bit
+	}
+	attr := make([]byte, 48)
+	order := binary.LittleEndian // of both architectures that this program is built for
+	order.PutUint32(attr[0:], uint32(len(attr)))
+	order.PutUint32(attr[4:], policy)
+	order.PutUint64(attr[8:], flags)
+	order.PutUint32(attr[16:], uint32(s.Nice))
+	order.PutUint32(attr[20:], uint32(s.Priority))
+	order.PutUint64(attr[24:], s.Runtime)
+	order.PutUint64(attr[32:], s.Deadline)
+	order.PutUint64(attr[40:], s.Period)
+	return attr, nil
+}
+
+// planMemoryPolicy plans set_mempolicy(2).
+func (p *planner) planMemoryPolicy(m *specs.LinuxMemoryPolicy) error {
+	mode, ok := map[specs.MemoryPolicyModeType]int{specs.MpolDefault: 0, specs.MpolPreferred: 1, specs.MpolBind: 2, specs.MpolInterleave: 3,
+		specs.MpolLocal: 4, specs.MpolPreferredMany: 5, specs.MpolWeightedInterleave: 6}[m.Mode]
+	if !ok {
+		return fieldError("linux.memoryPolicy.mode", "%q is unknown", m.Mode)
+	}
+	for i, f := range m.Flags {
+		bit, ok := map[specs.MemoryPolicyFlagType]int{specs.MpolFNumaBalancing: 1 << 13, specs.MpolFRelativeNodes: 1 << 14, specs.MpolFStaticNodes: 1 << 15}[f]
+		if !ok {
+			return fieldError(fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), "%q is unknown", f)
+		}
+		mode |= bit
+	}
+	nodes, err := bitSet(m.Nodes)
+	if err != nil {
+		return fieldError("linux.memoryPolicy.nodes", "%v", err)
+	}
+	p.add("memory-policy", itoa(mode), string(nodes))
+	return nil
+}
+
+// bitSet reads a list such as "0-3,7" (cpuset(7), list format) into the bytes of a mask.
+func bitSet(list string) ([]byte, error) {
+	if list == "" {
+		return nil, nil
+	}
+	mask := make([]byte, 128)
+	for _, part := range strings.Split(list, ",") {
+		bounds := strings.SplitN(strings.TrimSpace(part), "-", 2)
+		first, err := strconv.ParseUint(bounds[0], 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a list of numbers such as 0-3,7", list)
+		}
+		last := first
+		if len(bounds) == 2 {
+			if last, err = strconv.ParseUint(bounds[1], 10, 16); err != nil {
+				return nil, fmt.Errorf("%q is not a list of numbers such as 0-3,7", list)
+			}
+		}
+		if last < first || last >= uint64(len(mask)*8) {
+			return nil, fmt.Errorf("%q: %s is not a range below %d", list, part, len(mask)*8)
+		}
+		for n := first; n <= last; n++ {
+			mask[n/8] |= 1 << (n % 8)
+		}
+	}
+	return mask, nil
+}

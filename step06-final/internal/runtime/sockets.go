@@ -1,0 +1,86 @@
+package runtime
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketPair makes a connection between us and an early process.
+func socketPair() (ours, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return os.NewFile(uintptr(pair[0]), "sync"), os.NewFile(uintptr(pair[1]), "sync"), nil
+}
+
+// unixAddress names a socket by a descriptor of its directory: the kernel takes only 108 bytes of a path.
+func unixAddress(path string) (address *unix.SockaddrUnix, directory *os.File, err error) {
+	directory, err = os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	return &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(), filepath.Base(path))}, directory, nil
+}
+
+func unixSocket() (int, error) {
+	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// listenUnix makes a listening socket that only its owner may connect to.
+func listenUnix(path string) (*os.File, error) {
+	address, directory, err := unixAddress(path)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	fd, err := unixSocket()
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	if err := unix.Bind(fd, address); err != nil {
+		f.Close()
+		return nil, &net.OpError{Op: "listen", Net: "unix", Addr: &net.UnixAddr{Name: path, Net: "unix"}, Err: err}
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if err := unix.Listen(fd, 8); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// connectUnix connects to a socket.
+func connectUnix(path string) (*os.File, error) {
+	address, directory, err := unixAddress(path)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	fd, err := unixSocket()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Connect(fd, address); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "connect", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// listenForStart makes the socket on which init waits for its start.
+func listenForStart(directory string) (*os.File, error) {
+	f, err := listenUnix(filepath.Join(directory, socketFile))
+	if err != nil {
+		return nil, fmt.Errorf("make the start socket: %w", err)
+	}
+	return f, nil
+}

@@ -1,0 +1,107 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// SpecVersion is the version of the runtime specification that this package implements.
+const SpecVersion = "1.2.0"
+
+// LoadSpec reads a bundle's config.json.
+func LoadSpec(bundle string) (*specs.Spec, error) {
+	path := filepath.Join(bundle, "config.json")
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the bundle's configuration: %w", err)
+	}
+	return ParseSpec(data)
+}
+
+// ParseSpec reads a configuration. An error of the JSON names the field or the line.
+func ParseSpec(data []byte) (*specs.Spec, error) {
+	var spec specs.Spec
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return nil, fmt.Errorf("config.json: %s", describeJSON(data, err))
+	}
+	return &spec, nil
+}
+
+// describeJSON says where in the file the JSON is wrong.
+func describeJSON(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("line %d: %v", lineOf(data, syntax.Offset), err)
+	case errors.As(err, &wrongType):
+		return fmt.Sprintf("line %d: %s must be %s, not %s", lineOf(data, wrongType.Offset), wrongType.Field, wrongType.Type, wrongType.Value)
+	}
+	return err.Error()
+}
+
+func lineOf(data []byte, offset int64) int {
+	if offset > int64(len(data)) {
+		offset = int64(len(data))
+	}
+	return bytes.Count(data[:offset], []byte("\n")) + 1
+}
+
+// fieldError is an error about one field of the configuration.
+func fieldError(field, format string, args ...interface{}) error {
+	return fmt.Errorf("config.json: %s: %s", field, fmt.Sprintf(format, args...))
+}
+
+// validateSpec checks what can be checked before anything is made. Fields that become steps of the plan are checked where the
+// step is made.
+func validateSpec(spec *specs.Spec) error {
+	if spec.Version == "" {
+		return fieldError("ociVersion", "is missing; this runtime implements %s", SpecVersion)
+	}
+	if !strings.HasPrefix(spec.Version, "1.") {
+		return fieldError("ociVersion", "%q is another major version than %s", spec.Version, SpecVersion)
+	}
+	if spec.Root == nil || spec.Root.Path == "" {
+		return fieldError("root.path", "is missing")
+	}
+	if spec.Linux == nil {
+		spec.Linux = &specs.Linux{}
+	}
+	if spec.Process != nil {
+		return validateProcess(spec.Process)
+	}
+	return nil
+}
+
+func validateProcess(p *specs.Process) error {
+	if len(p.Args) == 0 || p.Args[0] == "" {
+		return fieldError("process.args", "must name a program")
+	}
+	if !filepath.IsAbs(p.Cwd) {
+		return fieldError("process.cwd", "%q is not an absolute path", p.Cwd)
+	}
+	for i, a := range p.Args {
+		if strings.IndexByte(a, 0) >= 0 {
+			return fieldError(fmt.Sprintf("process.args[%d]", i), "contains a zero byte")
+		}
+	}
+	for i, e := range p.Env {
+		if strings.IndexByte(e, 0) >= 0 {
+			return fieldError(fmt.Sprintf("process.env[%d]", i), "contains a zero byte")
+		}
+	}
+	if p.OOMScoreAdj != nil && (*p.OOMScoreAdj < -1000 || *p.OOMScoreAdj > 1000) {
+		return fieldError("process.oomScoreAdj", "%d is not between -1000 and 1000", *p.OOMScoreAdj)
+	}
+	return nil
+}
