@@ -1,0 +1,76 @@
+// Command merge lists what a container sees of its image's layers, the lowest first, one path a line:
+//
+//	merge LAYER...
+//
+// In a layer, the file .wh.NAME removes NAME of the layers below, and .wh..wh..opq in a directory hides all
+// that the layers below have in it (OCI image-spec, layer.md).
+package main
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: merge LAYER...")
+		os.Exit(2)
+	}
+	seen := map[string]bool{}
+	for _, layer := range os.Args[1:] {
+		if err := apply(seen, layer); err != nil {
+			fmt.Fprintln(os.Stderr, "merge:", err)
+			os.Exit(1)
+		}
+	}
+	var paths []string
+	for p := range seen {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	for _, p := range paths {
+		fmt.Println(p)
+	}
+}
+
+// apply puts one layer on those below: first what it takes away, then what it brings.
+func apply(seen map[string]bool, layer string) error {
+	var added []string
+	err := filepath.WalkDir(layer, func(file string, _ os.DirEntry, err error) error {
+		if err != nil || file == layer {
+			return err
+		}
+		relative, err := filepath.Rel(layer, file)
+		if err != nil {
+			return err
+		}
+		dir, name := path.Split(relative)
+		switch {
+		case name == ".wh..wh..opq":
+			removeBelow(seen, path.Clean(dir))
+		case strings.HasPrefix(name, ".wh."):
+			hidden := path.Join(dir, strings.TrimPrefix(name, ".wh."))
+			delete(seen, hidden)
+			removeBelow(seen, hidden)
+		default:
+			added = append(added, relative)
+		}
+		return nil
+	})
+	for _, p := range added {
+		seen[p] = true
+	}
+	return err
+}
+
+func removeBelow(seen map[string]bool, dir string) {
+	for p := range seen {
+		if dir == "." || strings.HasPrefix(p, dir+"/") {
+			delete(seen, p)
+		}
+	}
+}
