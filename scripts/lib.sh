@@ -96,7 +96,8 @@ add_counts() {
 }
 
 # check FUNCTION TITLE REMEDY. $NEEDS is what all checks that follow need: true, need_root, need_user_namespace.
-NEEDS=true
+# With TELL=yes what a passed check says is shown too.
+NEEDS=true TELL=''
 check() {
 	local status=0 reason
 	[ -z "${ONLY:-}" ] || [ "$ONLY" = "$1" ] || return 0 # ONLY=name repeats one check
@@ -112,7 +113,7 @@ check() {
 	case $status in
 	0)
 		passed=$((passed + 1))
-		say "✔ $2"
+		say "✔ $2${TELL:+: $reason}"
 		;;
 	"$SKIPPED")
 		skipped=$((skipped + 1))
