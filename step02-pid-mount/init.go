@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"runtime"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -12,6 +13,14 @@ import (
 // initName is argv[0] of the re-executed program: a Go program cannot fork without exec,
 // since only the forking thread would live on in the child.
 const initName = "mydocker-init"
+
+// The init stays on the first thread of the process: namespaces and Pdeathsig belong to a thread, and the one
+// that calls execve(2) is the one that lives on. Package initialization runs on the first thread.
+func init() {
+	if os.Args[0] == initName {
+		runtime.LockOSThread()
+	}
+}
 
 // initContainer runs as PID 1 in the new namespaces. It builds what must be built from the
 // inside and then becomes the command.

@@ -15,11 +15,17 @@ import (
 // since only the forking thread would live on in the child.
 const initName = "mydocker-init"
 
+// The init stays on the first thread of the process: namespaces and Pdeathsig belong to a thread, and the one
+// that calls execve(2) is the one that lives on. Package initialization runs on the first thread.
+func init() {
+	if os.Args[0] == initName {
+		runtime.LockOSThread()
+	}
+}
+
 // initContainer runs as PID 1 in the new namespaces. It builds what must be built from the
 // inside and then becomes the command.
 func initContainer() error {
-	// A new cgroup namespace is the thread's, and it is this thread that becomes the command.
-	runtime.LockOSThread()
 	c, err := readOrders()
 	if err != nil {
 		return err
