@@ -1,0 +1,151 @@
+// Faults runs a program once under ptrace(2) and writes down the system calls with which it sets a container up. Then it
+// runs it again for each of them, lets that one call fail, and looks: is there a clear error, and is the host clean?
+//
+//	faults [flags] NAME PROGRAM [ARG…]
+//
+// PROGRAM's container command must be one whose base name is given by --command (default true): the set-up ends when it
+// is executed. Needs root, and x86-64 for the registers.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// The errors that can be injected.
+var errnos = map[string]syscall.Errno{
+	"EPERM": syscall.EPERM, "ENOMEM": syscall.ENOMEM, "EINVAL": syscall.EINVAL, "ENOSPC": syscall.ENOSPC,
+	"EIO": syscall.EIO, "EMFILE": syscall.EMFILE, "ENOSYS": syscall.ENOSYS,
+}
+
+// A result is one row of the table.
+type result struct {
+	Run     string `json:"run"`
+	Call    call   `json:"call"`
+	Errno   string `json:"errno"`
+	Verdict string `json:"verdict"` // error, tolerated, or what is wrong
+	Good    bool   `json:"good"`
+	Status  int    `json:"status"`
+	Message string `json:"message"`
+}
+
+func main() {
+	command := flag.String("command", "true", "base name of the container's command")
+	errno := flag.String("errno", "EPERM", "the error that is injected")
+	watch := flag.String("watch", "", "colon-separated directories that must be as before")
+	table := flag.String("json", "", "append the results to this file, one JSON object a line")
+	list := flag.Bool("list", false, "only list the calls")
+	only := flag.String("only", "", "only calls that contain this")
+	flag.Parse()
+	if flag.NArg() < 2 || errnos[*errno] == 0 {
+		fmt.Fprintln(os.Stderr, "usage: faults [flags] NAME PROGRAM [ARG…]")
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "faults: needs root: sudo")
+		os.Exit(2)
+	}
+	results, err := try(flag.Arg(0), flag.Args()[1:], *command, *errno, *only, strings.Split(*watch, ":"), *list)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "faults: %v\n", err)
+		os.Exit(2)
+	}
+	bad := 0
+	for _, r := range results {
+		if !r.Good {
+			bad++
+		}
+	}
+	fmt.Printf("%s: %d calls failed with %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), *errno, len(results)-bad, bad)
+	if *table != "" {
+		if err := appendJSON(*table, results); err != nil {
+			fmt.Fprintf(os.Stderr, "faults: write %s: %v\n", *table, err)
+			os.Exit(2)
+		}
+	}
+	if bad > 0 {
+		os.Exit(1)
+	}
+}
+
+// try records the calls of one good run and then injects the error into each in turn.
+func try(name string, argv []string, command, errno, only string, watch []string, list bool) ([]result, error) {
+	// The first run is a warm-up: what it makes once for all (caches, directories) belongs to the host afterwards.
+	if out := run(argv, command, nil, 0); out.status != 0 {
+		return nil, fmt.Errorf("%s without any fault: status %d: %s", name, out.status, out.stderr)
+	}
+	before := snapshot(watch)
+	good := run(argv, command, nil, 0)
+	if good.status != 0 || !good.setUp {
+		return nil, fmt.Errorf("%s without any fault: status %d, command %q executed: %v: %s", name, good.status, command, good.setUp, good.stderr)
+	}
+	var results []result
+	for i := range good.calls {
+		c := good.calls[i]
+		if only != "" && !strings.Contains(c.String(), only) {
+			continue
+		}
+		if list {
+			fmt.Println(c)
+			continue
+		}
+		out := run(argv, command, &c, errnos[errno])
+		r := judge(out, before, watch)
+		r.Run, r.Call, r.Errno = name, c, errno
+		results = append(results, r)
+		mark := "✔"
+		if !r.Good {
+			mark = "✘"
+		}
+		fmt.Printf("%s %-70.70s %s %3d %s\n", mark, c, r.Verdict, r.Status, r.Message)
+	}
+	return results, nil
+}
+
+// judge says what became of a run with a fault.
+func judge(out outcome, before []string, watch []string) result {
+	r := result{Status: out.status, Message: strings.Join(strings.Fields(out.stderr), " ")}
+	if len(r.Message) > 300 {
+		r.Message = r.Message[:300] + "…"
+	}
+	left := changes(before, watch)
+	switch {
+	case out.hung:
+		r.Verdict = "HANGS"
+	case len(left) > 0:
+		r.Verdict = "HOST CHANGED: " + strings.Join(left, "; ")
+	case strings.Contains(out.stderr, "panic:") || strings.Contains(out.stderr, "goroutine "):
+		r.Verdict = "PANIC"
+	case !out.injected:
+		r.Verdict, r.Good = "not reached", true // the order of calls varies a little from run to run
+	case out.status == 0:
+		r.Verdict, r.Good = "tolerated", true
+	case out.status < 125 || out.status > 127:
+		r.Verdict = "STATUS"
+	case r.Message == "":
+		r.Verdict = "SILENT"
+	default:
+		r.Verdict, r.Good = "error", true
+	}
+	return r
+}
+
+func appendJSON(path string, results []result) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(f)
+	for _, r := range results {
+		if err := encoder.Encode(r); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	return f.Close()
+}
