@@ -257,5 +257,3 @@ func (e *Engine) running(v View) (*runtime.Container, error) {
 	}
 	return rc, nil
 }
-
-

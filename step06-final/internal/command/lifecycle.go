@@ -1,0 +1,237 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/urfave/cli"
+
+	"mydocker/step06-final/internal/engine"
+	"mydocker/step06-final/internal/logs"
+)
+
+func lifecycleCommands() []cli.Command {
+	stopFlags := []cli.Flag{
+		cli.StringFlag{Name: "signal, s", Usage: "`SIGNAL` to send instead of the container's own"},
+		cli.StringFlag{Name: "time, t, timeout", Usage: "`SECONDS` to wait before killing; -1: for ever"},
+	}
+	return []cli.Command{
+		{
+			Name: "stop", Usage: "Stop one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
+			Description: examples("mydocker stop web", "mydocker stop -t 2 web db"),
+			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+				timeout, err := seconds(ctx)
+				if err != nil {
+					return err
+				}
+				return e.Stop(v, ctx.String("signal"), timeout)
+			}),
+		},
+		{
+			Name: "restart", Usage: "Restart one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
+			Description: examples("mydocker restart -t 1 web"),
+			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+				timeout, err := seconds(ctx)
+				if err != nil {
+					return err
+				}
+				return e.Restart(v, ctx.String("signal"), timeout)
+			}),
+		},
+		{
+			Name: "kill", Usage: "Send a signal to one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Flags:       []cli.Flag{cli.StringFlag{Name: "signal, s", Usage: "`SIGNAL` to send (KILL)"}},
+			Description: examples("mydocker kill web", "mydocker kill -s HUP web"),
+			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+				return e.Kill(v, ctx.String("signal"))
+			}),
+		},
+		{
+			Name: "pause", Usage: "Freeze all processes of one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Description: examples("mydocker pause web"),
+			Action:      eachContainer(func(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Pause(v) }),
+		},
+		{
+			Name: "unpause", Usage: "Thaw all processes of one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Description: examples("mydocker unpause web"),
+			Action:      eachContainer(func(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Unpause(v) }),
+		},
+		{
+			Name: "rm", Usage: "Remove one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Flags: []cli.Flag{
+				cli.BoolFlag{Name: "force, f", Usage: "kill running ones first"},
+				cli.BoolFlag{Name: "volumes, v", Usage: "remove anonymous volumes too"},
+			},
+			Description: examples("mydocker rm web", "mydocker rm -f $(mydocker ps -aq)"),
+			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
+				return each(ctx, func(name string) error {
+					return e.RemoveNamed(name, engine.RemoveOptions{Force: ctx.Bool("force"), Volumes: ctx.Bool("volumes")})
+				})
+			}),
+		},
+		{
+			Name: "wait", Usage: "Wait until containers have ended, then print their exit statuses", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Description: examples("mydocker wait job"),
+			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
+				for _, name := range ctx.Args() {
+					c, err := e.Store.Find(name)
+					if err != nil {
+						return err
+					}
+					status, err := e.Wait(c)
+					if err != nil {
+						return err
+					}
+					fmt.Println(status)
+				}
+				return nil
+			}),
+		},
+		{
+			Name: "rename", Usage: "Give a container another name", ArgsUsage: "CONTAINER NEW_NAME",
+			Description: examples("mydocker rename web old-web"),
+			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
+				v, err := e.Find(ctx.Args().First())
+				if err != nil {
+					return err
+				}
+				return e.Rename(v, ctx.Args().Get(1))
+			}),
+		},
+		{
+			Name: "update", Usage: "Change limits of one or more containers, while they run", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: updateFlags(),
+			Description: examples("mydocker update -m 100m --cpus 1.5 web", "mydocker update --restart unless-stopped web"),
+			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+				r := &reader{ctx: ctx}
+				o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"), RestartGiven: ctx.IsSet("restart")}
+				if r.err != nil {
+					return usageError(ctx, "%v", r.err)
+				}
+				return e.Update(v, o)
+			}),
+		},
+		{
+			Name: "exec", Usage: "Run a command in a running container", ArgsUsage: "CONTAINER COMMAND [ARG...]",
+			Flags: []cli.Flag{
+				cli.BoolFlag{Name: "detach, d", Usage: "do not wait for the command"},
+				cli.StringFlag{Name: "detach-keys", Usage: "`KEYS` that detach from the command (ctrl-p,ctrl-q)"},
+				cli.StringSliceFlag{Name: "env, e", Usage: "set an environment variable (`NAME=VALUE`)"},
+				cli.StringSliceFlag{Name: "env-file", Usage: "read environment variables from `FILE`"},
+				cli.BoolFlag{Name: "interactive, i", Usage: "connect to stdin"},
+				cli.BoolFlag{Name: "privileged", Usage: "all capabilities"},
+				cli.BoolFlag{Name: "tty, t", Usage: "give the command a terminal"},
+				cli.StringFlag{Name: "user, u", Usage: "`USER[:GROUP]` by name or number"},
+				cli.StringFlag{Name: "workdir, w", Usage: "working `DIRECTORY`"},
+			},
+			Description: examples("mydocker exec -it web sh", "mydocker exec -e LANG=C web env"),
+			Action:      withEngine(2, -1, execAction),
+		},
+		{
+			Name: "logs", Usage: "Print what a container has written", ArgsUsage: "CONTAINER",
+			Flags: []cli.Flag{
+				cli.BoolFlag{Name: "details", Usage: "print the container's labels too"},
+				cli.BoolFlag{Name: "follow, f", Usage: "wait for more until the container ends"},
+				cli.StringFlag{Name: "since", Usage: "only what is newer than `TIME` (10m, 2024-01-02T03:04:05Z or seconds since 1970)"},
+				cli.StringFlag{Name: "until", Usage: "only what is older than `TIME`"},
+				cli.StringFlag{Name: "tail, n", Usage: "only the last `NUMBER` of lines, or all", Value: "all"},
+				cli.BoolFlag{Name: "timestamps, t", Usage: "print the time of each line"},
+			},
+			Description: examples("mydocker logs -f --tail 10 web", "mydocker logs --since 5m -t web"),
+			Action:      withEngine(1, 1, logsAction),
+		},
+	}
+}
+
+func updateFlags() []cli.Flag {
+	wanted := map[string]bool{"blkio-weight": true, "cpu-period": true, "cpu-quota": true, "cpu-shares, c": true, "cpus": true, "cpuset-cpus": true,
+		"cpuset-mems": true, "memory, m": true, "memory-reservation": true, "memory-swap": true, "pids-limit": true}
+	flags := []cli.Flag{cli.StringFlag{Name: "restart", Usage: "`POLICY` no, always, unless-stopped or on-failure[:MAX]"}}
+	for _, flag := range createFlags() {
+		if wanted[flag.GetName()] {
+			flags = append(flags, flag)
+		}
+	}
+	return flags
+}
+
+// seconds reads -t; nil if it is not given.
+func seconds(ctx *cli.Context) (*int, error) {
+	text := ctx.String("time")
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < -1 {
+		return nil, usageError(ctx, "invalid number of seconds %q", text)
+	}
+	return &n, nil
+}
+
+func execAction(ctx *cli.Context, e *engine.Engine) error {
+	r := &reader{ctx: ctx}
+	o := engine.ExecOptions{Args: ctx.Args().Tail(), Env: r.environment(), User: ctx.String("user"), WorkingDir: ctx.String("workdir"),
+		Interactive: ctx.Bool("interactive"), Tty: ctx.Bool("tty"), Detach: ctx.Bool("detach"), Privileged: ctx.Bool("privileged")}
+	if r.err != nil {
+		return usageError(ctx, "%v", r.err)
+	}
+	var err error
+	if o.DetachKeys, err = engine.ParseDetachKeys(ctx.String("detach-keys")); err != nil {
+		return usageError(ctx, "%v", err)
+	}
+	if o.Tty && o.Interactive && !o.Detach && !engine.IsTerminal(os.Stdin) {
+		return &statusError{exitFailure, fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
+	}
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	status, err := e.Exec(v, o)
+	if code := engine.ExitCode(err); err != nil && code != engine.ExitFailure {
+		return &statusError{code, err}
+	}
+	if err == engine.ErrDetached {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return exitWith(status)
+}
+
+func logsAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	o := logs.Options{Tail: -1, Follow: ctx.Bool("follow")}
+	if text := ctx.String("tail"); text != "all" {
+		if o.Tail, err = strconv.Atoi(text); err != nil {
+			return usageError(ctx, "invalid --tail %q: want a number or all", text)
+		}
+	}
+	if o.Since, err = parseTime(ctx.String("since")); err != nil {
+		return usageError(ctx, "--since: %v", err)
+	}
+	if o.Until, err = parseTime(ctx.String("until")); err != nil {
+		return usageError(ctx, "--until: %v", err)
+	}
+	prefix := ""
+	if ctx.Bool("details") {
+		prefix = labelList(v.Config.Labels) + " "
+	}
+	return e.Logs(v, o, func(r logs.Record) error {
+		out := os.Stdout
+		if r.Stderr && !v.Config.Tty {
+			out = os.Stderr
+		}
+		line := r.Text()
+		if ctx.Bool("timestamps") {
+			line = append([]byte(r.Time.UTC().Format(logs.TimeLayout)+" "+prefix), line...)
+		} else if prefix != "" {
+			line = append([]byte(prefix), line...)
+		}
+		_, err := out.Write(line)
+		return err
+	})
+}

@@ -1,0 +1,247 @@
+// Package command is the command line: docker's commands, flags, output and exit statuses on top of package engine. A file for each group
+// of commands. Its story is told in the chapter section "引擎：命令背后" (the engine behind the commands).
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli"
+
+	"mydocker/step06-final/internal/engine"
+)
+
+// Version is what `mydocker version` prints.
+const Version = "1.0.0"
+
+// exitFailure is docker's status when a command other than run fails.
+const exitFailure = 1
+
+// statusError ends the program with a status and, if there is one, a message.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+func (e *statusError) Unwrap() error { return e.err }
+
+// exitWith is for exit statuses that are results, not failures of ours: nil for 0.
+func exitWith(status int) error {
+	if status == 0 {
+		return nil
+	}
+	return &statusError{status: status}
+}
+
+// usageError is for command lines that cannot be understood.
+func usageError(ctx *cli.Context, format string, args ...interface{}) error {
+	name := strings.TrimSpace("mydocker " + ctx.Command.FullName())
+	return &statusError{engine.ExitFailure, fmt.Errorf(format+"; see `"+name+" --help`", args...)}
+}
+
+// Main runs one command line and returns the exit status.
+func Main(args []string) int {
+	app := newApp()
+	args, err := normalise(app, args)
+	if err == nil {
+		err = app.Run(args)
+	}
+	if err == nil {
+		return 0
+	}
+	status := exitFailure
+	var withStatus *statusError
+	if errors.As(err, &withStatus) {
+		status = withStatus.status
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "mydocker: "+text)
+	}
+	return status
+}
+
+func newApp() *cli.App {
+	// docker's -h is --hostname, so help has only its long name.
+	cli.HelpFlag = cli.BoolFlag{Name: "help", Usage: "show help"}
+	cli.VersionFlag = cli.BoolFlag{Name: "version, v", Usage: "print the version"}
+	cli.CommandHelpTemplate = commandHelp
+	cli.SubcommandHelpTemplate = groupHelp
+	app := cli.NewApp()
+	app.Name, app.HelpName, app.Version = "mydocker", "mydocker", Version
+	app.Usage = "a container engine written by hand; without a command: a shell in a container of the image host"
+	app.UsageText = "mydocker [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARG...]"
+	app.HideHelp = true
+	app.Flags = []cli.Flag{
+		cli.StringFlag{Name: "root", EnvVar: "MYDOCKER_ROOT", Usage: "`DIR` for images, containers, volumes and networks", Value: engine.DefaultRoot()},
+		cli.StringFlag{Name: "state", EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot", Value: engine.DefaultState()},
+		cli.BoolFlag{Name: "debug, D", Usage: "tell every kernel operation as it happens"},
+		cli.HelpFlag,
+	}
+	app.ExitErrHandler = func(*cli.Context, error) {} // Main prints errors and sets the status
+	app.OnUsageError = func(ctx *cli.Context, err error, _ bool) error { return usageError(ctx, "%v", err) }
+	app.Action = func(ctx *cli.Context) error {
+		if ctx.Bool("help") {
+			return cli.ShowAppHelp(ctx)
+		}
+		if ctx.NArg() > 0 {
+			return &statusError{exitFailure, fmt.Errorf("'%s' is not a mydocker command; see `mydocker --help`", ctx.Args().First())}
+		}
+		return shell(ctx)
+	}
+	app.Commands = commands()
+	prepare(app.Commands)
+	return app
+}
+
+// prepare gives every command what all have in common.
+func prepare(commands []cli.Command) {
+	for i := range commands {
+		c := &commands[i]
+		c.SkipArgReorder = true // normalise has put the flags first
+		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error { return usageError(ctx, "%v", err) }
+		if len(c.Subcommands) > 0 {
+			prepare(c.Subcommands)
+			c.Action = unknownSubcommand
+		}
+	}
+}
+
+func unknownSubcommand(ctx *cli.Context) error {
+	if ctx.NArg() > 0 {
+		return &statusError{exitFailure, fmt.Errorf("'%s' is not a command of this group; see `%s --help`", ctx.Args().First(), ctx.App.Name)}
+	}
+	return cli.ShowSubcommandHelp(ctx)
+}
+
+func commands() []cli.Command {
+	var all []cli.Command
+	for _, group := range [][]cli.Command{
+		runCommands(), lifecycleCommands(), listCommands(), imageCommands(), copyCommands(), observeCommands(), manageCommands(), internalCommands(),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// open opens the engine that the global flags name.
+func open(ctx *cli.Context) (*engine.Engine, error) {
+	debug := func(string, ...interface{}) {}
+	if ctx.GlobalBool("debug") || ctx.Bool("debug") {
+		logrus.SetLevel(logrus.DebugLevel)
+		logrus.SetOutput(os.Stderr)
+		debug = logrus.Debugf
+	}
+	warn := func(format string, args ...interface{}) {
+		fmt.Fprintf(os.Stderr, "mydocker: warning: "+format+"\n", args...)
+	}
+	root, err := filepath.Abs(ctx.GlobalString("root"))
+	if err != nil {
+		return nil, fmt.Errorf("find the data directory: %w", err)
+	}
+	state, err := filepath.Abs(ctx.GlobalString("state"))
+	if err != nil {
+		return nil, fmt.Errorf("find the state directory: %w", err)
+	}
+	return engine.Open(root, state, debug, warn)
+}
+
+// withEngine is an action that needs the engine and a number of arguments; most of -1: any.
+func withEngine(least, most int, action func(*cli.Context, *engine.Engine) error) func(*cli.Context) error {
+	return func(ctx *cli.Context) error {
+		if n := ctx.NArg(); n < least || (most >= 0 && n > most) {
+			return usageError(ctx, "%s", countError(ctx.Command.Name, least, most, n))
+		}
+		e, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		return action(ctx, e)
+	}
+}
+
+func countError(name string, least, most, have int) string {
+	want := fmt.Sprintf("exactly %d", least)
+	switch {
+	case most < 0:
+		want = fmt.Sprintf("at least %d", least)
+	case most != least && have < least:
+		want = fmt.Sprintf("at least %d", least)
+	case most != least:
+		want = fmt.Sprintf("at most %d", most)
+	}
+	return fmt.Sprintf("%q requires %s argument(s), got %d", name, want, have)
+}
+
+// each does something for every argument and prints the argument, as docker does; failures are told and the rest goes on.
+func each(ctx *cli.Context, do func(name string) error) error {
+	failed := false
+	for _, name := range ctx.Args() {
+		if err := do(name); err != nil {
+			fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
+			failed = true
+			continue
+		}
+		fmt.Fprintln(os.Stdout, name)
+	}
+	if failed {
+		return &statusError{status: exitFailure}
+	}
+	return nil
+}
+
+// eachContainer is each for containers that exist.
+func eachContainer(do func(ctx *cli.Context, e *engine.Engine, v engine.View) error) func(*cli.Context) error {
+	return withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
+		return each(ctx, func(name string) error {
+			v, err := e.Find(name)
+			if err != nil {
+				return err
+			}
+			return do(ctx, e, v)
+		})
+	})
+}
+
+// writeTo writes to standard output, or to the file of -o. A file that is not complete is removed.
+func writeTo(path string, write func(io.Writer) error) (err error) {
+	if path == "" {
+		if info, err := os.Stdout.Stat(); err == nil && engine.IsTerminal(os.Stdout) && info.Mode()&os.ModeCharDevice != 0 {
+			return fmt.Errorf("an archive is not for a terminal: use -o FILE or redirect the output")
+		}
+		return write(os.Stdout)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".mydocker-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		file.Close()
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	if err := write(file); err != nil {
+		return err
+	}
+	if err := file.Chmod(0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

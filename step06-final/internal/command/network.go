@@ -1,0 +1,184 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli"
+
+	"mydocker/step06-final/internal/engine"
+	"mydocker/step06-final/internal/network"
+)
+
+// networkRow is a line of `network ls`.
+type networkRow struct {
+	ID, Name, Driver, Scope, Internal, CreatedAt, Labels string
+
+	labels map[string]string
+}
+
+// Label is the value of one label, for --format.
+func (r networkRow) Label(name string) string { return r.labels[name] }
+
+var networkList = list{
+	headers: map[string]string{"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE", "Internal": "INTERNAL", "CreatedAt": "CREATED AT", "Labels": "LABELS"},
+	columns: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+	quiet:   "{{.ID}}",
+}
+
+func networkGroup() cli.Command {
+	return cli.Command{Name: "network", Usage: "Manage networks", Subcommands: []cli.Command{
+		{
+			Name: "create", Usage: "Create a network", ArgsUsage: "NAME",
+			Flags: []cli.Flag{cli.StringFlag{Name: "driver, d", Usage: "`DRIVER`; there is only bridge", Value: "bridge"},
+				cli.StringFlag{Name: "gateway", Usage: "the bridge's own `ADDRESS`"},
+				cli.BoolFlag{Name: "internal", Usage: "no way out and no way in"},
+				cli.StringFlag{Name: "ip-range", Usage: "give addresses from this part of the subnet (`CIDR`)"},
+				cli.StringSliceFlag{Name: "label", Usage: "set metadata (`KEY=VALUE`)"},
+				cli.StringSliceFlag{Name: "opt, o", Usage: "driver `OPTION` (com.docker.network.bridge.name, com.docker.network.driver.mtu)"},
+				cli.StringFlag{Name: "subnet", Usage: "subnet, such as 10.1.0.0/24 (`CIDR`)"}},
+			Description: examples("mydocker network create --subnet 10.5.0.0/24 back"), Action: withEngine(1, 1, createNetwork),
+		},
+		{
+			Name: "ls", Aliases: []string{"list"}, Usage: "List networks", ArgsUsage: " ",
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (driver, id, label, name)"},
+				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each network, \"table TEMPLATE\" or json"},
+				cli.BoolFlag{Name: "no-trunc", Usage: "do not shorten"},
+				cli.BoolFlag{Name: "quiet, q", Usage: "only ids"}},
+			Description: examples("mydocker network ls"), Action: withEngine(0, 0, listNetworks),
+		},
+		inspectCommand("network", "Show everything about networks"),
+		{
+			Name: "connect", Usage: "Join a container to a network", ArgsUsage: "NETWORK CONTAINER",
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "alias", Usage: "further `NAME` in the network"},
+				cli.StringFlag{Name: "ip", Usage: "IPv4 `ADDRESS`"}},
+			Description: examples("mydocker network connect back web"),
+			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
+				v, err := e.Find(ctx.Args().Get(1))
+				if err != nil {
+					return err
+				}
+				return e.ConnectNetwork(v, ctx.Args().First(), ctx.String("ip"), ctx.StringSlice("alias"))
+			}),
+		},
+		{
+			Name: "disconnect", Usage: "Take a container out of a network", ArgsUsage: "NETWORK CONTAINER",
+			Flags:       []cli.Flag{cli.BoolFlag{Name: "force, f", Usage: "accepted for compatibility"}},
+			Description: examples("mydocker network disconnect back web"),
+			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
+				v, err := e.Find(ctx.Args().Get(1))
+				if err != nil {
+					return err
+				}
+				return e.DisconnectNetwork(v, ctx.Args().First())
+			}),
+		},
+		{
+			Name: "rm", Aliases: []string{"remove"}, Usage: "Remove one or more networks", ArgsUsage: "NETWORK [NETWORK...]",
+			Flags:       []cli.Flag{cli.BoolFlag{Name: "force, f", Usage: "no error for one that does not exist"}},
+			Description: examples("mydocker network rm back"),
+			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
+				return each(ctx, func(name string) error {
+					err := e.Networks.Remove(name)
+					if ctx.Bool("force") && errors.As(err, new(*network.NotFoundError)) {
+						return nil
+					}
+					return err
+				})
+			}),
+		},
+		{
+			Name: "prune", Usage: "Remove networks that no container uses", ArgsUsage: " ",
+			Flags:       []cli.Flag{forceFlag},
+			Description: examples("mydocker network prune -f"),
+			Action: withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
+				ok, err := confirm(ctx, "all networks that no container uses")
+				if err != nil || !ok {
+					return err
+				}
+				return pruneNetworks(ctx, e)
+			}),
+		},
+	}}
+}
+
+func pruneNetworks(_ *cli.Context, e *engine.Engine) error {
+	users, err := e.NetworkUsers()
+	if err != nil {
+		return err
+	}
+	removed, err := e.Networks.Prune(func(n network.Network) bool { return len(users[n.Name]) > 0 })
+	printDeleted("Deleted Networks:", removed)
+	return err
+}
+
+func createNetwork(ctx *cli.Context, e *engine.Engine) error {
+	r := &reader{ctx: ctx}
+	o := network.CreateOptions{Name: ctx.Args().First(), Driver: ctx.String("driver"), Subnet: ctx.String("subnet"), Gateway: ctx.String("gateway"),
+		IPRange: ctx.String("ip-range"), Internal: ctx.Bool("internal"), Labels: r.pairs("label", ""), Options: r.pairs("opt", "")}
+	if r.err != nil {
+		return usageError(ctx, "%v", r.err)
+	}
+	n, err := e.Networks.Create(o)
+	if err != nil {
+		return err
+	}
+	fmt.Println(n.ID)
+	return e.Store.AddEvent("network", "create", n.ID, map[string]string{"name": n.Name, "type": n.Driver})
+}
+
+func listNetworks(ctx *cli.Context, e *engine.Engine) error {
+	filters, err := parseFilters(ctx, "driver", "id", "label", "name")
+	if err != nil {
+		return err
+	}
+	networks, err := e.Networks.List()
+	if err != nil {
+		return err
+	}
+	rows := []interface{}{}
+	for _, n := range networks {
+		keep := matchLabels(n.Labels, filters["label"])
+		for key, have := range map[string]string{"driver": n.Driver, "id": n.ID, "name": n.Name} {
+			for _, value := range filters[key] {
+				keep = keep && strings.Contains(have, value)
+			}
+		}
+		if !keep {
+			continue
+		}
+		row := networkRow{ID: shortID(n.ID), Name: n.Name, Driver: n.Driver, Scope: "local", Internal: fmt.Sprint(n.Internal), CreatedAt: n.Created.Format(time.RFC3339Nano), Labels: labelList(n.Labels), labels: n.Labels}
+		if ctx.Bool("no-trunc") {
+			row.ID = n.ID
+		}
+		rows = append(rows, row)
+	}
+	return networkList.print(rows, ctx.String("format"), ctx.Bool("quiet"))
+}
+
+// inspectNetwork shows a network with docker's field names.
+func inspectNetwork(e *engine.Engine, name string) (interface{}, bool, error) {
+	n, err := e.Networks.Inspect(name)
+	if errors.As(err, new(*network.NotFoundError)) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	containers := map[string]interface{}{}
+	for _, ep := range n.Endpoints {
+		containers[ep.ContainerID] = map[string]string{"Name": ep.Name, "MacAddress": ep.MAC, "IPv4Address": fmt.Sprintf("%s/%d", ep.IP, ep.Mask), "IPv6Address": ""}
+	}
+	pools := []map[string]string{}
+	if n.Subnet != "" {
+		pool := map[string]string{"Subnet": n.Subnet, "Gateway": n.Gateway}
+		if n.IPRange != "" {
+			pool["IPRange"] = n.IPRange
+		}
+		pools = append(pools, pool)
+	}
+	return map[string]interface{}{"Name": n.Name, "Id": n.ID, "Created": n.Created, "Scope": "local", "Driver": n.Driver, "Internal": n.Internal,
+		"IPAM": map[string]interface{}{"Driver": "default", "Config": pools}, "Containers": containers, "Options": n.Options, "Labels": n.Labels, "Bridge": n.Bridge}, true, nil
+}

@@ -1,0 +1,131 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+	"text/template"
+)
+
+// list describes how one kind of rows is printed.
+type list struct {
+	headers map[string]string // field of a row → heading
+	columns string            // of the default table: a template such as {{.ID}}\t{{.Names}}
+	quiet   string            // the template of -q
+}
+
+// functions are those that docker's --format knows beside the template language's own.
+var functions = template.FuncMap{
+	"json": func(v interface{}) (string, error) {
+		var buffer bytes.Buffer
+		encoder := json.NewEncoder(&buffer)
+		encoder.SetEscapeHTML(false)
+		err := encoder.Encode(v)
+		return strings.TrimRight(buffer.String(), "\n"), err
+	},
+	"join":  strings.Join,
+	"split": strings.Split,
+	"lower": strings.ToLower,
+	"upper": strings.ToUpper,
+	"title": func(s string) string {
+		if s == "" {
+			return s
+		}
+		return strings.ToUpper(s[:1]) + s[1:]
+	},
+	"println": fmt.Sprintln,
+	"pad": func(s string, before, after int) string {
+		return strings.Repeat(" ", before) + s + strings.Repeat(" ", after)
+	},
+	"truncate": func(s string, n int) string {
+		if len(s) > n {
+			return s[:n]
+		}
+		return s
+	},
+}
+
+// labelCall is {{.Label "key"}}, whose heading is the key.
+var labelCall = regexp.MustCompile(`\.Label\s+"([^"]*)"`)
+
+// print prints rows in a format: "" is the default table, "table TEMPLATE" a table of other columns, "json" an object a line, anything
+// else a template for each row.
+func (l list) print(rows []interface{}, format string, quiet bool) error {
+	if quiet && (format == "" || format == "table") {
+		format = l.quiet
+	}
+	table := false
+	switch {
+	case format == "" || format == "table":
+		table, format = true, l.columns
+	case strings.HasPrefix(format, "table "):
+		table, format = true, strings.TrimPrefix(format, "table ")
+	case format == "json":
+		format = "{{json .}}"
+	}
+	format = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format)
+	t, err := template.New("").Funcs(functions).Parse(format)
+	if err != nil {
+		return &statusError{64, fmt.Errorf("invalid --format: %w", err)}
+	}
+	var out bytes.Buffer
+	if table {
+		heading, err := template.New("").Funcs(functions).Parse(labelCall.ReplaceAllString(format, `"$1"`))
+		if err != nil {
+			return fmt.Errorf("invalid --format: %w", err)
+		}
+		if err := heading.Option("missingkey=error").Execute(&out, l.headers); err != nil {
+			return fmt.Errorf("invalid --format: %w", err)
+		}
+		out.WriteByte('\n')
+	}
+	for _, row := range rows {
+		if err := t.Execute(&out, row); err != nil {
+			return fmt.Errorf("invalid --format: %w", err)
+		}
+		out.WriteByte('\n')
+	}
+	if !table {
+		_, err := os.Stdout.Write(out.Bytes())
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 10, 1, 3, ' ', 0)
+	if _, err := w.Write(out.Bytes()); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	return w.Flush()
+}
+
+// printTemplate prints one object: with a template, or as indented JSON in a list, as `inspect` does.
+func printObjects(objects []interface{}, format string) error {
+	if format == "" || format == "json" {
+		var data []byte
+		var err error
+		if format == "json" {
+			data, err = json.Marshal(objects)
+		} else {
+			data, err = json.MarshalIndent(objects, "", "    ")
+		}
+		if err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+		_, err = fmt.Println(string(data))
+		return err
+	}
+	t, err := template.New("").Funcs(functions).Parse(format)
+	if err != nil {
+		return &statusError{64, fmt.Errorf("invalid --format: %w", err)}
+	}
+	for _, object := range objects {
+		var out bytes.Buffer
+		if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
+			return fmt.Errorf("invalid --format: %w", err)
+		}
+		fmt.Println(out.String())
+	}
+	return nil
+}
