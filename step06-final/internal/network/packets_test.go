@@ -1,12 +1,15 @@
 package network
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 )
 
 func ports(t *testing.T, values ...string) []PortMapping {
@@ -128,6 +131,11 @@ func TestIsolation(t *testing.T) {
 		refused("a neighbour's route to a published container", other, eBlue.IP.String()+":80")
 		refused("a neighbour's route to a container", other, eRed.IP.String()+":80")
 		refused("out of an internal network", dark, "10.99.0.2:7000")
+		require.NoError(t, inNetNS(dark.ns, func() error { // it makes itself the route that it was not given
+			return netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP("172.30.0.1")})
+		}))
+		refused("out of an internal network, with a route", dark, "10.99.0.2:7000")
+		require.Equal(t, []string{"red"}, received(t, other, dark, red), "UDP one way, out of an internal network")
 		refused("into an internal network", red, eDark.IP.String()+":80")
 		refused("a neighbour's route to an internal network", other, eDark.IP.String()+":80")
 
@@ -167,16 +175,109 @@ func TestHostLoopbackStaysClosed(t *testing.T) {
 	})
 }
 
+// The outside hears who sends it a UDP packet: from says its name, in this order; the last one must be heard.
+func received(t *testing.T, outside *box, silent, heard *box) []string {
+	t.Helper()
+	var ears net.PacketConn
+	require.NoError(t, inNetNS(outside.ns, func() (err error) {
+		ears, err = net.ListenPacket("udp4", "0.0.0.0:7100")
+		return err
+	}))
+	defer ears.Close()
+	require.NoError(t, ears.SetDeadline(time.Now().Add(5*time.Second)))
+	say := func(b *box, text string) {
+		require.NoError(t, inNetNS(b.ns, func() error {
+			c, err := net.Dial("udp4", "10.99.0.2:7100")
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = c.Write([]byte(text))
+			return err
+		}))
+	}
+	say(silent, "dark")
+	say(heard, "red")
+	var all []string
+	for {
+		buffer := make([]byte, 100)
+		n, _, err := ears.ReadFrom(buffer)
+		require.NoError(t, err)
+		all = append(all, string(buffer[:n]))
+		if string(buffer[:n]) == "red" {
+			return all
+		}
+	}
+}
+
+// A neighbour forges packets for 127.0.0.1: a port published there is for the host alone.
+func TestForgedLoopback(t *testing.T) {
+	eachFirewall(t, func(t *testing.T, m *Manager) {
+		other, a := outside(t), newBox(t)
+		a.attach(m, AttachRequest{Ports: ports(t, "127.0.0.1:8081:80", "8082:80")})
+		a.serve(80, "a")
+		answer, err := other.ask("tcp", "10.99.0.1:8082")
+		require.NoError(t, err)
+		require.Equal(t, "a 10.99.0.2", answer)
+		sendLoopbackTo(t, other, "uplink", "10.99.0.1", "10.99.0.2")
+		require.Error(t, other.cannotAsk("127.0.0.1:8081"))
+	})
+}
+
+// A client that keeps its UDP socket finds the container that has the port now, not the one that had it.
+func TestUDPFlowFollowsThePort(t *testing.T) {
+	eachFirewall(t, func(t *testing.T, m *Manager) {
+		other, a, b := outside(t), newBox(t), newBox(t)
+		a.serve(80, "a")
+		b.serve(80, "b")
+		var client net.Conn
+		require.NoError(t, inNetNS(other.ns, func() (err error) {
+			client, err = net.Dial("udp4", "10.99.0.1:8080")
+			return err
+		}))
+		defer client.Close()
+		ask := func() string {
+			for i := 0; i < 10; i++ {
+				_, err := client.Write([]byte("hello"))
+				if err != nil {
+					continue // the answer to the packet before was "port unreachable"
+				}
+				require.NoError(t, client.SetDeadline(time.Now().Add(300*time.Millisecond)))
+				buffer := make([]byte, 100)
+				if n, err := client.Read(buffer); err == nil {
+					return string(buffer[:n])
+				}
+			}
+			return "no answer"
+		}
+		a.attach(m, AttachRequest{Ports: ports(t, "8080:80/udp")})
+		require.Equal(t, "a 10.99.0.2", ask())
+		require.NoError(t, m.Detach(a.id, ""))
+		client.Write([]byte("nobody is there"))
+		b.attach(m, AttachRequest{IP: net.ParseIP("172.28.0.9"), Ports: ports(t, "8080:80/udp")})
+		require.Equal(t, "b 10.99.0.2", ask())
+	})
+}
+
 // attack is what a container with CAP_NET_ADMIN in its namespace does to send packets for 127.0.0.1 to the bridge.
 func attack(t *testing.T, a *box) {
 	t.Helper()
-	require.NoError(t, inNetNS(a.ns, func() error {
-		if err := setSysctl("net/ipv4/conf/eth0/route_localnet", "1"); err != nil {
+	sendLoopbackTo(t, a, "eth0", "172.28.0.1", "172.28.0.2")
+}
+
+// sendLoopbackTo makes a box send packets for 127.0.0.1 to a neighbour.
+func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
+	t.Helper()
+	require.NoError(t, inNetNS(b.ns, func() error {
+		if err := loopbackUp(); err != nil {
 			return err
 		}
-		for _, command := range []string{"ip addr del 127.0.0.1/8 dev lo", "ip route flush table local dev lo", "ip route add 127.0.0.1/32 via 172.28.0.1 dev eth0 src 172.28.0.2"} {
-			words := strings.Fields(command)
-			if _, err := runProgram("ip", nil, words[1:]...); err != nil {
+		if err := setSysctl("net/ipv4/conf/"+device+"/route_localnet", "1"); err != nil {
+			return err
+		}
+		for _, command := range []string{"addr del 127.0.0.1/8 dev lo", "route flush table local dev lo",
+			fmt.Sprintf("route add 127.0.0.1/32 via %s dev %s src %s", gateway, device, source)} {
+			if _, err := runProgram("ip", nil, strings.Fields(command)...); err != nil {
 				return err
 			}
 		}
