@@ -1,7 +1,5 @@
 package main
 import "flag"
-func execFlags(f *flag.FlagSet) {}
-func execCommand(c *context, f *flag.FlagSet) (int, error) { return 1, nil }
 func listFlags(f *flag.FlagSet) {}
 func listCommand(c *context, f *flag.FlagSet) (int, error) { return 1, nil }
 func psFlags(f *flag.FlagSet) {}

@@ -96,6 +96,8 @@ func (p *initProcess) perform(step Step) {
 		err = writeFile(a[0], a[1])
 	case "join-cgroup":
 		_, err = syscall.Write(number(0), []byte("0"))
+	case "join-mount-namespace":
+		err = joinMountNamespace(number(0))
 	case "new-cgroup-namespace":
 		err = call(syscall.SYS_UNSHARE, CloneNewCgroup, 0, 0, 0, 0)
 	case "new-network-loopback":

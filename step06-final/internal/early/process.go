@@ -45,3 +45,12 @@ func loopbackUp() error {
 	copy(request.name[:], "lo")
 	return ioctl(fd, syscall.SIOCSIFFLAGS, unsafe.Pointer(&request))
 }
+
+// joinMountNamespace enters a mount namespace (setns(2)). The threads of a program share root and working directory, which the kernel does not allow
+// here: this thread, the one that will call execve, gets its own first.
+func joinMountNamespace(fd int) error {
+	if err := call(syscall.SYS_UNSHARE, syscall.CLONE_FS, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	return call(sysSetns, uintptr(fd), syscall.CLONE_NEWNS, 0, 0, 0)
+}

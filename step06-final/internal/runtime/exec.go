@@ -2,6 +2,13 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
 )
 
 // Process is a process that Exec started. It is a child of the caller.
@@ -13,4 +20,252 @@ func (p *Process) Pid() int { return p.pid }
 // Wait waits for the end; the code is 128+n when signal n ended the process.
 func (p *Process) Wait() (code int, err error) { return waitChild(p.pid) }
 
-func (c *Container) Exec(o ExecOptions) (*Process, error) { return nil, errors.New("not yet") }
+// Exec starts one more process in a container: in all its namespaces and cgroups, and with what process asks for. It returns when the
+// program has been executed, or with the reason why it could not.
+func (c *Container) Exec(o ExecOptions) (*Process, error) {
+	switch status := c.Status(); status {
+	case specs.StateRunning, specs.StateCreated:
+	default:
+		return nil, fmt.Errorf("exec: container %q is %s, not running", c.ID, status)
+	}
+	process := *o.Process
+	if process.Cwd == "" {
+		process.Cwd = "/"
+	}
+	if err := validateProcess(&process); err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	if process.Terminal && o.ConsoleSocket == "" && o.ConsoleFile == nil {
+		return nil, errors.New("exec: a terminal needs a console socket (--console-socket)")
+	}
+	ns, mount, err := c.joinAll()
+	if err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	defer ns.close()
+	e := &execution{container: c, options: o, process: &process, ns: ns, mount: mount}
+	pid, err := e.start()
+	if err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	return &Process{pid}, nil
+}
+
+// joinAll opens every namespace of init that is not ours already. The mount namespace is returned apart if it can only be joined by
+// the early stage itself.
+func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
+	ns = &namespaces{new: map[specs.LinuxNamespaceType]bool{}, joined: map[specs.LinuxNamespaceType]bool{}}
+	for _, k := range namespaceKinds {
+		path := fmt.Sprintf("/proc/%d/ns/%s", c.Pid, k.file)
+		theirs, err := os.Readlink(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // this kernel does not have it
+		}
+		if err == nil {
+			ours, ownErr := os.Readlink("/proc/self/ns/" + k.file)
+			if ownErr == nil && ours == theirs {
+				continue
+			}
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			ns.close()
+			return nil, nil, fmt.Errorf("open the %s namespace of process %d: %w", k.kind, c.Pid, err)
+		}
+		ns.files = append(ns.files, f)
+		ns.joined[k.kind] = true
+		if k.kind == specs.MountNamespace && dynamicallyLinked {
+			lateMount = f
+			continue
+		}
+		ns.joins = append(ns.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
+	}
+	ns.sortJoins()
+	if !alive(c.Pid, c.PidStart) { // else the namespaces may be of a process that got the same number
+		ns.close()
+		return nil, nil, fmt.Errorf("container %q has just ended", c.ID)
+	}
+	return ns, lateMount, nil
+}
+
+// execution is one exec that is being made.
+type execution struct {
+	container *Container
+	options   ExecOptions
+	process   *specs.Process
+	ns        *namespaces
+	mount     *os.File
+	files     *fileTable
+	rlimits   []rlimit
+}
+
+func (e *execution) start() (int, error) {
+	var err error
+	if e.rlimits, err = planRlimits(e.process); err != nil {
+		return 0, err
+	}
+	standard := [3]*os.File{e.options.Stdin, e.options.Stdout, e.options.Stderr}
+	if e.options.ConsoleFile != nil {
+		standard = [3]*os.File{e.options.ConsoleFile, e.options.ConsoleFile, e.options.ConsoleFile}
+	}
+	if e.files, err = newFileTable(standard, e.options.PreserveFDs); err != nil {
+		return 0, err
+	}
+	defer func() { e.files.close() }()
+	steps, err := e.plan()
+	if err != nil {
+		return 0, err
+	}
+	exe, err := sealedSelf(e.container.directory())
+	if err != nil {
+		return 0, err
+	}
+	e.files.owned = append(e.files.owned, exe)
+	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1, Joins: e.ns.joins,
+		BecomeRoot: e.ns.joined[specs.UserNamespace]}
+	if err := joinGroup(e.container.group(), e.files, spawn); err != nil {
+		return 0, err
+	}
+	return e.launch(spawn, early.Encode(steps))
+}
+
+// plan is what the process does before it executes its program: the last part of init's plan.
+func (e *execution) plan() ([]early.Step, error) {
+	c := e.container
+	spec := *c.Spec
+	spec.Process = e.process
+	p := &planner{spec: &spec, ns: e.ns, warn: c.runtime.warn, files: e.files}
+	if e.mount != nil {
+		p.add("join-mount-namespace", itoa(e.files.add(dup(e.mount))))
+	}
+	p.add("setsid")
+	p.add("keyring", "_ses."+c.ID)
+	if e.process.Terminal {
+		if e.options.ConsoleFile != nil {
+			p.add("controlling-terminal")
+		} else {
+			socket, err := connectUnix(e.options.ConsoleSocket)
+			if err != nil {
+				return nil, fmt.Errorf("connect to the console socket: %w", err)
+			}
+			p.planConsole(e.files.add(socket), "unmounted")
+		}
+	}
+	if affinity := e.process.ExecCPUAffinity; affinity != nil && affinity.Final != "" {
+		mask, err := bitSet(affinity.Final)
+		if err != nil {
+			return nil, fieldError("process.execCPUAffinity.final", "%v", err)
+		}
+		p.add("cpu-affinity", string(mask))
+	}
+	pids := -1
+	if _, tasks := c.group().Tasks(); tasks != "" {
+		pids = len(e.files.fds)
+		e.files.fds = append(e.files.fds, -1)
+	}
+	if err := p.planProcess(e.process, pids, nil); err != nil {
+		return nil, err
+	}
+	for _, step := range p.steps {
+		c.runtime.debug("exec: %s", describeStep(step))
+	}
+	return p.steps, nil
+}
+
+// launch starts the process and answers its messages until execve has closed the connection.
+func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return 0, err
+	}
+	defer ours.Close()
+	spawn.Sync = int(theirs.Fd())
+	spawn.WaitForGo = e.container.group().Unified != "" && spawn.CgroupFd < 0
+	pid, err := spawn.Start()
+	theirs.Close()
+	e.files.close()
+	if err != nil {
+		return 0, err
+	}
+	if err := e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan); err != nil {
+		if killErr := unix.Kill(pid, unix.SIGKILL); killErr == nil || killErr == unix.ESRCH {
+			_, _ = waitChild(pid) // its code says nothing: the error is known
+		}
+		return 0, err
+	}
+	return pid, nil
+}
+
+// accompany takes the new process from its first instruction to its execve.
+func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
+	if admit {
+		if err := e.container.group().Enter(pid); err != nil {
+			return err
+		}
+		if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+			return err
+		}
+	}
+	if adj := e.process.OOMScoreAdj; adj != nil {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(itoa(*adj)), 0); err != nil {
+			return fieldError("process.oomScoreAdj", "%v", err)
+		}
+	}
+	if err := early.SendMessage(sync, early.MsgPlan, plan); err != nil {
+		return fmt.Errorf("send the plan: %w", err)
+	}
+	if err := e.converse(sync, pid); err != nil {
+		return err
+	}
+	if e.options.PidFile != "" {
+		return writePidFile(e.options.PidFile, pid)
+	}
+	return nil
+}
+
+func (e *execution) converse(sync, pid int) error {
+	ready := false
+	for {
+		kind, payload, err := early.ReceiveMessage(sync)
+		switch {
+		case err != nil && !errors.Is(err, unix.ECONNRESET):
+			return err
+		case kind == early.MsgReady:
+			ready = true
+			if err := setRlimits(pid, e.rlimits); err != nil {
+				return err
+			}
+			if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+				return err
+			}
+		case kind == early.MsgListener:
+			if err := handListenerOn(sync, payload, pid, e.container); err != nil {
+				return err
+			}
+		case kind == 0 && ready:
+			return nil // closed by execve
+		default:
+			return initError(kind, payload)
+		}
+	}
+}
+
+func dup(f *os.File) *os.File {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return f
+	}
+	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// ProcessFor completes a process from the container's own: the same user, environment, directory, capabilities and limits.
+func (c *Container) ProcessFor(args []string) *specs.Process {
+	p := specs.Process{Cwd: "/"}
+	if c.Spec.Process != nil {
+		p = *c.Spec.Process
+	}
+	p.Args = args
+	p.Terminal = false
+	p.ConsoleSize = nil
+	return &p
+}

@@ -13,8 +13,8 @@ import (
 	"mydocker/step06-final/internal/early"
 )
 
-// namespaceKinds are the namespaces in the order in which they must be joined: the user namespace first, for it gives the right to
-// join the others; the mount namespace late, for paths mean something else afterwards.
+// namespaceKinds are the namespaces in the order in which they are joined: the mount namespace late, for paths mean something else
+// afterwards; the user namespace as sortJoins says.
 var namespaceKinds = []struct {
 	kind specs.LinuxNamespaceType
 	flag int
@@ -43,6 +43,18 @@ func (n *namespaces) close() {
 	for _, f := range n.files {
 		f.Close()
 	}
+}
+
+// sortJoins puts the user namespace where it belongs. For an ordinary user it comes first: it gives the right to join the others. For root it comes
+// last: afterwards the rights over namespaces of the host's own user namespace are gone.
+func (n *namespaces) sortJoins() {
+	sort.SliceStable(n.joins, func(i, j int) bool {
+		user := func(k int) bool { return n.joins[k].Type == unix.CLONE_NEWUSER }
+		if os.Geteuid() == 0 {
+			return !user(i) && user(j)
+		}
+		return user(i) && !user(j)
+	})
 }
 
 // separate says whether the container has its own or a joined namespace of that kind, not the host's.
@@ -98,6 +110,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 		n.files = append(n.files, f)
 		n.joins = append(n.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
+	n.sortJoins()
 	if err := n.check(linux); err != nil {
 		n.close()
 		return nil, err

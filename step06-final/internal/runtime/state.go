@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +77,12 @@ func (c *Container) saved() savedState {
 		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths}
 }
 
+// notExist is the error for an unknown id.
+type notExist struct{ id, root string }
+
+func (e *notExist) Error() string { return fmt.Sprintf("container %q does not exist (in %s)", e.id, e.root) }
+func (e *notExist) Unwrap() error { return ErrNotExist }
+
 // Load reads a container's state. The error is ErrNotExist if there is no container with that id.
 func (r *Runtime) Load(id string) (*Container, error) {
 	if err := checkID(id); err != nil {
@@ -84,7 +91,7 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	directory := r.directory(id)
 	if _, err := os.Stat(directory); err != nil {
 		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("container %q %w (in %s)", id, ErrNotExist, r.Root)
+			return nil, &notExist{id, r.Root}
 		}
 		return nil, fmt.Errorf("load container %s: %w", id, err)
 	}
@@ -126,7 +133,7 @@ func (r *Runtime) List() ([]*Container, error) {
 			continue
 		}
 		c, err := r.Load(entry.Name())
-		if os.IsNotExist(err) {
+		if errors.Is(err, ErrNotExist) {
 			continue // deleted meanwhile
 		}
 		if err != nil {
