@@ -23,7 +23,19 @@ function sidebar(language, base, groups) {
     { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
     { text: groups[2], items: numbered.filter((n) => n >= '08').map(entry) },
     { text: groups[3], items: afterwards.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[4], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)
+}
+
+// classroom lists the pages below teach/, the plan first.
+function classroom(language, base) {
+  const folder = join(docs, language, 'teach')
+  if (!existsSync(folder)) return []
+  const names = readdirSync(folder).filter((f) => f.endsWith('.md')).map((f) => f.slice(0, -3)).sort()
+  return [...names.filter((n) => n === 'index'), ...names.filter((n) => n !== 'index')].map((name) => {
+    const heading = /^# +(.*)$/m.exec(readFileSync(join(folder, name + '.md'), 'utf8'))
+    return { text: heading ? heading[1].replaceAll('`', '') : name, link: base + 'teach/' + (name === 'index' ? '' : name) }
+  })
 }
 
 // Chinese is not written with spaces between words: every pair of neighbouring characters is a term, so that
@@ -67,7 +79,7 @@ export default defineConfig({
       title: '手写 Docker',
       description: '用 Go 从零写出一个容器引擎',
       themeConfig: {
-        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '引擎', '附录']),
+        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '引擎', '附录', '课堂']),
         outline: { label: '本页目录', level: [2, 3] },
         docFooter: { prev: '上一章', next: '下一章' },
         darkModeSwitchLabel: '外观',
@@ -86,7 +98,7 @@ export default defineConfig({
       title: 'Docker by Hand',
       description: 'Write a container engine in Go, from nothing',
       themeConfig: {
-        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The engine', 'Appendix']),
+        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The engine', 'Appendix', 'Classroom']),
         outline: { level: [2, 3] },
       },
     },

@@ -15,6 +15,7 @@ var typographyRules = []struct {
 	{regexp.MustCompile("[\\p{Han}][A-Za-z0-9`]"), "no space between Chinese and what follows it"},
 	{regexp.MustCompile("[A-Za-z0-9`%][\\p{Han}]"), "no space before the Chinese"},
 	{regexp.MustCompile(`[\p{Han}”」》][,;:?!](?:\s|$|[\p{Han}])`), "half-width punctuation after Chinese"},
+	{regexp.MustCompile(`[A-Za-z0-9][,;:?!]$|[A-Za-z0-9][,;][A-Za-z]`), "half-width punctuation in a Chinese sentence"},
 	{regexp.MustCompile(`[\p{Han}]\.(?:\s|$)`), "half-width full stop after Chinese"},
 	{regexp.MustCompile(`[\p{Han}] ?\([^)]*[\p{Han}]|\([\p{Han}]`), "half-width brackets around Chinese"},
 	{regexp.MustCompile(`[\x{FF10}-\x{FF19}\x{FF21}-\x{FF3A}\x{FF41}-\x{FF5A}]`), "full-width letters or digits"},
@@ -23,6 +24,7 @@ var typographyRules = []struct {
 }
 
 var (
+	chinese     = regexp.MustCompile(`\p{Han}`)
 	emphasisEnd = regexp.MustCompile(`([。\x{FF0C}\x{FF1A}\x{FF1F}\x{FF01}])\*\* `)
 	linkAddress = regexp.MustCompile(`\]\([^)]*\)`)
 	htmlTag     = regexp.MustCompile(`<[^>]+>`)
@@ -56,6 +58,9 @@ func typographyProblems(line string) []string {
 		line = strings.ReplaceAll(line, "|", "\t")
 	}
 	var problems []string
+	if !chinese.MatchString(line) {
+		return nil
+	}
 	for _, rule := range typographyRules {
 		if at := rule.find.FindString(line); at != "" {
 			problems = append(problems, fmt.Sprintf("%s: …%s…", rule.say, at))
