@@ -105,3 +105,17 @@ func lock(path string, how int) (*Lock, error) {
 
 // Unlock releases the lock. The file stays: removing it would let two holders have "the" lock.
 func (l *Lock) Unlock() { l.f.Close() }
+
+// LockFile waits for the exclusive lock of an open file, which lasts until the file is closed.
+func LockFile(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		return nil
+	}
+}

@@ -28,6 +28,13 @@ type Driver struct {
 
 // Open makes the directories. What the kernel can do is found out when it is first needed, once a boot.
 func Open(root, layersDir string) (*Driver, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
+	if layersDir, err = filepath.Abs(layersDir); err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
 	d := &Driver{dir: filepath.Join(root, "snapshots"), layers: layersDir}
 	// 0711: a container's root in a user namespace must be able to walk to its tree.
 	for _, dir := range []string{d.dir, d.layers, filepath.Join(d.layers, "l")} {
@@ -180,7 +187,7 @@ func (d *Driver) List() ([]string, error) {
 	return ids, nil
 }
 
-// LayersInUse returns the layer directories of all snapshots.
+// LayersInUse returns the names (below the layers' directory) of the layers of all snapshots.
 func (d *Driver) LayersInUse() (map[string]bool, error) {
 	ids, err := d.List()
 	if err != nil {
@@ -196,7 +203,7 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 			return nil, err
 		}
 		for _, dir := range s.Layers {
-			used[dir] = true
+			used[filepath.Base(dir)] = true
 		}
 	}
 	return used, nil

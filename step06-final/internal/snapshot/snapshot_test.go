@@ -251,7 +251,7 @@ func TestUsedLayersAndSweep(t *testing.T) {
 	require.NoError(t, err)
 	used, err := d.LayersInUse()
 	require.NoError(t, err)
-	require.True(t, used[one])
+	require.True(t, used["one"])
 	require.NoError(t, os.Mkdir(d.dir+"/.new-killed", 0700))
 	require.NoError(t, d.Sweep())
 	require.NoDirExists(t, d.dir+"/.new-killed")
