@@ -44,9 +44,15 @@ func newSandbox(repo string) (*sandbox, error) {
 		return nil, err
 	}
 	box := &sandbox{dir: dir}
-	if err := buildSteps(repo, filepath.Join(dir, "steps")); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "steps"), 0o755); err != nil {
 		box.close()
 		return nil, err
+	}
+	for name, program := range programs {
+		if err := os.WriteFile(filepath.Join(dir, "steps", name), program, 0o755); err != nil {
+			box.close()
+			return nil, err
+		}
 	}
 	script := filepath.Join(dir, "sandbox.sh")
 	if err := os.WriteFile(script, []byte(sandboxScript), 0o755); err != nil {
@@ -65,21 +71,34 @@ func newSandbox(repo string) (*sandbox, error) {
 	return box, nil
 }
 
+// programs are the built steps by name; each sandbox gets copies.
+var programs = map[string][]byte{}
+
 // buildSteps builds every step once; "go run ./stepNN" inside the sandbox uses these programs (see sandbox.sh).
-func buildSteps(repo, out string) error {
+func buildSteps(repo string) error {
+	out, err := os.MkdirTemp("", "doccheck-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(out)
 	steps, err := filepath.Glob(filepath.Join(repo, "step0*"))
 	if err != nil {
 		return err
 	}
 	for _, step := range steps {
+		name := filepath.Base(step)
 		if sources, _ := filepath.Glob(filepath.Join(step, "*.go")); len(sources) == 0 {
 			continue
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(out, filepath.Base(step)), ".")
+		cmd := exec.Command("go", "build", "-o", filepath.Join(out, name), ".")
 		cmd.Dir = step
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
-			fmt.Printf("%s does not build, its transcripts will fail: %v\n%s", filepath.Base(step), err, indent(string(text)))
+			fmt.Printf("%s does not build, its transcripts will fail: %v\n%s", name, err, indent(string(text)))
+			continue
+		}
+		if programs[name], err = os.ReadFile(filepath.Join(out, name)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -97,7 +97,9 @@ case "\$1 \$2" in
 	shift 2
 	"/opt/steps/\$step" "\$@"
 	status=\$?
-	[ \$status = 0 ] || { echo "exit status \$status" >&2; exit 1; }
+	[ \$status = 0 ] && exit
+	echo "exit status \$status" >&2
+	exit 1
 	;;
 "build -o")
 	if [ -e "/opt/steps/\${4#./}" ]; then
@@ -106,7 +108,7 @@ case "\$1 \$2" in
 	fi
 	;;
 esac
-case "\$1 \$2" in "run ./step0"*) ;; *) CGO_ENABLED=0 GOFLAGS=-buildvcs=false exec "$(command -v go || echo go)" "\$@" ;; esac
+CGO_ENABLED=0 GOFLAGS=-buildvcs=false exec "$(command -v go || echo go)" "\$@"
 END
 chmod 755 /opt/shim/go
 cd /opt/mydocker

@@ -120,6 +120,10 @@ func matches(want []string, got string) (bool, string) {
 // runTranscripts runs the console blocks of the Chinese chapters (the English ones are the same, see parity).
 func runTranscripts(book *Book, only []string) int {
 	passed, failed, skipped := 0, 0, 0
+	if err := buildSteps(book.Root); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	for _, c := range book.Chapters {
 		if language(c.Path) != "zh" || !selected(c.Path, only) {
 			continue
@@ -218,6 +222,10 @@ func indent(text string) string {
 // fillTranscripts writes the real output below each command of a chapter that has none yet. An author then masks
 // what varies. Namespace numbers are masked here already.
 func fillTranscripts(book *Book, names []string) int {
+	if err := buildSteps(book.Root); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	for _, c := range book.Chapters {
 		if language(c.Path) != "zh" || len(names) == 0 || !selected(c.Path, names) {
 			continue
