@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"errors"
-
-	"golang.org/x/sys/unix"
-)
+import "mydocker/step06-final/internal/runtime"
 
 // Exit statuses of the engine itself, docker's.
 const (
@@ -13,30 +9,12 @@ const (
 	ExitNotFound = 127 // the command was not found
 )
 
-// CommandError says that a container or exec could not run its command.
-type CommandError struct {
-	Code int
-	Err  error
-}
-
-func (e *CommandError) Error() string { return e.Err.Error() }
-func (e *CommandError) Unwrap() error { return e.Err }
-
 // ExitCode is the exit status that an error of ours stands for.
 func ExitCode(err error) int {
-	var command *CommandError
-	if errors.As(err, &command) {
-		return command.Code
-	}
-	return ExitFailure
-}
-
-// executeErrno tells the errors of execve(2) apart as the shell does.
-func executeErrno(errno unix.Errno) int {
-	switch errno {
-	case unix.ENOENT, unix.ENOTDIR:
+	switch {
+	case runtime.IsProgramNotFound(err):
 		return ExitNotFound
-	case unix.EACCES, unix.EPERM, unix.ENOEXEC, unix.EISDIR, unix.ELOOP, unix.ELIBBAD:
+	case runtime.IsProgramNotExecutable(err):
 		return ExitCannot
 	}
 	return ExitFailure

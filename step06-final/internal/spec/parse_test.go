@@ -1,0 +1,242 @@
+package spec
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "10": 10, "10b": 10, "1k": 1024, "512m": 512 << 20, "1.5g": 3 << 29, "2GiB": 2 << 30, "1kb": 1024, "7 M": 7 << 20, "1t": 1 << 40} {
+		got, err := ParseBytes(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "m", "10x", "-1", "1e3", "0x10", "nan", "inf", "1.2.3", "10mm", "99999999p", "+5", "1_000"} {
+		_, err := ParseBytes(text)
+		require.Error(t, err, text)
+	}
+	unlimited, err := ParseBytesOrUnlimited("-1")
+	require.NoError(t, err)
+	require.EqualValues(t, -1, unlimited)
+}
+
+func TestParseCPUs(t *testing.T) {
+	got, err := ParseCPUs("0.5")
+	require.NoError(t, err)
+	require.EqualValues(t, 500000000, got)
+	for _, text := range []string{"", "0", "-1", "x", "NaN", "Inf"} {
+		_, err := ParseCPUs(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestParseVolume(t *testing.T) {
+	work, err := os.Getwd()
+	require.NoError(t, err)
+	for text, want := range map[string]Mount{
+		"/data":            {Type: "volume", Destination: "/data", Anonymous: true},
+		"/src:/dst":        {Type: "bind", Source: "/src", Destination: "/dst"},
+		"/src/../a:/dst/":  {Type: "bind", Source: "/a", Destination: "/dst"},
+		"/src:/dst:ro":     {Type: "bind", Source: "/src", Destination: "/dst", ReadOnly: true},
+		"./x:/dst":         {Type: "bind", Source: filepath.Join(work, "x"), Destination: "/dst"},
+		"data:/dst:nocopy": {Type: "volume", Name: "data", Destination: "/dst", NoCopy: true},
+		"/a:/b:rslave,ro":  {Type: "bind", Source: "/a", Destination: "/b", ReadOnly: true, Propagation: "rslave"},
+	} {
+		got, err := ParseVolume(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x", ":/dst"} {
+		_, err := ParseVolume(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestParseMount(t *testing.T) {
+	for text, want := range map[string]Mount{
+		"type=bind,source=/a,target=/b,readonly":           {Type: "bind", Source: "/a", Destination: "/b", ReadOnly: true},
+		"type=bind,src=/a,dst=/b,bind-propagation=rshared": {Type: "bind", Source: "/a", Destination: "/b", Propagation: "rshared"},
+		`"type=bind","source=/a,b","target=/c"`:            {Type: "bind", Source: "/a,b", Destination: "/c"},
+		"source=data,target=/b,volume-nocopy=true":         {Type: "volume", Name: "data", Destination: "/b", NoCopy: true},
+		"target=/b": {Type: "volume", Destination: "/b", Anonymous: true},
+		"type=tmpfs,target=/b,tmpfs-size=1m,tmpfs-mode=700": {Type: "tmpfs", Destination: "/b", TmpfsOpts: "size=1048576,mode=700"},
+		"type=bind,source=/a,target=/b,readonly=false":      {Type: "bind", Source: "/a", Destination: "/b"},
+	} {
+		got, err := ParseMount(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "type=bind", "type=bind,source=a,target=/b", "type=what,target=/b", "type=tmpfs,source=/a,target=/b", "target=b",
+		"type=volume,target=/b,tmpfs-size=1", "type=bind,source=/a,target=/b,what=1", "type=tmpfs,target=/b,tmpfs-mode=9", "target=/b,readonly=x", `"`} {
+		_, err := ParseMount(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestOtherValues(t *testing.T) {
+	u, err := ParseUlimit("nofile=10:20")
+	require.NoError(t, err)
+	require.Equal(t, Ulimit{"nofile", 10, 20}, u)
+	d, err := ParseDevice("/dev/null:/dev/x:r")
+	require.NoError(t, err)
+	require.Equal(t, Device{"/dev/null", "/dev/x", "r"}, d)
+	p, err := ParseRestart("on-failure:3")
+	require.NoError(t, err)
+	require.Equal(t, "on-failure:3", p.String())
+	th, err := ParseThrottle("/dev/sda:1m", true)
+	require.NoError(t, err)
+	require.Equal(t, Throttle{"/dev/sda", 1 << 20}, th)
+	bad := map[string]func(string) error{
+		"nofile=20:10": func(s string) error { _, err := ParseUlimit(s); return err },
+		"what=1":       func(s string) error { _, err := ParseUlimit(s); return err },
+		"nofile":       func(s string) error { _, err := ParseUlimit(s); return err },
+		"/dev/x:/y:z":  func(s string) error { _, err := ParseDevice(s); return err },
+		"dev":          func(s string) error { _, err := ParseDevice(s); return err },
+		"always:3":     func(s string) error { _, err := ParseRestart(s); return err },
+		"sometimes":    func(s string) error { _, err := ParseRestart(s); return err },
+		"/dev/sda":     func(s string) error { _, err := ParseThrottle(s, true); return err },
+		"/dev/sda:0":   func(s string) error { _, err := ParseThrottle(s, true); return err },
+		"/dev/sd:1m":   func(s string) error { _, err := ParseThrottle(s, false); return err },
+		"c 1":          func(s string) error { _, err := ParseDeviceRule(s); return err },
+		"=x":           func(s string) error { _, _, err := ParseEnv(s); return err },
+		"x":            CheckName,
+		"-web":         CheckName,
+		"host name":    CheckHostname,
+	}
+	for text, parse := range bad {
+		require.Error(t, parse(text), text)
+	}
+}
+
+func TestMergeEnvLastValueWins(t *testing.T) {
+	require.Equal(t, []string{"A=3", "B=2", "C="}, MergeEnv([]string{"A=1", "B=2"}, "A=3", "C="))
+}
+
+func TestReadEnvFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "env")
+	require.NoError(t, os.WriteFile(path, []byte("# comment\n\nA=1 2\nB\nHOME\n"), 0o600))
+	t.Setenv("HOME", "/me")
+	env, err := ReadEnvFile(path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"A=1 2", "HOME=/me"}, env)
+	require.NoError(t, os.WriteFile(path, []byte("A B=1\n"), 0o600))
+	_, err = ReadEnvFile(path)
+	require.ErrorContains(t, err, "env:1")
+}
+
+func TestCapabilities(t *testing.T) {
+	caps, err := Capabilities([]string{"net_admin"}, []string{"CAP_CHOWN"}, false)
+	require.NoError(t, err)
+	require.Contains(t, caps, "CAP_NET_ADMIN")
+	require.NotContains(t, caps, "CAP_CHOWN")
+	require.Contains(t, caps, "CAP_KILL")
+	caps, err = Capabilities([]string{"CHOWN"}, []string{"all"}, false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"CAP_CHOWN"}, caps)
+	caps, err = Capabilities(nil, []string{"ALL"}, false)
+	require.NoError(t, err)
+	require.Empty(t, caps)
+	caps, err = Capabilities([]string{"ALL"}, []string{"SYS_ADMIN"}, false)
+	require.NoError(t, err)
+	require.Contains(t, caps, "CAP_SYS_MODULE")
+	require.NotContains(t, caps, "CAP_SYS_ADMIN")
+	_, err = Capabilities([]string{"WHAT"}, nil, false)
+	require.Error(t, err)
+}
+
+func TestCheckResources(t *testing.T) {
+	require.NoError(t, CheckResources(Resources{Memory: 64 << 20, MemorySwap: -1, CpusetCpus: "0-1,3"}))
+	for _, r := range []Resources{{Memory: 1024}, {MemorySwap: 1 << 30}, {Memory: 64 << 20, MemorySwap: 1 << 20}, {NanoCPUs: 1e9, CPUQuota: 5000},
+		{CPUPeriod: 5}, {CPUQuota: 5}, {BlkioWeight: 5}, {CpusetCpus: "1-0"}, {CpusetMems: "x"}, {NanoCPUs: 1000}} {
+		require.Error(t, CheckResources(r), "%+v", r)
+	}
+	out, err := LinuxResources(Resources{NanoCPUs: 5e8, Memory: 64 << 20})
+	require.NoError(t, err)
+	require.EqualValues(t, 50000, *out.CPU.Quota)
+	require.EqualValues(t, 128<<20, *out.Memory.Swap)
+}
+
+func TestResolveUser(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\nbad:x:y:z\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/group"), []byte("www:x:34:\nlog:x:50:web,x\n"), 0o600))
+	u, home, err := ResolveUser(root, "web", []string{"99"})
+	require.NoError(t, err)
+	require.EqualValues(t, 33, u.UID)
+	require.EqualValues(t, 34, u.GID)
+	require.Equal(t, []uint32{50, 99}, u.AdditionalGids)
+	require.Equal(t, "/srv", home)
+	u, _, err = ResolveUser(root, "1000:log", nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1000, u.UID)
+	require.EqualValues(t, 50, u.GID)
+	for _, user := range []string{"nobody", "0:nogroup", "-1", "99999999999"} {
+		_, _, err := ResolveUser(root, user, nil)
+		require.Error(t, err, user)
+	}
+}
+
+func TestAccountFilesAreLookedForInsideTheImageOnly(t *testing.T) {
+	root := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "passwd")
+	require.NoError(t, os.WriteFile(outside, []byte("evil:x:0:0::/:\n"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
+	require.NoError(t, os.Symlink(outside, filepath.Join(root, "etc/passwd")))
+	_, _, err := ResolveUser(root, "evil", nil)
+	require.ErrorContains(t, err, "unable to find user")
+}
+
+func TestBuildPutsUserMountsBehindAndByDepth(t *testing.T) {
+	in := Input{ID: strings.Repeat("a", 64), Config: Config{Cmd: []string{"true"}}, Rootfs: "/r",
+		Mounts: []Mount{{Type: "bind", Source: "/x", Destination: "/a/b/c"}, {Type: "bind", Source: "/y", Destination: "/a"}, {Type: "tmpfs", Destination: "/dev/shm"}}}
+	s, err := Build(in)
+	require.NoError(t, err)
+	var order []string
+	shm := 0
+	for _, m := range s.Mounts {
+		order = append(order, m.Destination)
+		if m.Destination == "/dev/shm" {
+			shm++
+		}
+	}
+	require.Equal(t, 1, shm)
+	require.Equal(t, []string{"/a", "/dev/shm", "/a/b/c"}, order[len(order)-3:])
+	require.True(t, s.Process.NoNewPrivileges)
+	require.NotEmpty(t, s.Linux.MaskedPaths)
+	require.False(t, s.Linux.Resources.Devices[0].Allow)
+	_, err = Build(Input{ID: in.ID})
+	require.ErrorContains(t, err, "no command")
+}
+
+func FuzzFlagValues(f *testing.F) {
+	for _, seed := range []string{"/a:/b:ro", "type=bind,source=/a,target=/b", "nofile=1:2", "/dev/null:rwm", "on-failure:3", "512m", "c 1:3 rwm", "A=b", "seccomp=x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if m, err := ParseVolume(text); err == nil && (!strings.HasPrefix(m.Destination, "/") || m.Destination == "/" || m.Type == "") {
+			t.Fatalf("ParseVolume(%q) accepted %+v", text, m)
+		}
+		if m, err := ParseMount(text); err == nil && (!strings.HasPrefix(m.Destination, "/") || m.Destination == "/") {
+			t.Fatalf("ParseMount(%q) accepted %+v", text, m)
+		}
+		if n, err := ParseBytes(text); err == nil && (n < 0 || n == math.MaxInt64) {
+			t.Fatalf("ParseBytes(%q) = %d", text, n)
+		}
+		if n, err := ParseCPUs(text); err == nil && n < 0 {
+			t.Fatalf("ParseCPUs(%q) = %d", text, n)
+		}
+		ParseUlimit(text)
+		ParseDevice(text)
+		ParseDeviceRule(text)
+		ParseRestart(text)
+		ParseEnv(text)
+		ParseThrottle(text, true)
+		ParseSecurityOptions([]string{text})
+	})
+}
