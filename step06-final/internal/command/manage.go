@@ -385,7 +385,7 @@ func inspectImage(e *engine.Engine, img *image.Image) (interface{}, bool, error)
 		"Id": img.ID, "RepoTags": emptyList(img.RepoTags), "RepoDigests": emptyList(img.RepoDigests), "Created": img.Created.UTC(), "Author": img.Config.Author,
 		"Architecture": img.Config.Architecture, "Variant": img.Config.Variant, "Os": img.Config.OS, "Size": img.Size, "VirtualSize": img.Size,
 		"Config": img.Config.Config, "RootFS": map[string]interface{}{"Type": "layers", "Layers": emptyList(img.Layers)},
-		"GraphDriver": map[string]interface{}{"Name": kind}, "Parent": img.Parent, "Comment": lastComment(img),
+		"GraphDriver": map[string]interface{}{"Name": kind}, "Comment": lastComment(img),
 	}, true, nil
 }
 
