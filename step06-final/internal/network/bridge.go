@@ -17,7 +17,15 @@ const (
 	vethAlias   = "mydocker endpoint " // + container id + " " + address
 )
 
-func (m *Manager) aliasOf(n *Network) string { return bridgeAlias + n.Name + " " + m.dataDir }
+func (m *Manager) aliasOf(n *Network) string { return bridgeAlias + n.Name + " " + m.owner() }
+
+// owner tells engines apart: the data directory, shortened from the left where it is long (an alias has at most 255 bytes).
+func (m *Manager) owner() string {
+	if len(m.dataDir) > 100 {
+		return m.suffix + "…" + m.dataDir[len(m.dataDir)-80:]
+	}
+	return m.dataDir
+}
 
 // bridgeUp makes the bridge of a network, with the gateway's address, if it is not there; and the kernel settings that
 // packets to and from it need.

@@ -258,6 +258,7 @@ func (m *Manager) List() ([]Network, error) {
 func (m *Manager) Inspect(nameOrID string) (*Details, error) {
 	var details *Details
 	err := m.locked(func(s *state) error {
+		m.dropDead(s)
 		all, err := m.withPredefined(s)
 		if err != nil {
 			return err

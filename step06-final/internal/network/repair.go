@@ -118,7 +118,7 @@ func (m *Manager) ownInterfaces() ([]netlink.Link, error) {
 	var ours, ownBridges []netlink.Link
 	for _, link := range links {
 		alias := link.Attrs().Alias
-		if strings.HasPrefix(alias, bridgeAlias) && strings.HasSuffix(alias, " "+m.dataDir) {
+		if strings.HasPrefix(alias, bridgeAlias) && strings.HasSuffix(alias, " "+m.owner()) {
 			bridges[link.Attrs().Index] = true
 			ownBridges = append(ownBridges, link)
 		}

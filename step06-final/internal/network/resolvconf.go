@@ -15,7 +15,6 @@ import (
 type ResolvOptions struct {
 	Servers, Search, Options []string
 	HostNetwork              bool // the container shares the host's network: loopback resolvers work there and stay
-	UserMode                 bool // Manager.UserMode: slirp4netns and pasta answer DNS themselves
 }
 
 // hostResolvFiles: where systemd-resolved runs, the first names only its stub on 127.0.0.53, and the second the real ones.
@@ -26,8 +25,9 @@ var fallbackServers = []string{"8.8.8.8", "8.8.4.4"}
 
 // ResolvConf is the content of /etc/resolv.conf (resolv.conf(5)) for a container: the host's, without resolvers that only
 // the host can reach (loopback; IPv6, which containers do not have), and with the user's flags in place of what they replace.
+// An ordinary user's container asks slirp4netns or pasta, which ask the host's resolvers, whichever they are.
 func ResolvConf(o ResolvOptions) ([]byte, error) {
-	conf, err := resolvConf(o, hostResolvFiles)
+	conf, err := resolvConf(o, os.Geteuid() != 0, hostResolvFiles)
 	if err != nil {
 		return nil, fmt.Errorf("resolv.conf: %w", err)
 	}
@@ -37,7 +37,7 @@ func ResolvConf(o ResolvOptions) ([]byte, error) {
 // resolver is what a resolv.conf says.
 type resolver struct{ servers, search, options []string }
 
-func resolvConf(o ResolvOptions, files []string) ([]byte, error) {
+func resolvConf(o ResolvOptions, userMode bool, files []string) ([]byte, error) {
 	for _, server := range o.Servers {
 		if net.ParseIP(server) == nil {
 			return nil, fmt.Errorf("--dns %q is not an IP address", server)
@@ -55,7 +55,7 @@ func resolvConf(o ResolvOptions, files []string) ([]byte, error) {
 	switch {
 	case len(o.Servers) > 0:
 		host.servers = o.Servers
-	case o.UserMode && !o.HostNetwork:
+	case userMode && !o.HostNetwork:
 		host.servers = []string{userDNS}
 	case len(host.servers) == 0 && !o.HostNetwork:
 		logrus.Debugf("the host names no resolver that a container can reach: %s instead (--dns changes it)", strings.Join(fallbackServers, " and "))

@@ -178,9 +178,9 @@ func TestResolvConf(t *testing.T) {
 		{"flags", ResolvOptions{Servers: []string{"127.0.0.1", "::1"}, Search: []string{"c.org"}, Options: []string{"ndots:9"}}, []string{plain}, "nameserver 127.0.0.1\nnameserver ::1\nsearch c.org\noptions ndots:9\n"},
 		{"no search", ResolvOptions{Search: []string{"."}}, []string{plain}, "nameserver 192.0.2.1\noptions ndots:2\n"},
 		{"host network", ResolvOptions{HostNetwork: true}, []string{stub, systemd}, "nameserver 127.0.0.53\noptions edns0\n"},
-		{"user mode", ResolvOptions{UserMode: true}, []string{plain}, "nameserver 10.0.2.3\nsearch a.org b.org\noptions ndots:2\n"},
+		{"user mode", ResolvOptions{}, []string{plain}, "nameserver 10.0.2.3\nsearch a.org b.org\noptions ndots:2\n"},
 	} {
-		got, err := resolvConf(c.o, c.files)
+		got, err := resolvConf(c.o, c.what == "user mode", c.files)
 		require.NoError(t, err, c.what)
 		require.Equal(t, c.want, string(got), c.what)
 	}
