@@ -64,6 +64,10 @@ func cleanUp() error {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		paths = append(paths, lines.Text())
 	}
+	// A frozen process cannot die, and would keep the groups of the other hierarchies too: thaw before removing any.
+	for _, path := range paths {
+		_ = writeFile(filepath.Join(path, "freezer.state"), "THAWED") // only a cgroup of v1 has this file
+	}
 	var failed error
 	for i := len(paths) - 1; i >= 0; i-- {
 		if err := removePatiently(paths[i]); err != nil {
@@ -77,8 +81,6 @@ func cleanUp() error {
 // removePatiently waits for the last process of a cgroup: it may still be on its way out.
 func removePatiently(path string) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		// A frozen process cannot die.
-		_ = writeFile(filepath.Join(path, "freezer.state"), "THAWED")
 		err := os.Remove(path)
 		if err == nil || errors.Is(err, os.ErrNotExist) || time.Now().After(deadline) {
 			return err

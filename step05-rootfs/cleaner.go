@@ -74,6 +74,10 @@ func cleanUp() error {
 		}
 		leftovers = append(leftovers, l)
 	}
+	// A frozen process cannot die, and would keep the groups of the other hierarchies too: thaw before removing any.
+	for _, l := range leftovers {
+		_ = writeFile(filepath.Join(l.Root, l.Path, "freezer.state"), "THAWED") // only a cgroup of v1 has this file
+	}
 	var failed error
 	for i := len(leftovers) - 1; i >= 0; i-- {
 		if err := leftovers[i].removePatiently(); err != nil {
@@ -87,8 +91,6 @@ func cleanUp() error {
 // removePatiently waits for the last process of a cgroup: it may still be on its way out.
 func (l leftover) removePatiently() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		// A frozen process cannot die. Only a cgroup of v1 has this file.
-		_ = writeFile(filepath.Join(l.Root, l.Path, "freezer.state"), "THAWED")
 		err := l.remove()
 		if err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return err
