@@ -334,3 +334,43 @@ exec %[2]s "$@"
 	require.Equal(t, "a 172.28.0.1", answer)
 	require.NoError(t, m.Detach(a.id, ""))
 }
+
+// A full disk: an error that says so before anything has changed; what is attached can still be detached afterwards.
+func TestFullDisk(t *testing.T) {
+	m := manager(t)
+	_, state := dirs(m)
+	require.NoError(t, unix.Mount("tmpfs", state, "tmpfs", 0, "size=64k"))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(state, 0)) })
+	a, b := newBox(t), newBox(t)
+	a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
+	filler, err := os.Create(state + "/filler")
+	require.NoError(t, err)
+	defer filler.Close()
+	for err = error(nil); err == nil; {
+		_, err = filler.Write(make([]byte, 4096))
+	}
+	require.ErrorIs(t, err, unix.ENOSPC)
+	before := hostState(t)
+	_, err = m.Attach(AttachRequest{ContainerID: b.id, Pid: b.pid})
+	require.ErrorContains(t, err, "is the disk full?")
+	require.Equal(t, before, hostState(t))
+	require.ErrorContains(t, m.Detach(a.id, ""), "is the disk full?")
+	require.NoError(t, filler.Truncate(0))
+	require.NoError(t, m.Detach(a.id, ""))
+	list, err := m.Endpoints(a.id)
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
+
+// A data directory that cannot be written.
+func TestReadOnlyDirectory(t *testing.T) {
+	m := manager(t)
+	data, _ := dirs(m)
+	require.NoError(t, unix.Mount("tmpfs", data, "tmpfs", unix.MS_RDONLY, ""))
+	defer func() { require.NoError(t, unix.Unmount(data, 0)) }()
+	_, err := m.Create(CreateOptions{Name: "red"})
+	require.ErrorContains(t, err, "read-only")
+	a := newBox(t)
+	_, err = m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid})
+	require.ErrorContains(t, err, "read-only")
+}

@@ -18,6 +18,9 @@
 // back to the same bridge (a container uses the host's address to reach a neighbour, or itself) is masqueraded too:
 // otherwise the neighbour would answer directly, from an address that the asker never called.
 //
+// An ordinary user may change none of this. There a program, slirp4netns or pasta, takes the packets from a tap device in
+// the container and speaks for it with sockets of its own; published ports are sockets that it listens on.
+//
 // # State
 //
 // The kernel's state is a function of two files: networks.json in the data directory (definitions, they survive a reboot)
@@ -39,5 +42,8 @@
 //
 // IPv6: containers have no IPv6 address and a port cannot be published on one. `curl localhost:8080` works, because a
 // refused ::1 is followed by 127.0.0.1. A published port is tested to be free at the start, but not held by a socket: a
-// host process that binds it afterwards gets no traffic.
+// host process that binds it afterwards gets no traffic. A firewall of the host that drops forwarded packets in nf_tables
+// itself (firewalld since RHEL 8) drops them whatever another table accepts: `firewall-cmd --zone=trusted
+// --add-interface=mydocker0` tells it. Under slirp4netns a published UDP port answers other hosts but not the host's own
+// 127.0.0.1, since the host's loopback is closed to the container.
 package network

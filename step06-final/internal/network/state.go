@@ -15,6 +15,7 @@ import (
 // state is what the two files hold.
 type state struct {
 	networks  []Network  // user-defined ones and, once it was used, the default one
+	unsaved   bool       // networks has a definition of the default one that is not in the file yet
 	endpoints []Endpoint // in the order of their attachment
 }
 

@@ -1,0 +1,117 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Detach undoes Attach, whether or not the container still runs; nil if there is nothing to undo. An empty network
+// detaches from all.
+func (m *Manager) Detach(containerID, network string) error {
+	err := m.locked(func(s *state) error {
+		var problems []string
+		for _, e := range s.ofContainer(containerID) {
+			if network != "" && e.Network != network && !s.hasID(e.Network, network) {
+				continue
+			}
+			if err := m.release(s, e); err != nil {
+				problems = append(problems, err.Error())
+			}
+		}
+		if problems != nil {
+			return errors.New(strings.Join(problems, "; "))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("detach container %s: %w", short(containerID), err)
+	}
+	return nil
+}
+
+// hasID says whether prefix is the beginning of the id of the network called name.
+func (s *state) hasID(name, prefix string) bool {
+	n, err := s.network(prefix)
+	return err == nil && n.Name == name
+}
+
+// release takes one endpoint out of the kernel and then out of the file: what fails is tried again by the next Detach or
+// Repair, and hinders nothing else. First the rules, so that no packet is sent to an address about to change hands.
+func (m *Manager) release(s *state, e Endpoint) error {
+	before := s.endpoints
+	s.forget(e.ContainerID, e.Network)
+	err := m.removeObjects(s, e)
+	if err == nil {
+		err = m.saveEndpoints(s)
+	}
+	if err != nil {
+		s.endpoints = before
+		return err
+	}
+	m.afterDetach(s, e)
+	return nil
+}
+
+// removeObjects removes what the kernel holds for an endpoint that is no longer in s.
+func (m *Manager) removeObjects(s *state, e Endpoint) error {
+	if e.Helper != nil {
+		return e.Helper.stop()
+	}
+	last := len(s.members(e.Network)) == 0
+	var rulesErr error
+	if last || len(e.Ports) > 0 {
+		rulesErr = m.updateRules(s)
+	}
+	forgetFlows(e.IP, e.Ports)
+	linkErr := vethDown(e.HostVeth)
+	if n, err := s.network(e.Network); err == nil && last && linkErr == nil {
+		linkErr = m.bridgeDown(n)
+	}
+	if rulesErr != nil && linkErr != nil {
+		return fmt.Errorf("%w; %v", rulesErr, linkErr)
+	}
+	if rulesErr != nil {
+		return rulesErr
+	}
+	return linkErr
+}
+
+// afterDetach puts right what the container itself and its former neighbours see. The endpoint is released whatever happens
+// here: a container that just ends is the usual reason for a failure.
+func (m *Manager) afterDetach(s *state, gone Endpoint) {
+	m.refreshHosts(s, gone)
+	if gone.Gateway == nil || gone.Pid == 0 || !alive(gone.Pid, gone.PidStart) {
+		return
+	}
+	for _, e := range s.ofContainer(gone.ContainerID) {
+		if e.Gateway == nil {
+			continue
+		}
+		ns, err := openNetNS(&e)
+		if err != nil {
+			logrus.Debugf("container %s has no default route now: %v", short(e.ContainerID), err)
+			return
+		}
+		defer ns.Close()
+		if err := moveDefaultRoute(ns, &e); err != nil {
+			logrus.Debugf("container %s has no default route now: %v", short(e.ContainerID), err)
+		}
+		return
+	}
+}
+
+// dropDead releases endpoints whose container's process has ended without anybody saying so (the engine was killed).
+func (m *Manager) dropDead(s *state) {
+	for _, e := range append([]Endpoint{}, s.endpoints...) {
+		if e.Pid == 0 || alive(e.Pid, e.PidStart) {
+			continue
+		}
+		logrus.Debugf("container %s has ended: its address %s in network %s is released", short(e.ContainerID), e.IP, e.Network)
+		if err := m.release(s, e); err != nil {
+			logrus.Warnf("release the address of container %s, which has ended: %v", short(e.ContainerID), err)
+		}
+	}
+}
