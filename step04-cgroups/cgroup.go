@@ -168,6 +168,9 @@ func createAdvice(err error, g *cgroup) string {
 func (g *cgroup) check(settings []setting) error {
 	for _, s := range settings {
 		if _, ok := g.Dirs[s.controller]; !ok && !s.optional {
+			if g.V2 && os.Geteuid() != 0 {
+				return fail(exitSetup, "%s needs the controller %s, which our cgroup has not been given: %s", s.flag, s.controller, createAdvice(nil, g))
+			}
 			version := "v1: see: cat /proc/cgroups"
 			if g.V2 {
 				version = "v2: see: cat /sys/fs/cgroup/cgroup.controllers"
