@@ -37,6 +37,7 @@ type creation struct {
 	files     *fileTable
 	rlimits   []rlimit
 	latePids  *specs.LinuxPids // v2: the limit that is set when the early stage with its threads is nearly over
+	console   *os.File         // the supervisor's end of the socket for the terminal
 	hasDir    bool
 	hasCgroup bool
 }
@@ -197,8 +198,8 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	}
 	number := c.files.add(listener)
 	console := -1
-	if c.Spec.Process != nil && c.Spec.Process.Terminal && c.options.Supervisor == nil {
-		socket, err := connectUnix(c.options.ConsoleSocket)
+	if c.Spec.Process != nil && c.Spec.Process.Terminal {
+		socket, err := c.consoleSocket()
 		if err != nil {
 			return nil, nil, fmt.Errorf("connect to the console socket: %w", err)
 		}
@@ -224,6 +225,16 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
 		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace], BecomeRoot: c.ns.separate(specs.UserNamespace)}
 	return early.Encode(p.steps), spawn, nil
+}
+
+// consoleSocket is where init sends the master of its terminal: to the socket that was given, or to the supervisor.
+func (c *creation) consoleSocket() (*os.File, error) {
+	if c.options.Supervisor == nil {
+		return connectUnix(c.options.ConsoleSocket)
+	}
+	ours, theirs, err := socketPair()
+	c.console = ours
+	return theirs, err
 }
 
 // makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes without, unless limits were asked for.
@@ -507,7 +518,11 @@ func (c *creation) reap() error {
 			}
 		}
 	}
-	return waitGone(c.Pid, c.PidStart, 5*time.Second)
+	if err := waitGone(c.Pid, c.PidStart, 5*time.Second); err != nil {
+		return err
+	}
+	_, err := waitChild(c.SupervisorPid) // it ends by itself when its only child is gone
+	return err
 }
 
 // waitGone polls until a process that is not our child has ended.

@@ -80,7 +80,9 @@ func (c *Container) saved() savedState {
 // notExist is the error for an unknown id.
 type notExist struct{ id, root string }
 
-func (e *notExist) Error() string { return fmt.Sprintf("container %q does not exist (in %s)", e.id, e.root) }
+func (e *notExist) Error() string {
+	return fmt.Sprintf("container %q does not exist (in %s)", e.id, e.root)
+}
 func (e *notExist) Unwrap() error { return ErrNotExist }
 
 // Load reads a container's state. The error is ErrNotExist if there is no container with that id.

@@ -1,0 +1,419 @@
+package early
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// supervisor is the parent of one container's init: it outlives the command that made the container, keeps its output in a log and its exit
+// code in a file, and serves those who attach. It is one thread that waits in ppoll(2), another one that waits in wait4(2), and no memory that grows: when
+// the disk or an attached client is slow, the container waits, as it would for a slow terminal.
+type supervisor struct {
+	parent   int // until the parent has let us go: the container exists then
+	released bool
+	orphaned bool // the parent has given the container up
+
+	log      logFile
+	streams  [2]stream // the container's output and error output; with a terminal only the first
+	terminal bool
+	console  int // socket on which init sends the master of its terminal, -1 when it has come
+	master   int
+
+	stdin     int // write end of the container's standard input (or the master), -1 when closed
+	stdinOnce bool
+	pending   []byte // for stdin, not yet written
+
+	listener int // attach socket, -1 = none
+	socket   string
+	clients  []*client
+
+	exitPath string
+	onExit   []string
+	env      []string
+
+	ended     int // pipe: readable when init has ended
+	hasEnded  bool
+	exitValue int
+	chunk     []byte
+}
+
+// stream is one output of the container.
+type stream struct {
+	fd   int // -1 when it has ended
+	name string
+	kind byte // of the attach frames
+}
+
+// Kinds of attach frames; see runtime.AttachStdin and the following.
+const (
+	frameStdin  = 0
+	frameStdout = 1
+	frameResize = 3
+)
+
+func runSupervisor(sync int) {
+	if err := closeFrom(sync + 1); err != nil {
+		die("mydocker supervisor: close inherited descriptors: " + err.Error())
+	}
+	for fd := 3; fd <= sync; fd++ {
+		syscall.CloseOnExec(fd)
+	}
+	fail := func(what string, err error) {
+		SendMessage(sync, MsgError, append(appendUint32(nil, 0), "supervisor: "+what+": "+err.Error()...))
+		syscall.Exit(1)
+	}
+	if _, err := syscall.Setsid(); err != nil {
+		fail("setsid", err)
+	}
+	if err := syscall.Chdir("/"); err != nil { // no file system may stay busy because of us
+		fail("chdir /", err)
+	}
+	kind, payload, err := ReceiveMessage(sync)
+	if err != nil || kind != MsgPlan {
+		syscall.Exit(1)
+	}
+	plan, ok := Decode(payload)
+	if !ok {
+		fail("read the plan", syscall.EPROTO)
+	}
+	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, listener: -1, chunk: make([]byte, 16<<10),
+		streams: [2]stream{{-1, "stdout", 1}, {-1, "stderr", 2}}}
+	pid, err := s.begin(plan)
+	if err != nil {
+		fail("start init", err)
+	}
+	if err := SendMessage(sync, MsgPid, appendUint32(nil, uint32(pid))); err != nil {
+		syscall.Kill(pid, syscall.SIGKILL)
+		syscall.Exit(1)
+	}
+	s.loop(pid)
+}
+
+// begin reads the options and starts init. The plan is made by runtime.startSupervisor.
+func (s *supervisor) begin(plan []Step) (pid int, err error) {
+	var spawn Spawn
+	var given []int // descriptors to close when init has them
+	openStdin := false
+	for _, step := range plan {
+		a := step[1:]
+		number := func(i int) int { n, _ := atoi(a[i]); return n }
+		switch step[0] {
+		case "log":
+			s.log = logFile{path: a[0], maxSize: number(1), maxFiles: number(2), fd: -1}
+		case "exit-file":
+			s.exitPath = a[0]
+		case "on-exit":
+			s.onExit = a
+		case "on-exit-environment":
+			s.env = a
+		case "attach":
+			s.listener, s.socket = number(0), a[1]
+		case "terminal":
+			s.terminal, s.console = true, number(0)
+		case "stdin":
+			openStdin, s.stdinOnce = true, a[0] == "once"
+		case "spawn": // exe, sync, cgroup, clone flags, wait, root, offsets
+			spawn = Spawn{Exe: number(0), Stage: StageInit, Sync: number(1), CgroupFd: number(2), CloneFlags: uintptr(number(3)),
+				WaitForGo: a[4] == "wait", BecomeRoot: a[5] == "root", Offsets: a[6]}
+			given = append(given, spawn.Exe, spawn.Sync)
+			if spawn.CgroupFd >= 0 {
+				given = append(given, spawn.CgroupFd)
+			}
+		case "tasks":
+			spawn.Tasks = a
+		case "join":
+			spawn.Joins = append(spawn.Joins, Join{Fd: number(0), Type: number(1)})
+			given = append(given, number(0))
+		case "files":
+			for i := range a {
+				spawn.Files = append(spawn.Files, number(i))
+				given = append(given, number(i))
+			}
+		}
+	}
+	if s.log.path != "" {
+		if err := s.log.open(); err != nil {
+			return 0, &Error{"open log " + s.log.path, toErrno(err)}
+		}
+	}
+	theirs, err := s.makeStandard(openStdin)
+	if err != nil {
+		return 0, err
+	}
+	spawn.Files = append(theirs, spawn.Files...)
+	given = append(given, theirs...)
+	pid, err = spawn.Start()
+	for _, fd := range given {
+		if fd > 2 {
+			syscall.Close(fd)
+		}
+	}
+	return pid, err
+}
+
+// makeStandard makes the pipes for the container's standard input, output and error output, and returns the container's ends.
+func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
+	if s.terminal { // init opens its terminal itself
+		return []int{0, 1, 2}, nil
+	}
+	theirs := []int{0, 1, 2} // /dev/null
+	var pipe [2]int
+	if openStdin {
+		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+			return nil, err
+		}
+		theirs[0], s.stdin = pipe[0], pipe[1]
+		if err := syscall.SetNonblock(s.stdin, true); err != nil {
+			return nil, err
+		}
+	}
+	for i := range s.streams {
+		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+			return nil, err
+		}
+		theirs[i+1], s.streams[i].fd = pipe[1], pipe[0]
+	}
+	return theirs, nil
+}
+
+// pollFd is struct pollfd of poll(2).
+type pollFd struct {
+	fd      int32
+	events  int16
+	revents int16
+}
+
+const (
+	pollIn  = 1
+	pollOut = 4
+)
+
+// loop serves until init has ended and everything that it wrote has been read.
+func (s *supervisor) loop(pid int) {
+	s.waitFor(pid)
+	// Huge pages would make the heap of this little process megabytes large.
+	prctl(prSetTHPDisable, 1)
+	fds := make([]pollFd, 0, 32)
+	for {
+		fds = s.interests(fds[:0])
+		if len(fds) == 0 { // init has ended, and everything has been read
+			s.finish()
+		}
+		if n := poll(fds, s.hasEnded); n == 0 {
+			s.finish()
+		}
+		for _, p := range fds {
+			if p.revents != 0 {
+				s.serve(int(p.fd))
+			}
+		}
+	}
+}
+
+// interests are the descriptors to wait for. When init has ended only the rest of its output is read.
+func (s *supervisor) interests(fds []pollFd) []pollFd {
+	add := func(fd int, events int16) {
+		if fd >= 0 {
+			fds = append(fds, pollFd{int32(fd), events, 0})
+		}
+	}
+	if !s.released {
+		add(s.parent, pollIn)
+	}
+	add(s.console, pollIn)
+	for i := range s.streams {
+		add(s.streams[i].fd, pollIn)
+	}
+	if s.hasEnded {
+		return fds
+	}
+	add(s.ended, pollIn)
+	add(s.listener, pollIn)
+	if len(s.pending) > 0 {
+		add(s.stdin, pollOut)
+		return fds
+	}
+	for _, c := range s.clients {
+		add(c.fd, pollIn)
+	}
+	return fds
+}
+
+// poll waits until something happens. When init has ended it waits only for a tenth of a second: what is in the pipes is still to be read, but
+// somebody else may hold them open for ever.
+func poll(fds []pollFd, ended bool) int {
+	var timeout *syscall.Timespec
+	if ended {
+		timeout = &syscall.Timespec{Nsec: 100e6}
+	}
+	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)),
+		uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	if errno != 0 {
+		return -1 // EINTR: look again
+	}
+	return int(n)
+}
+
+// serve handles one descriptor that is ready.
+func (s *supervisor) serve(fd int) {
+	switch {
+	case fd == s.parent && !s.released:
+		kind, _, err := ReceiveMessage(fd)
+		syscall.Close(fd)
+		s.released = true
+		if err != nil || kind != MsgGo { // the parent has given up, and kills init
+			s.orphaned = true
+		}
+	case fd == s.ended && !s.hasEnded:
+		var value [4]byte
+		readFull(fd, value[:])
+		syscall.Close(fd)
+		code, _, _ := takeUint32(value[:])
+		s.exitValue, s.hasEnded = int(code), true
+		if s.console >= 0 { // no terminal will come any more
+			syscall.Close(s.console)
+			s.console = -1
+		}
+		if s.listener >= 0 { // nobody new
+			syscall.Close(s.listener)
+			s.listener = -1
+		}
+	case fd == s.console:
+		s.takeMaster()
+	case fd == s.listener:
+		s.accept()
+	case fd == s.streams[0].fd:
+		s.pump(&s.streams[0])
+	case fd == s.streams[1].fd:
+		s.pump(&s.streams[1])
+	case fd == s.stdin && len(s.pending) > 0:
+		s.feed()
+	default:
+		for _, c := range s.clients {
+			if c.fd == fd {
+				s.receive(c)
+				return
+			}
+		}
+	}
+}
+
+// waitFor waits for init on a thread of its own, and tells the loop through a pipe.
+func (s *supervisor) waitFor(pid int) {
+	var pipe [2]int
+	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+		die("mydocker supervisor: pipe: " + err.Error())
+	}
+	s.ended = pipe[0]
+	go func() {
+		var status syscall.WaitStatus
+		for {
+			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+				break
+			}
+		}
+		code := status.ExitStatus()
+		if status.Signaled() {
+			code = 128 + int(status.Signal())
+		}
+		writeAll(pipe[1], appendUint32(nil, uint32(code)))
+	}()
+}
+
+// takeMaster receives the master of the container's terminal (SCM_RIGHTS, unix(7)).
+func (s *supervisor) takeMaster() {
+	name, oob := make([]byte, 256), make([]byte, syscall.CmsgSpace(4))
+	_, n, _, _, err := syscall.Recvmsg(s.console, name, oob, 0x40000000) // MSG_CMSG_CLOEXEC
+	syscall.Close(s.console)
+	s.console = -1
+	if err != nil {
+		return
+	}
+	messages, err := syscall.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		return
+	}
+	rights, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(rights) != 1 {
+		return
+	}
+	s.master = rights[0]
+	syscall.SetNonblock(s.master, true)
+	s.streams[0].fd = s.master
+	s.stdin = s.master
+}
+
+// pump moves one piece of output to the log and to those who are attached.
+func (s *supervisor) pump(from *stream) {
+	n, err := syscall.Read(from.fd, s.chunk)
+	if err == syscall.EINTR || err == syscall.EAGAIN {
+		return
+	}
+	if n <= 0 { // the end of a pipe; a terminal answers EIO when nobody has it open any more
+		if from.fd == s.master {
+			if !s.hasEnded { // another process may open the terminal again: look for it ten times a second
+				syscall.Nanosleep(&syscall.Timespec{Nsec: 100e6}, nil)
+				return
+			}
+			s.stdin, s.master = -1, -1
+		}
+		syscall.Close(from.fd)
+		from.fd = -1
+		return
+	}
+	if s.log.path != "" {
+		s.log.write(from.name, s.chunk[:n])
+	}
+	s.send(from.kind, s.chunk[:n])
+}
+
+// finish writes down how init ended, lets the clients go, and becomes the command that cleans up.
+func (s *supervisor) finish() {
+	s.log.end()
+	if !s.orphaned && s.exitPath != "" {
+		if err := s.writeExit(); err != nil {
+			die("mydocker supervisor: write " + s.exitPath + ": " + err.Error())
+		}
+	}
+	for _, c := range s.clients {
+		syscall.Close(c.fd)
+	}
+	if s.socket != "" {
+		syscall.Unlink(s.socket)
+	}
+	if s.orphaned || len(s.onExit) == 0 {
+		syscall.Exit(0)
+	}
+	prctl(prSetTHPDisable, 0) // execve would pass it on
+	err := syscall.Exec(s.onExit[0], s.onExit, s.env)
+	die("mydocker supervisor: execute " + s.onExit[0] + ": " + err.Error())
+}
+
+// writeExit writes "<exit status> <unix nanoseconds>\n" so that a reader sees all of it or nothing.
+func (s *supervisor) writeExit() error {
+	now := realtime()
+	text := itoa(s.exitValue) + " " + itoa(int(now.Sec)*1000000000+int(now.Nsec)) + "\n"
+	temporary := s.exitPath + ".new"
+	fd, err := syscall.Open(temporary, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = writeAll(fd, []byte(text))
+	if syncErr := syscall.Fsync(fd); err == nil {
+		err = syncErr
+	}
+	if closeErr := syscall.Close(fd); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return syscall.Rename(temporary, s.exitPath)
+}
+
+func toErrno(err error) syscall.Errno {
+	if errno, ok := err.(syscall.Errno); ok {
+		return errno
+	}
+	return syscall.EINVAL
+}

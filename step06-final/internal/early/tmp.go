@@ -1,2 +1,0 @@
-package early
-func runSupervisor(fd int) {}

@@ -1,0 +1,162 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func supervised(t *testing.T, change func(*SupervisorOptions), command ...string) (*Container, *SupervisorOptions) {
+	needRoot(t)
+	bundle, spec := newBundle(t, command...)
+	directory := t.TempDir()
+	o := &SupervisorOptions{LogPath: filepath.Join(directory, "log"), ExitPath: filepath.Join(directory, "exit"),
+		PidPath: filepath.Join(directory, "pid"), AttachSocket: filepath.Join(directory, "attach"),
+		OnExit: []string{"/bin/sh", "-c", "echo $WORD > " + filepath.Join(directory, "done")}, OnExitEnv: []string{"WORD=ended"}}
+	change(o)
+	spec.Process.Terminal = o.Terminal
+	c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Supervisor: o})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, c.Delete(true))
+		_, err := waitChild(c.SupervisorPid)
+		require.NoError(t, err)
+	})
+	return c, o
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestSupervisorKeepsLogAndExitCode(t *testing.T) {
+	c, o := supervised(t, func(*SupervisorOptions) {}, "sh", "-c", "echo one; echo two >&2; printf half; exit 7")
+	require.NoError(t, c.Start())
+	eventually(t, "on-exit", func() bool { return exists(filepath.Join(filepath.Dir(o.ExitPath), "done")) })
+	data, err := os.ReadFile(o.ExitPath)
+	require.NoError(t, err)
+	var code int
+	var when int64
+	_, err = fmt.Sscanf(string(data), "%d %d\n", &code, &when)
+	require.NoError(t, err)
+	assert.Equal(t, 7, code)
+	assert.Greater(t, when, c.Created.UnixNano())
+	log, err := os.ReadFile(o.LogPath)
+	require.NoError(t, err)
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSpace(string(log)), "\n") {
+		assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z std(out|err) [FP] `, line)
+		assert.Contains(t, line, c.Created.Format("2006-01-02T15:"))
+		lines = append(lines, line[31:])
+	}
+	assert.ElementsMatch(t, []string{"stdout F one", "stderr F two", "stdout P half"}, lines)
+	assert.False(t, exists(o.AttachSocket), "the attach socket must be gone")
+}
+
+func TestSupervisorReportsSignals(t *testing.T) {
+	c, o := supervised(t, func(*SupervisorOptions) {}, "sleep", "1000")
+	require.NoError(t, c.Start())
+	require.NoError(t, c.Kill(9, false))
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+	data, err := os.ReadFile(o.ExitPath)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(data), "137 "), string(data))
+}
+
+func TestSupervisorRotatesLog(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.LogMaxSize, o.LogMaxFiles = 4096, 3 },
+		"sh", "-c", "i=0; while [ $i -lt 2000 ]; do echo line-$i; i=$((i+1)); done")
+	require.NoError(t, c.Start())
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+	for _, name := range []string{o.LogPath, o.LogPath + ".1", o.LogPath + ".2"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		assert.Greater(t, info.Size(), int64(0))
+	}
+	assert.False(t, exists(o.LogPath+".3"))
+	last, err := os.ReadFile(o.LogPath)
+	require.NoError(t, err)
+	assert.Contains(t, string(last), "line-1999\n")
+}
+
+func send(t *testing.T, connection net.Conn, kind byte, payload []byte) {
+	head := make([]byte, 5)
+	head[0] = kind
+	binary.BigEndian.PutUint32(head[1:], uint32(len(payload)))
+	_, err := connection.Write(append(head, payload...))
+	require.NoError(t, err)
+}
+
+// receiveAll reads frames until the end and joins their payloads.
+func receiveAll(t *testing.T, connection net.Conn) string {
+	var all strings.Builder
+	for {
+		head := make([]byte, 5)
+		if _, err := io.ReadFull(connection, head); err != nil {
+			return all.String()
+		}
+		payload := make([]byte, binary.BigEndian.Uint32(head[1:]))
+		_, err := io.ReadFull(connection, payload)
+		require.NoError(t, err)
+		all.Write(payload)
+	}
+}
+
+func TestAttach(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.OpenStdin, o.StdinOnce = true, true }, "cat")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	big := strings.Repeat("x", 15000) + "\n"
+	go func() {
+		for i := 0; i < 20; i++ {
+			send(t, connection, AttachStdin, []byte(big))
+		}
+		send(t, connection, AttachStdin, nil) // end of input: cat ends
+	}()
+	assert.Equal(t, strings.Repeat(big, 20), receiveAll(t, connection))
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+}
+
+func TestAttachTerminal(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.Terminal, o.OpenStdin = true, true },
+		"sh", "-c", "read word; stty size; echo got $word; test -t 0 && test -t 1 && exit 3")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	send(t, connection, AttachResize, []byte{0, 50, 0, 132})
+	send(t, connection, AttachStdin, []byte("hello\n"))
+	all := receiveAll(t, connection)
+	assert.Contains(t, all, "50 132\r\n")
+	assert.Contains(t, all, "got hello\r\n")
+	data, err := os.ReadFile(o.ExitPath)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(data), "3 "), string(data))
+}
+
+func TestSupervisorOfFailedCreationGoesAway(t *testing.T) {
+	needRoot(t)
+	bundle, spec := newBundle(t, "/no/such/program")
+	directory := t.TempDir()
+	o := &SupervisorOptions{ExitPath: filepath.Join(directory, "exit"), OnExit: []string{"/bin/touch", filepath.Join(directory, "done")}}
+	r := newRuntime(t)
+	_, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Supervisor: o})
+	require.Error(t, err)
+	assert.True(t, IsProgramNotFound(err), err.Error())
+	assert.False(t, exists(o.ExitPath))
+	assert.False(t, exists(filepath.Join(directory, "done")))
+	entries, err := os.ReadDir(r.Root)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
