@@ -80,6 +80,7 @@ func stateCommand(c *context, flags *flag.FlagSet) (int, error) {
 		Owner       string            `json:"owner"`
 	}{Rootfs: container.Rootfs, Created: container.Created.Format("2006-01-02T15:04:05.999999999Z07:00")}
 	s := container.State()
+	state.Owner = owner()
 	state.Version, state.ID, state.Pid, state.Status, state.Bundle, state.Annotations = s.Version, s.ID, s.Pid, string(s.Status), s.Bundle, s.Annotations
 	return 0, printJSON(state)
 }
