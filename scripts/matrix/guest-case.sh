@@ -58,6 +58,9 @@ for r in $root; do
   else
     has user && session=$r/user.slice/user-1000.slice/session-2.scope
     mkdir -p "$session"
+    if [ -e "$r/cgroup.controllers" ]; then # what systemd 252 hands down to every session
+      for d in "$r/user.slice" "${session%/*}"; do echo "+memory +pids" >"$d/cgroup.subtree_control" 2>/dev/null; done
+    fi
   fi
   echo $$ >"$session/cgroup.procs"
 done
