@@ -45,7 +45,7 @@ func snapshot(watch []string) []string {
 		}
 	}
 	lines = append(lines, tree("/sys/fs/cgroup", true)...)
-	for _, dir := range append([]string{os.TempDir(), "/run/mydocker", "/run/myrunc"}, watch...) {
+	for _, dir := range append([]string{temporary, "/run/mydocker", "/run/myrunc"}, watch...) {
 		if dir != "" {
 			lines = append(lines, tree(dir, false)...)
 		}

@@ -41,19 +41,33 @@ func main() {
 	list := flag.Bool("list", false, "only list the calls")
 	only := flag.String("only", "", "only calls that contain this")
 	flag.Parse()
-	if flag.NArg() < 2 || errnos[*errno] == 0 {
+	os.Exit(all(*command, *errno, *watch, *table, *only, *list))
+}
+
+// temporary is the programs' TMPDIR: nobody else writes there.
+var temporary string
+
+// all does everything with the directory made, and gives the exit status.
+func all(command, errno, watch, table, only string, list bool) int {
+	if flag.NArg() < 2 || errnos[errno] == 0 {
 		fmt.Fprintln(os.Stderr, "usage: faults [flags] NAME PROGRAM [ARG…]")
 		flag.PrintDefaults()
-		os.Exit(2)
+		return 2
 	}
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, "faults: needs root: sudo")
-		os.Exit(2)
+		return 2
 	}
-	results, err := try(flag.Arg(0), flag.Args()[1:], *command, *errno, *only, strings.Split(*watch, ":"), *list)
+	var err error
+	if temporary, err = os.MkdirTemp("", "faults"); err != nil {
+		fmt.Fprintf(os.Stderr, "faults: make the programs' TMPDIR: %v\n", err)
+		return 2
+	}
+	defer os.RemoveAll(temporary)
+	results, err := try(flag.Arg(0), flag.Args()[1:], command, errno, only, strings.Split(watch, ":"), list)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "faults: %v\n", err)
-		os.Exit(2)
+		return 2
 	}
 	bad := 0
 	for _, r := range results {
@@ -61,16 +75,17 @@ func main() {
 			bad++
 		}
 	}
-	fmt.Printf("%s: %d calls failed with %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), *errno, len(results)-bad, bad)
-	if *table != "" {
-		if err := appendJSON(*table, results); err != nil {
-			fmt.Fprintf(os.Stderr, "faults: write %s: %v\n", *table, err)
-			os.Exit(2)
+	fmt.Printf("%s: %d calls failed with %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), errno, len(results)-bad, bad)
+	if table != "" {
+		if err := appendJSON(table, results); err != nil {
+			fmt.Fprintf(os.Stderr, "faults: write %s: %v\n", table, err)
+			return 2
 		}
 	}
 	if bad > 0 {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // try records the calls of one good run and then injects the error into each in turn.

@@ -63,6 +63,7 @@ func run(argv []string, command string, target *call, errno syscall.Errno) outco
 	defer os.Remove(stderr.Name())
 	defer stderr.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	cmd.Stderr = stderr // a file: a pipe would need a goroutine, and would wait for descendants
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	if err := cmd.Start(); err != nil {

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# faults.sh [stepNN…]: let every system call with which a step sets a container up fail in turn (scripts/faults), and see
+# that each failure is a clear error and leaves the host clean. The tables go to dist/faults; --docs copies the summary
+# to docs/assets. ERRNOS="EPERM ENOMEM" chooses the errors. Needs root and x86-64.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+is_root || die "需要 root / needs root: sudo $0"
+
+docs=''
+if [ "${1:-}" = --docs ]; then docs=1 && shift; fi
+STEPS=("$@")
+[ ${#STEPS[@]} -gt 0 ] || STEPS=(step01 step02 step03 step04 step05 step06 myrunc)
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/faults.XXXXXX") || die "mktemp failed"
+trap 'rm -rf "$WORK"' EXIT
+chmod 755 "$WORK"
+out=$ROOT/dist/faults
+mkdir -p "$out"
+
+go=$(find_go) || [ -n "${MYDOCKER_BIN:-}" ] || die "找不到 Go / no Go found: sudo scripts/setup.sh"
+FAULTS=$WORK/faults
+if [ -x "${MYDOCKER_BIN:-}/faults" ]; then
+	cp "$MYDOCKER_BIN/faults" "$FAULTS"
+else
+	(cd "$SCRIPTS" && CGO_ENABLED=0 "$go" build -buildvcs=false -o "$FAULTS" ./faults) || die "scripts/faults does not build"
+fi
+
+# program STEP: its file in $WORK
+program() {
+	local directory source
+	for directory in "$ROOT/$1"*; do STEP=$(basename "$directory"); done
+	source=$STEP
+	if [ "$1" = myrunc ]; then STEP=myrunc source=step06-final/cmd/myrunc; fi
+	if [ -n "${MYDOCKER_BIN:-}" ]; then
+		cp "$MYDOCKER_BIN/$STEP" "$WORK/$STEP"
+	else
+		build "$source" "$WORK/$STEP"
+	fi
+}
+
+# The shortest path: lookups of the command are not what this is about.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+status=0
+for step in "${STEPS[@]}"; do
+	program "$step" || die "$step"
+	arguments=() watch=/run/mydocker:/var/lib/mydocker
+	case $step in
+	step01* | step02* | step03*) arguments=(run --hostname box true) ;;
+	step04*) arguments=(run --hostname box -m 64m --cpus 0.5 --pids-limit 100 --cpuset-cpus 0 --name faults true) ;;
+	step05*)
+		"$SCRIPTS/mkrootfs.sh" "$WORK/rootfs" >/dev/null || die "mkrootfs.sh failed"
+		mkdir -p "$WORK/volume"
+		watch=$watch:$WORK/rootfs:$WORK/volume
+		arguments=(run --hostname box -m 64m --name faults --rootfs "$WORK/rootfs" -v "$WORK/volume:/data:ro" --read-only true)
+		;;
+	step06*) arguments=(run --rm -m 64m --hostname box -p 127.0.0.1:18080:80 host true) ;;
+	myrunc*)
+		mkdir -p "$WORK/bundle"
+		[ -d "$WORK/bundle/rootfs" ] || "$SCRIPTS/mkrootfs.sh" "$WORK/bundle/rootfs" >/dev/null || die "mkrootfs.sh failed"
+		(cd "$WORK/bundle" && "$WORK/myrunc" spec) || die "myrunc spec failed"
+		sed -i 's|"sh"|"/bin/true"|; s|"terminal": true|"terminal": false|' "$WORK/bundle/config.json"
+		watch=$watch:$WORK/bundle:/run/myrunc
+		arguments=(run --bundle "$WORK/bundle" faults)
+		;;
+	esac
+	for errno in ${ERRNOS:-EPERM}; do
+		rm -f "$out/$step-$errno.json"
+		"$FAULTS" --errno "$errno" --watch "$watch" --json "$out/$step-$errno.json" "$step" "$WORK/$STEP" "${arguments[@]}" >"$out/$step-$errno.txt" 2>&1 || status=1
+		grep '^✘' "$out/$step-$errno.txt"
+		tail -n 1 "$out/$step-$errno.txt"
+	done
+done
+
+# The summary: a row a step and an error, then every call that was not answered by a clear error.
+if command -v jq >/dev/null; then
+	{
+		echo "<!-- scripts/faults.sh -->"
+		echo "| 程序 program | errno | 系统调用 calls | 清楚的错误 clear error | 容忍 tolerated | 未到 not reached | 失败 bad |"
+		echo "|---|---|---|---|---|---|---|"
+		cat "$out"/*.json | jq -rs 'group_by([.run, .errno])[] | [.[0].run, .[0].errno, length, (map(select(.verdict == "error")) | length),
+			(map(select(.verdict == "tolerated")) | length), (map(select(.verdict == "not reached")) | length), (map(select(.good | not)) | length)] | "| " + (map(tostring) | join(" | ")) + " |"'
+	} >"$out/faults.md"
+	cat "$out/faults.md"
+	if [ -n "$docs" ]; then cp "$out/faults.md" "$ROOT/docs/assets/faults.md"; fi
+fi
+exit $status
