@@ -129,3 +129,11 @@ func (s *Store) clearCache() error {
 	}
 	return nil
 }
+
+// Fork copies a stage: instructions that follow do not change the original.
+func (st *Stage) Fork() *Stage {
+	config := *st.Config
+	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs[:0:0], config.RootFS.DiffIDs...)
+	config.History = append(config.History[:0:0], config.History...)
+	return &Stage{Config: &config, layers: append([]layerRecord(nil), st.layers...)}
+}

@@ -23,6 +23,12 @@ var (
 	xzMagic    = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
 )
 
+// Decompress returns the content of a stream, compressed or not: for `build`, which unpacks what ADD names.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
+	content, _, err := decompress(r)
+	return content, err
+}
+
 // decompress returns the content of a stream, whatever it is compressed with, and the name of the compression ("" for
 // none). The reader is closed to free the decoder's memory.
 func decompress(r io.Reader) (io.ReadCloser, string, error) {

@@ -444,3 +444,33 @@ func walk(t *testing.T, root string) []string {
 	sort.Strings(names)
 	return names
 }
+
+func TestLookup(t *testing.T) {
+	tree := t.TempDir()
+	require.NoError(t, os.MkdirAll(tree+"/usr/bin", 0755))
+	require.NoError(t, os.WriteFile(tree+"/usr/bin/sh", []byte("shell"), 0755))
+	require.NoError(t, os.Symlink("usr/bin", tree+"/bin"))
+	require.NoError(t, os.Symlink("/bin/sh", tree+"/shell"))
+	require.NoError(t, os.Symlink("../../../../etc/passwd", tree+"/out"))
+	require.NoError(t, os.Symlink("loop", tree+"/loop"))
+	for name, want := range map[string]string{
+		"": ".", "/": ".", "..": ".", "/bin/": "usr/bin", "bin/sh": "usr/bin/sh", "shell": "usr/bin/sh", "usr/../bin/./sh": "usr/bin/sh", "/../../bin": "usr/bin",
+	} {
+		real, _, err := Lookup(tree, name)
+		require.NoError(t, err, name)
+		require.Equal(t, want, real, name)
+	}
+	for _, name := range []string{"out", "nothing", "usr/nothing/x"} {
+		_, _, err := Lookup(tree, name)
+		require.ErrorIs(t, err, os.ErrNotExist, name)
+	}
+	_, _, err := Lookup(tree, "loop")
+	require.ErrorIs(t, err, unix.ELOOP)
+	data, err := ReadFile(tree, "/shell", 5)
+	require.NoError(t, err)
+	require.Equal(t, "shell", string(data))
+	_, err = ReadFile(tree, "/shell", 4)
+	require.Error(t, err)
+	_, err = ReadFile(tree, "bin", 4)
+	require.Error(t, err)
+}

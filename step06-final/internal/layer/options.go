@@ -35,6 +35,8 @@ type Options struct {
 	// NoChown leaves all files to the caller (Unpack) or says that they belong to root (Pack): for an ordinary user
 	// without subordinate ids.
 	NoChown bool
+	// CopyLinks packs each name of a hard link as a file of its own: names may then be left out or moved.
+	CopyLinks bool
 	// MaxSize is the limit for the sum of all file sizes, in bytes; 0 is DefaultMaxSize.
 	MaxSize int64
 	// MaxEntries is the limit for the number of files; 0 is DefaultMaxEntries.

@@ -236,7 +236,7 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 	default:
 		return nil, nil
 	}
-	if st.Nlink > 1 && h.Typeflag != tar.TypeDir {
+	if st.Nlink > 1 && h.Typeflag != tar.TypeDir && !p.o.CopyLinks {
 		id := inode{uint64(st.Dev), st.Ino}
 		if first, ok := p.seen[id]; ok {
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0

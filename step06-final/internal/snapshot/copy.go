@@ -36,22 +36,9 @@ func (s *Snapshot) prepareCopy(dir string) error {
 
 // copyLayer is cp(1) that understands whiteouts, owners, attributes and hard links: an archive that is never stored.
 func copyLayer(from, tree string, form layer.Whiteouts, noChown bool) error {
-	r, w := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := layer.Pack(w, from, layer.Options{Whiteouts: form, NoChown: noChown})
-		w.CloseWithError(err)
-		packed <- err
-	}()
-	_, err := layer.Unpack(context.Background(), tree, r, layer.Options{Whiteouts: layer.Apply, NoChown: noChown})
-	if err == nil {
-		_, err = io.Copy(io.Discard, r) // the archive's padding
-	}
-	r.CloseWithError(err)
-	if packErr := <-packed; err == nil {
-		err = packErr
-	}
-	return err
+	return layer.UnpackFrom(context.Background(), tree, layer.Options{Whiteouts: layer.Apply, NoChown: noChown}, func(w io.Writer) error {
+		return layer.Pack(w, from, layer.Options{Whiteouts: form, NoChown: noChown})
+	})
 }
 
 // mark changes with every change of a file: the kernel sets the ctime, nobody else can; stat(2).

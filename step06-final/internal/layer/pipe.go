@@ -1,0 +1,31 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// UnpackFrom unpacks what write writes, while it writes it.
+func UnpackFrom(ctx context.Context, dir string, o Options, write func(io.Writer) error) error {
+	r, w := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := write(w)
+		w.CloseWithError(err)
+		written <- err
+	}()
+	_, err := Unpack(ctx, dir, r, o)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r) // the archive's padding
+	}
+	if err != nil {
+		r.CloseWithError(err) // the writer stops with this error, too
+	} else {
+		r.Close()
+	}
+	if writeErr := <-written; writeErr != nil && !errors.Is(writeErr, err) {
+		return writeErr
+	}
+	return err
+}
