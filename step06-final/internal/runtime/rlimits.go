@@ -16,6 +16,7 @@ type rlimit struct {
 	field    string
 	resource int
 	limit    unix.Rlimit
+	wish     bool // nobody asked for it: without the right to set it, it stays as it is
 }
 
 func planRlimits(process *specs.Process) ([]rlimit, error) {
@@ -41,7 +42,7 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 			}
 		}
 		openFiles = openFiles || resource == unix.RLIMIT_NOFILE
-		limits = append(limits, rlimit{field, resource, unix.Rlimit{Cur: l.Soft, Max: l.Hard}})
+		limits = append(limits, rlimit{field, resource, unix.Rlimit{Cur: l.Soft, Max: l.Hard}, false})
 	}
 	if !openFiles {
 		// A Go program raises its own soft limit of open files to the hard one before any of our code runs, and there is no way to
@@ -54,7 +55,7 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 		if own.Cur > own.Max {
 			own.Cur = own.Max
 		}
-		limits = append(limits, rlimit{"process.rlimits", unix.RLIMIT_NOFILE, own})
+		limits = append(limits, rlimit{"process.rlimits", unix.RLIMIT_NOFILE, own, true})
 	}
 	return limits, nil
 }
@@ -64,7 +65,11 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 func setRlimits(pid int, limits []rlimit) error {
 	for _, l := range limits {
 		limit := l.limit
-		if err := unix.Prlimit(pid, l.resource, &limit, nil); err != nil {
+		err := unix.Prlimit(pid, l.resource, &limit, nil)
+		if err == unix.EPERM && l.wish {
+			continue // another user's process, and we have no CAP_SYS_RESOURCE (we may be in a container ourselves)
+		}
+		if err != nil {
 			return fieldError(l.field, "set %s to %d, %d: %v", rlimitNames[l.resource], l.limit.Cur, l.limit.Max, err)
 		}
 	}
