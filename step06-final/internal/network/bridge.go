@@ -113,6 +113,9 @@ func configureBridge(link netlink.Link, n *Network) error {
 			return fmt.Errorf("give %s the address %s: %w", n.Bridge, address.IPNet, err)
 		}
 	}
+	if err := disableIPv6(n.Bridge); err != nil {
+		return err
+	}
 	if link.Attrs().Flags&net.FlagUp != 0 {
 		return nil
 	}

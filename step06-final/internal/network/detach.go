@@ -43,6 +43,7 @@ func (s *state) hasID(name, prefix string) bool {
 func (m *Manager) release(s *state, e Endpoint) error {
 	before := s.endpoints
 	s.forget(e.ContainerID, e.Network)
+	s.passOnPorts(e)
 	err := m.removeObjects(s, e)
 	if err == nil {
 		err = m.saveEndpoints(s)
@@ -53,6 +54,16 @@ func (m *Manager) release(s *state, e Endpoint) error {
 	}
 	m.afterDetach(s, e)
 	return nil
+}
+
+// passOnPorts: published ports belong to the container, and stay reachable through another network that it is in.
+func (s *state) passOnPorts(gone Endpoint) {
+	for i, e := range s.endpoints {
+		if e.ContainerID == gone.ContainerID && e.Gateway != nil {
+			s.endpoints[i].Ports = append(append([]PortMapping{}, e.Ports...), gone.Ports...)
+			return
+		}
+	}
 }
 
 // removeObjects removes what the kernel holds for an endpoint that is no longer in s.

@@ -160,7 +160,8 @@ func TestSeveralNetworks(t *testing.T) {
 	a := newBox(t)
 	require.Equal(t, "eth0", a.attach(m, AttachRequest{Network: "dark"}).Interface)
 	require.Error(t, a.cannotAsk("10.99.0.2:7000"))
-	require.Equal(t, "eth1", a.attach(m, AttachRequest{Network: "red"}).Interface)
+	require.Equal(t, "eth1", a.attach(m, AttachRequest{Network: "red", Ports: ports(t, "8080:80")}).Interface)
+	a.serve(80, "a")
 	require.Equal(t, "eth2", a.attach(m, AttachRequest{Network: "blue"}).Interface)
 	reach := func() {
 		t.Helper()
@@ -168,10 +169,20 @@ func TestSeveralNetworks(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "outside 10.99.0.1", answer)
 	}
+	published := func() {
+		t.Helper()
+		answer, err := other.ask("tcp", "10.99.0.1:8080")
+		require.NoError(t, err)
+		require.Equal(t, "a 10.99.0.2", answer)
+	}
 	reach()
+	published()
 	require.NoError(t, m.Detach(a.id, "red"))
 	reach()
+	published()
 	require.NoError(t, m.Detach(a.id, "blue"))
+	_, err := other.ask("tcp", "10.99.0.1:8080")
+	require.Error(t, err)
 	require.Error(t, a.cannotAsk("10.99.0.2:7000"))
 	list, err := m.Endpoints(a.id)
 	require.NoError(t, err)

@@ -39,3 +39,12 @@ func setSysctl(name, value string) error {
 	}
 	return nil
 }
+
+// disableIPv6 keeps an interface from getting a link-local IPv6 address by itself, if the kernel has IPv6: no network here
+// has it, and an address that nobody planned would be a way past rules that are all about IPv4.
+func disableIPv6(name string) error {
+	if _, err := os.Stat("/proc/sys/net/ipv6/conf/" + name); err != nil {
+		return nil
+	}
+	return setSysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1")
+}

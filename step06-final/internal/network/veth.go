@@ -78,6 +78,9 @@ func joinBridge(port, bridge netlink.Link, e *Endpoint) error {
 	if err := netlink.LinkSetHairpin(port, true); err != nil {
 		return fmt.Errorf("set hairpin mode of %s: %w", e.HostVeth, err)
 	}
+	if err := disableIPv6(e.HostVeth); err != nil {
+		return err
+	}
 	if err := netlink.LinkSetUp(port); err != nil {
 		return fmt.Errorf("bring up %s: %w", e.HostVeth, err)
 	}
@@ -138,14 +141,11 @@ func addDefaultRoute(link netlink.Link, e *Endpoint) error {
 	return nil
 }
 
-// interfaceSysctls: no IPv6 address, since no network here has IPv6 and the interface's own link-local one would meet
-// itself through the hairpin port (duplicate address detection); and neighbours hear of the address when it comes up, so
-// that an older owner's MAC address is forgotten.
+// interfaceSysctls: no IPv6 address (it would meet itself through the hairpin port, too: duplicate address detection); and
+// neighbours hear of the IPv4 address when it comes up, so that an older owner's MAC address is forgotten.
 func interfaceSysctls(name string) error {
-	if _, err := os.Stat("/proc/sys/net/ipv6/conf/" + name); err == nil {
-		if err := setSysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1"); err != nil {
-			return err
-		}
+	if err := disableIPv6(name); err != nil {
+		return err
 	}
 	return setSysctl("net/ipv4/conf/"+name+"/arp_notify", "1")
 }
