@@ -201,6 +201,22 @@ func TestDeadContainerIsReleased(t *testing.T) {
 	require.Empty(t, list)
 }
 
+// A container that another command starts while Repair is on its way is not in Repair's list, and stays attached.
+func TestRepairSparesTheLiving(t *testing.T) {
+	m := manager(t)
+	a := newBox(t)
+	a.attach(m, AttachRequest{})
+	require.NoError(t, m.Repair(nil))
+	list, err := m.Endpoints(a.id)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	a.end()
+	require.NoError(t, m.Repair(map[string]bool{a.id: true}))
+	list, err = m.Endpoints(a.id)
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
+
 // A list of endpoints cut short at every length: what is attached is found again in the kernel, no address is given twice.
 func TestEndpointsFileCutShort(t *testing.T) {
 	m := manager(t)

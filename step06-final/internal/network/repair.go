@@ -49,12 +49,14 @@ func (m *Manager) Rename(containerID, name string) error {
 }
 
 // Repair makes kernel and state files agree after a crash or a reboot: endpoints of containers that are not alive are
-// released, interfaces and rules that belong to no endpoint are removed, missing rules are written again.
+// released, interfaces and rules that belong to no endpoint are removed, missing rules are written again. aliveContainers
+// are the ids of those that run; it is asked only where no process is known (attached by path, or recovered), since another
+// command may have started a container after the list was made.
 func (m *Manager) Repair(aliveContainers map[string]bool) error {
 	err := m.locked(func(s *state) error {
 		var problems []string
 		for _, e := range append([]Endpoint{}, s.endpoints...) {
-			if aliveContainers[e.ContainerID] && (e.Pid == 0 || alive(e.Pid, e.PidStart)) {
+			if e.inUse(aliveContainers) {
 				continue
 			}
 			logrus.Debugf("container %s is not alive: its address %s in network %s is released", short(e.ContainerID), e.IP, e.Network)
@@ -81,6 +83,13 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 		return fmt.Errorf("repair networks: %w", err)
 	}
 	return nil
+}
+
+func (e Endpoint) inUse(aliveContainers map[string]bool) bool {
+	if e.Pid != 0 {
+		return alive(e.Pid, e.PidStart)
+	}
+	return aliveContainers[e.ContainerID]
 }
 
 // removeStrays deletes interfaces that are ours by their alias and that no endpoint in s accounts for.
