@@ -8,6 +8,9 @@ const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 // The order of the book. Names that start with a digit sort by themselves; these follow them.
 const afterwards = ['differences', 'exercises', 'troubleshooting', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
+// The sections of step 6, in the order in which they are read.
+const engine = ['engine', 'images', 'overlay', 'supervision', 'exec', 'network', 'security', 'oci'].map((n) => '08-step06-' + n)
+
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {
   const folder = join(docs, language)
@@ -21,7 +24,7 @@ function sidebar(language, base, groups) {
   return [
     { text: groups[0], items: ['index', ...numbered.filter((n) => n < '03')].filter((n) => names.includes(n)).map(entry) },
     { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
-    { text: groups[2], items: numbered.filter((n) => n >= '08').map(entry) },
+    { text: groups[2], items: engine.filter((n) => names.includes(n)).map(entry) },
     { text: groups[3], items: afterwards.filter((n) => names.includes(n)).map(entry) },
     { text: groups[4], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)

@@ -71,33 +71,37 @@ func newSandbox(repo string) (*sandbox, error) {
 	return box, nil
 }
 
-// programs are the built steps by name; each sandbox gets copies.
+// sources are the folders of the programs that transcripts start, by the name of the binary.
+var sources = map[string]string{
+	"step01-uts": "step01-uts", "step02-pid-mount": "step02-pid-mount", "step03-user-ns": "step03-user-ns",
+	"step04-cgroups": "step04-cgroups", "step05-rootfs": "step05-rootfs", "step06-final": "step06-final",
+	"myrunc": "step06-final/cmd/myrunc", "escape": "step05-rootfs/testdata/escape",
+}
+
+// programs are the built ones, by folder with _ for /; each sandbox gets copies.
 var programs = map[string][]byte{}
 
-// buildSteps builds every step once; "go run ./stepNN" inside the sandbox uses these programs (see sandbox.sh).
+// buildSteps builds every program once; "go run" and "go build" inside the sandbox use them (see sandbox.sh).
+// Binaries in the directory $MYDOCKER_BIN are taken instead where they exist.
 func buildSteps(repo string) error {
 	out, err := os.MkdirTemp("", "doccheck-build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(out)
-	steps, err := filepath.Glob(filepath.Join(repo, "step0*"))
-	if err != nil {
-		return err
-	}
-	for _, step := range steps {
-		name := filepath.Base(step)
-		if sources, _ := filepath.Glob(filepath.Join(step, "*.go")); len(sources) == 0 {
-			continue
+	for name, folder := range sources {
+		binary := filepath.Join(os.Getenv("MYDOCKER_BIN"), name)
+		if _, err := os.Stat(binary); os.Getenv("MYDOCKER_BIN") == "" || err != nil {
+			binary = filepath.Join(out, name)
+			cmd := exec.Command("go", "build", "-o", binary, ".")
+			cmd.Dir = filepath.Join(repo, folder)
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if text, err := cmd.CombinedOutput(); err != nil {
+				fmt.Printf("%s does not build, its transcripts will fail: %v\n%s", folder, err, indent(string(text)))
+				continue
+			}
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(out, name), ".")
-		cmd.Dir = step
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			fmt.Printf("%s does not build, its transcripts will fail: %v\n%s", name, err, indent(string(text)))
-			continue
-		}
-		if programs[name], err = os.ReadFile(filepath.Join(out, name)); err != nil {
+		if programs[strings.ReplaceAll(folder, "/", "_")], err = os.ReadFile(binary); err != nil {
 			return err
 		}
 	}

@@ -91,20 +91,21 @@ mount -t tmpfs -o mode=1777 tmp /var/tmp
 # "go run ./stepNN" and "go build -o FILE ./stepNN" use the programs that doccheck has built; the rest is the real go.
 cat >/opt/shim/go <<END
 #!/bin/sh
+built() { echo "/opt/steps/\$(echo "\${1#./}" | tr / _)"; }
 case "\$1 \$2" in
 "run ./step0"*)
-	step=\${2#./}
+	program=\$(built "\$2")
 	shift 2
-	"/opt/steps/\$step" "\$@"
+	"\$program" "\$@"
 	status=\$?
 	[ \$status = 0 ] && exit
 	echo "exit status \$status" >&2
 	exit 1
 	;;
 "build -o")
-	if [ -e "/opt/steps/\${4#./}" ]; then
+	if [ -e "\$(built "\$4")" ]; then
 		mkdir -p "\${3%/*}"
-		exec cp "/opt/steps/\${4#./}" "\$3"
+		exec cp "\$(built "\$4")" "\$3"
 	fi
 	;;
 esac
