@@ -82,7 +82,9 @@ check_supervisor() {
 	engine run -d --name orphan host sleep 100000 >/dev/null
 	supervisor=$(engine explain orphan | sed -n 's/.*supervisor: pid \([0-9]*\).*/\1/p')
 	init=$(engine inspect --format '{{.State.Pid}}' orphan)
-	[ -n "$supervisor" ] && [ -d "/proc/$init" ] || fail_because "supervisor \"$supervisor\", init \"$init\""
+	if [ -z "$supervisor" ] || [ ! -d "/proc/$init" ]; then
+		fail_because "supervisor \"$supervisor\", init \"$init\""
+	fi
 	kill -KILL "$supervisor"
 	until_true 10 gone "$supervisor"
 	told_truth || fail_because "$(engine ps -a)"
