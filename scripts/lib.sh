@@ -110,6 +110,7 @@ check() {
 	) >"$WORK/reason" 2>&1 </dev/null
 	status=$?
 	reason=$(tr '\n' ' ' <"$WORK/reason" | cut -c1-600)
+	[ -z "${CHECK_LOG:-}" ] || say "$STEP $1 $status" >>"$CHECK_LOG"
 	case $status in
 	0)
 		passed=$((passed + 1))
@@ -188,9 +189,10 @@ need_tool() {
 	command -v "$1" >/dev/null 2>&1 || skip_because "主机没有 $1 命令 / the host has no $1 command"
 }
 
-# until_true SECONDS COMMAND…: polls, so that nothing depends on how fast the machine is.
+# until_true SECONDS COMMAND…: polls, so that nothing depends on how fast the machine is. PATIENCE shortens it where
+# the command is known never to become true.
 until_true() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + ${PATIENCE:-$1}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
@@ -335,8 +337,11 @@ type_keys() { printf '%b' "$1" >&9; }
 
 # see TEXT: waits until the terminal shows it.
 see() {
-	until_true 20 grep -q -- "$1" "$SCREEN" || fail_because "终端里没有出现 the terminal does not show \"$1\", but: $(tr -d '\r' <"$SCREEN")"
+	until_true 20 seen_or_gone "$1" || true
+	grep -q -- "$1" "$SCREEN" || fail_because "终端里没有出现 the terminal does not show \"$1\", but: $(tr -d '\r' <"$SCREEN")"
 }
+
+seen_or_gone() { grep -q -- "$1" "$SCREEN" || gone "$TERMINAL"; }
 
 # wait_terminal: the status of the terminal's command becomes STATUS.
 wait_terminal() {
@@ -592,7 +597,8 @@ check_host_mounts_while_running() {
 }
 
 check_mount_stays_inside() {
-	start_box -- sh -c 'mount -t tmpfs from-inside /tmp && grep -q from-inside /proc/self/mountinfo && echo ready && read -r _ </dev/zero'
+	new_mark
+	start_box -- sh -c "mount -t tmpfs from-inside /tmp && grep -q from-inside /proc/self/mountinfo && echo ready && exec sleep $MARK"
 	expect_lacks "/proc/self/mountinfo" from-inside "$(cat /proc/self/mountinfo)"
 }
 

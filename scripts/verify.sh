@@ -62,6 +62,8 @@ go_tests() {
 	grep -A1 '^--- SKIP: ' "$WORK/tests" | sed -n 's/^[[:space:]][^:]*:[0-9]*: /  - 跳过 skipped: /p' | sort | uniq -c | sed 's/^ *\([0-9]*\) *\(.*\)/  \2 (×\1)/'
 }
 
+check_book() { PATH=$(dirname "$(command -v "$GO")"):$PATH "$SCRIPTS/docs.sh" check; }
+
 # run_checks SCRIPT ARG…: shows its lines as they come and adds its counts
 run_checks() {
 	"$SCRIPTS/$1" "${@:2}" 2>&1 | tee "$WORK/checks"
@@ -74,6 +76,7 @@ if GO=$(find_go); then
 	for step in "${STEPS[@]}"; do
 		go_tests "$step"
 	done
+	[ $# -gt 0 ] || go_tests scripts
 elif [ -n "${MYDOCKER_BIN:-}" ]; then
 	skipped=$((skipped + 1))
 	say "- 跳过 skipped: 没有 Go，只检查编译好的程序 / no Go: the built programs are checked, Go tests are not run"
@@ -92,7 +95,11 @@ fi
 for step in "${STEPS[@]}"; do
 	run_checks "verify-${step%%-*}.sh"
 done
-[ $# -gt 0 ] || [ "${GO:-}" = '' ] || run_checks check-chain.sh
+if [ $# = 0 ]; then
+	run_checks check-setup.sh
+	[ -z "$GO" ] || run_checks check-chain.sh
+	[ -z "$GO" ] || check check_book "书和源码一致 / the book agrees with the sources" "scripts/docs.sh check; scripts/docs.sh update"
+fi
 
 read -r runs killed <<<"${SOAK:-20 5}"
 [ "$runs" = 0 ] || run_checks soak.sh "$runs" "$killed" "${STEPS[@]%%-*}"
