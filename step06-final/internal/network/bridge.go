@@ -79,6 +79,10 @@ func (m *Manager) newBridge(n *Network) (netlink.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up the new bridge %s: %w", n.Bridge, err)
 	}
+	// Once more: only an address that was set later is "set by the user" for kernels as old as 3.10.
+	if err := netlink.LinkSetHardwareAddr(link, attributes.HardwareAddr); err != nil {
+		return nil, fmt.Errorf("set the MAC address of bridge %s: %w", n.Bridge, err)
+	}
 	return link, nil
 }
 

@@ -1,5 +1,5 @@
 // Package network connects containers: to each other, to the host and to the rest of the world.
-// Chapter: docs/zh, step06, section "network".
+// Chapter: docs/zh/08-step06-network.md.
 //
 // # The way of a packet
 //
@@ -26,7 +26,8 @@
 // The kernel's state is a function of two files: networks.json in the data directory (definitions, they survive a reboot)
 // and endpoints.json in the state directory (who is attached; it is lost at reboot as the interfaces are). An operation
 // takes the lock, changes the files, then makes the kernel follow: the rules are not edited but rendered whole, and
-// replaced table by table in one transaction. So a crash anywhere leaves nothing that the next operation cannot put right.
+// what differs is written table by table in one transaction. So a crash anywhere leaves nothing that the next operation
+// cannot put right; nor does somebody who flushes our rules with all others, as `firewall-cmd --reload` does.
 // A bridge and the rules exist only while a container is attached. One thing stays: net.ipv4.ip_forward is set to 1 when a
 // network is brought up, and not set back, for nobody can know who else relies on it by then.
 //

@@ -325,7 +325,7 @@ func askHost(proto, address string) (string, error) {
 	var err error
 	for i := 0; i < 3; i++ {
 		var c net.Conn
-		c, err = net.DialTimeout(proto+"4", address, 1500*time.Millisecond)
+		c, err = net.DialTimeout(proto+"4", address, 5*time.Second)
 		if err != nil {
 			return "", err
 		}
