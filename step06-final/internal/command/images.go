@@ -25,6 +25,7 @@ type imageRow struct {
 }
 
 var imageList = list{
+	row: imageRow{},
 	headers: map[string]string{"ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", "CreatedSince": "CREATED",
 		"CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS"},
 	columns: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
@@ -37,6 +38,7 @@ type historyRow struct {
 }
 
 var historyList = list{
+	row:     historyRow{},
 	headers: map[string]string{"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"},
 	columns: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 	quiet:   "{{.ID}}",
@@ -256,6 +258,9 @@ func historyCommand() cli.Command {
 			rows := []interface{}{}
 			for _, h := range entries {
 				row := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: ago(h.Created), CreatedBy: h.CreatedBy, Size: humanSize(float64(h.Size), 3), Comment: h.Comment}
+				if h.Created.Unix() <= 0 {
+					row.CreatedSince = "N/A" // reproducible builds say 1970
+				}
 				if !ctx.BoolT("human") {
 					row.Size, row.CreatedSince = fmt.Sprint(h.Size), row.CreatedAt
 				}

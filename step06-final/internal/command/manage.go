@@ -217,6 +217,7 @@ func systemPrune(ctx *cli.Context, e *engine.Engine) error {
 type dfRow struct{ Type, TotalCount, Active, Size, Reclaimable string }
 
 var dfList = list{
+	row:     dfRow{},
 	headers: map[string]string{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"},
 	columns: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
 }

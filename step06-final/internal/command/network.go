@@ -23,6 +23,7 @@ type networkRow struct {
 func (r networkRow) Label(name string) string { return r.labels[name] }
 
 var networkList = list{
+	row:     networkRow{},
 	headers: map[string]string{"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE", "Internal": "INTERNAL", "CreatedAt": "CREATED AT", "Labels": "LABELS"},
 	columns: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
 	quiet:   "{{.ID}}",

@@ -26,6 +26,7 @@ type containerRow struct {
 func (r containerRow) Label(name string) string { return r.labels[name] }
 
 var containerList = list{
+	row: containerRow{},
 	headers: map[string]string{"ID": "CONTAINER ID", "Names": "NAMES", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT",
 		"RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE", "Labels": "LABELS", "Mounts": "MOUNTS",
 		"Networks": "NETWORKS", "LocalVolumes": "LOCAL VOLUMES"},
@@ -55,6 +56,11 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish")
 	if err != nil {
 		return err
+	}
+	for _, value := range filters["status"] {
+		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
+			return usageError(ctx, "invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
+		}
 	}
 	views, err := e.Views()
 	if err != nil {
@@ -240,9 +246,6 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 		}
 		return pattern.MatchString(v.Name) || pattern.MatchString("/"+v.Name), nil
 	case "status":
-		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
-			return false, fmt.Errorf("invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
-		}
 		return v.State.Status == value, nil
 	case "exited":
 		code, err := strconv.Atoi(value)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ type list struct {
 	headers map[string]string // field of a row → heading
 	columns string            // of the default table: a template such as {{.ID}}\t{{.Names}}
 	quiet   string            // the template of -q
+	row     interface{}       // an empty row, on which a format is tried before there are any
 }
 
 // functions are those that docker's --format knows beside the template language's own.
@@ -82,6 +84,9 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
 		out.WriteByte('\n')
+	}
+	if err := t.Execute(io.Discard, l.row); err != nil {
+		return fmt.Errorf("invalid --format: %w", err)
 	}
 	for _, row := range rows {
 		if err := t.Execute(&out, row); err != nil {

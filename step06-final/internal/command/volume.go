@@ -25,6 +25,7 @@ type volumeRow struct {
 func (r volumeRow) Label(name string) string { return r.labels[name] }
 
 var volumeList = list{
+	row:     volumeRow{},
 	headers: map[string]string{"Name": "VOLUME NAME", "Driver": "DRIVER", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS", "Scope": "SCOPE"},
 	columns: "{{.Driver}}\t{{.Name}}",
 	quiet:   "{{.Name}}",

@@ -13,19 +13,19 @@ import (
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/snapshot"
 	"mydocker/step06-final/internal/spec"
-	"mydocker/step06-final/internal/store"
 )
 
 // RunStep runs one RUN instruction of a Dockerfile: a container that lives as long as its command, in a snapshot that the
 // builder keeps. It is in the store as a half-made container, so that Sweep removes it when the builder is killed.
 func (e *Engine) RunStep(ctx context.Context, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) (err error) {
-	id, err := store.NewID()
+	c, err := e.Store.New()
 	if err != nil {
 		return err
 	}
-	c := &store.Container{ID: id, Name: "build_" + id[:12], Image: "build",
-		Config:     spec.Config{Env: image.Env, Cmd: argv, User: image.User, WorkingDir: image.WorkingDir},
-		HostConfig: spec.HostConfig{NetworkMode: "bridge", AutoRemove: true}}
+	id := c.ID
+	c.Name, c.Image = "build_"+id[:12], "build"
+	c.Config = spec.Config{Env: image.Env, Cmd: argv, User: image.User, WorkingDir: image.WorkingDir}
+	c.HostConfig = spec.HostConfig{NetworkMode: "bridge", AutoRemove: true}
 	lock, err := e.Store.Add(c)
 	if err != nil {
 		return err

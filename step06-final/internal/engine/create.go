@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -42,10 +41,10 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &store.Container{Name: o.Name, Created: time.Now().UTC(), Image: o.Config.Image, ImageID: img.ID, Config: o.Config, HostConfig: o.HostConfig}
-	if c.ID, err = store.NewID(); err != nil {
+	if c, err = e.Store.New(); err != nil {
 		return nil, err
 	}
+	c.Name, c.Image, c.ImageID, c.Config, c.HostConfig = o.Name, o.Config.Image, img.ID, o.Config, o.HostConfig
 	if c.Name == "" {
 		c.Name = makeName(c.ID)
 	}

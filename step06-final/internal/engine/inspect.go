@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -225,8 +226,34 @@ func Generic(value interface{}) (interface{}, error) {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
 	var out interface{}
-	if err := json.Unmarshal(data, &out); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // a float64 would print 67108864 as 6.7108864e+07
+	if err := decoder.Decode(&out); err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
-	return out, nil
+	return integers(out), nil
+}
+
+// integers turns JSON's numbers into Go's, so that templates can compare them.
+func integers(value interface{}) interface{} {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String()
+		}
+		return f
+	case map[string]interface{}:
+		for key := range v {
+			v[key] = integers(v[key])
+		}
+	case []interface{}:
+		for i := range v {
+			v[i] = integers(v[i])
+		}
+	}
+	return value
 }

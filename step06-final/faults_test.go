@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestRestartPolicyCountsAndStopEndsIt(t *testing.T) {
+	remove(t, "again", "ever")
+	must(t, "run", "-d", "--name", "again", "--restart", "on-failure:2", "host", "sh", "-c", "echo try; exit 5")
+	eventually(t, "two restarts", func() bool {
+		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}", "again") == "2 exited 5"
+	})
+	require.Equal(t, "try\ntry\ntry", must(t, "logs", "again"))
+
+	must(t, "run", "-d", "--name", "ever", "--restart", "always", "host", "sh", "-c", "sleep 0.1")
+	eventually(t, "a restart", func() bool { return must(t, "inspect", "-f", "{{.RestartCount}}", "ever") != "0" })
+	must(t, "stop", "-t", "1", "ever")
+	time.Sleep(300 * time.Millisecond) // longer than the first delays: a restart that was wrong would have come
+	require.Equal(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "ever"))
+}
+
+func TestMemoryHogIsKilledAndReported(t *testing.T) {
+	remove(t, "hog")
+	r := docker("run", "--name", "hog", "-m", "20m", "--memory-swap", "20m", "host", "sh", "-c", "x=x; while :; do x=$x$x; done")
+	require.Equal(t, 137, r.code, r.err)
+	require.Equal(t, "true", must(t, "inspect", "-f", "{{.State.OOMKilled}}", "hog"))
+}
+
+func TestPidsLimitStopsAForkBomb(t *testing.T) {
+	r := docker("run", "--rm", "--pids-limit", "8", "host", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait")
+	require.Contains(t, r.err, "fork")
+}
+
+func TestSupervisorKilled(t *testing.T) {
+	remove(t, "orphan")
+	must(t, "run", "-d", "--name", "orphan", "host", "sleep", "1000")
+	supervisor, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "orphan"), "supervisor"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.Fields(string(supervisor))[0])
+	require.NoError(t, err)
+	init, err := strconv.Atoi(must(t, "inspect", "-f", "{{.State.Pid}}", "orphan"))
+	require.NoError(t, err)
+	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
+	eventually(t, "the truth about the container", func() bool {
+		runs := unix.Kill(init, 0) == nil && !isZombie(init)
+		return (must(t, "inspect", "-f", "{{.State.Status}}", "orphan") == "running") == runs
+	})
+	require.Equal(t, "orphan", must(t, "rm", "-f", "orphan"))
+	require.NotContains(t, mounts(t), "snapshots/")
+}
+
+func isZombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}
+
+func mounts(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(t, err)
+	return string(data)
+}
+
+// TestKilledAtRandomPoints kills the engine at random moments of a run, and asks the next command for the truth. The soak
+// test sets MYDOCKER_KILLS to more.
+func TestKilledAtRandomPoints(t *testing.T) {
+	kills := 15
+	if n, err := strconv.Atoi(os.Getenv("MYDOCKER_KILLS")); err == nil {
+		kills = n
+	}
+	must(t, "run", "--rm", "host", "true")
+	before := hostState(t)
+	random := rand.New(rand.NewSource(1))
+	for i := 0; i < kills; i++ {
+		args := []string{"run", "--name", "victim", "host", "sleep", "0.05"}
+		if i%3 == 1 {
+			args = []string{"run", "--rm", "--name", "victim", "host", "sleep", "0.05"}
+		}
+		if i%3 == 2 {
+			args = []string{"run", "-d", "--name", "victim", "host", "sleep", "1000"}
+		}
+		cmd := exec.Command(binary, args...)
+		require.NoError(t, start(cmd))
+		time.Sleep(time.Duration(random.Intn(90)) * time.Millisecond)
+		cmd.Process.Kill()
+		finish(cmd)
+		for _, line := range strings.Split(must(t, "ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.State}}"), "\n") {
+			if line == "" {
+				continue
+			}
+			fields := strings.Fields(line)
+			pid, err := strconv.Atoi(must(t, "inspect", "-f", "{{.State.Pid}}", fields[0]))
+			require.NoError(t, err)
+			if fields[1] == "running" && pid != 0 {
+				require.NoError(t, unix.Kill(pid, 0), "ps said running, but there is no process %d", pid)
+			}
+		}
+		docker("rm", "-f", "victim")
+		must(t, "ps", "-a") // sweeps what had no name yet
+		require.Empty(t, must(t, "ps", "-aq"))
+	}
+	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
+}
+
+func TestManyAtOnce(t *testing.T) {
+	count := 16
+	if n, err := strconv.Atoi(os.Getenv("MYDOCKER_MANY")); err == nil {
+		count = n
+	}
+	must(t, "run", "--rm", "host", "true")
+	before := hostState(t)
+	var wait sync.WaitGroup
+	for i := 0; i < count; i++ {
+		wait.Add(1)
+		go func(i int) {
+			defer wait.Done()
+			if r := docker("run", "--rm", "host", "sh", "-c", fmt.Sprintf("exit %d", i%100)); r.code != i%100 {
+				t.Errorf("container %d: status %d: %s", i, r.code, r.err)
+			}
+		}(i)
+	}
+	wait.Wait()
+	require.Empty(t, must(t, "ps", "-aq"))
+	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
+}
+
+func TestOneNameManyCommands(t *testing.T) {
+	remove(t, "only")
+	var wait sync.WaitGroup
+	var mutex sync.Mutex
+	winners := 0
+	for i := 0; i < 8; i++ {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			if docker("run", "-d", "--name", "only", "host", "sleep", "100").code == 0 {
+				mutex.Lock()
+				winners++
+				mutex.Unlock()
+			}
+		}()
+	}
+	wait.Wait()
+	require.Equal(t, 1, winners)
+	for i := 0; i < 8; i++ {
+		wait.Add(1)
+		go func(i int) {
+			defer wait.Done()
+			docker([]string{"stop", "start", "restart", "kill", "pause", "unpause", "inspect", "logs"}[i], "only")
+		}(i)
+	}
+	wait.Wait()
+	docker("unpause", "only")
+	require.Equal(t, "only", must(t, "rm", "-f", "only"))
+	require.Empty(t, must(t, "ps", "-aq"))
+}
+
+func TestDamagedRecord(t *testing.T) {
+	remove(t, "good")
+	must(t, "run", "-d", "--name", "good", "host", "sleep", "100")
+	must(t, "run", "-d", "--name", "broken", "host", "sleep", "100")
+	id := must(t, "inspect", "-f", "{{.Id}}", "broken")
+	path := filepath.Join(work, "root/containers", id, "container.json")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, data[:len(data)/2], 0o600))
+	r := docker("ps", "-a", "--format", "{{.Names}}")
+	require.Equal(t, "good", r.out)
+	require.Contains(t, r.err, "is damaged")
+	require.NotZero(t, docker("stop", "broken").code)
+	require.NotZero(t, docker("rm", "broken").code)
+	require.Equal(t, "broken", must(t, "rm", "-f", "broken"))
+	r = docker("ps", "-a", "--format", "{{.Names}}")
+	require.Equal(t, result{"good", "", 0}, r)
+}

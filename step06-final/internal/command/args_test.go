@@ -1,0 +1,111 @@
+package command
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func normalised(t testing.TB, line ...string) string {
+	args, err := normalise(newApp(), append([]string{"mydocker"}, line...))
+	require.NoError(t, err)
+	return strings.Join(args[1:], " ")
+}
+
+func TestNormaliseFollowsDockersRules(t *testing.T) {
+	for line, want := range map[string]string{
+		"run -it host sh":                "run --i --t -- host sh",
+		"run -p80:80 host":               "run --p=80:80 -- host",
+		"run -itv /a:/b host":            "run --i --t --v=/a:/b -- host",
+		"run --name x host ls -la":       "run --name=x -- host ls -la",
+		"run host sh -c x --rm":          "run -- host sh -c x --rm",
+		"run -- host sh":                 "run -- host sh",
+		"run --rm=false host":            "run --rm=false -- host",
+		"run -m=10m host":                "run --m=10m -- host",
+		"rm web -f":                      "rm --f -- web",
+		"logs web --tail 5 -f":           "logs --tail=5 --f -- web",
+		"exec -w /tmp web ls -l":         "exec --w=/tmp -- web ls -l",
+		"--debug ps -a":                  "--debug ps --a --",
+		"network create --subnet x name": "network create --subnet=x -- name",
+		"stop -- -odd":                   "stop -- -odd",
+		"import - name":                  "import -- - name",
+		"what -x":                        "",
+	} {
+		if want == "" {
+			continue
+		}
+		require.Equal(t, want, normalised(t, strings.Fields(line)...), line)
+	}
+}
+
+func TestNormaliseRefusesWhatIsNotAFlag(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --bad host":  "unknown flag: --bad",
+		"run -Zx host":    "unknown shorthand flag: 'Z' in -Zx",
+		"run --name":      "needs an argument",
+		"run -m":          "needs an argument",
+		"ps --a":          "unknown flag",
+		"network rm --no": "unknown flag",
+		"--nope":          "unknown flag",
+	} {
+		_, err := normalise(newApp(), append([]string{"mydocker"}, strings.Fields(line)...))
+		require.ErrorContains(t, err, want, line)
+		require.ErrorContains(t, err, "--help", line)
+	}
+}
+
+func TestEveryCommandHasHelpAndItsFlagsHaveNoTwins(t *testing.T) {
+	app := newApp()
+	for _, c := range app.Commands {
+		if c.Hidden {
+			continue
+		}
+		list := c.Subcommands
+		if list == nil {
+			list = append(list, c)
+		}
+		for _, command := range list {
+			require.NotEmpty(t, command.Usage, command.Name)
+			require.NotEmpty(t, command.Description, "%s has no example", command.Name)
+			require.NotNil(t, command.Action, command.Name)
+			seen := map[string]bool{}
+			for _, flag := range command.Flags {
+				for _, name := range strings.Split(flag.GetName(), ",") {
+					name = strings.TrimSpace(name)
+					require.False(t, seen[name], "%s has two flags %s", command.Name, name)
+					seen[name] = true
+				}
+			}
+		}
+	}
+}
+
+func FuzzNormalise(f *testing.F) {
+	for _, seed := range []string{"run\x00-it\x00host", "rm\x00-f\x00--\x00x", "run\x00--name", "network\x00ls\x00-q", "-", "--=", "run\x00-\x00--"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args, err := normalise(newApp(), append([]string{"mydocker"}, strings.Split(line, "\x00")...))
+		if err == nil && args[0] != "mydocker" {
+			t.Fatalf("lost the program's name: %q", args)
+		}
+	})
+}
+
+func TestHumanWords(t *testing.T) {
+	require.Equal(t, "1.98MB", humanSize(1980000, 3))
+	require.Equal(t, "0B", humanSize(0, 3))
+	require.Equal(t, "512MiB", humanBytes(512<<20))
+}
+
+func TestTimes(t *testing.T) {
+	for _, text := range []string{"10m", "2024-01-02T03:04:05Z", "2024-01-02", "1700000000", "1700000000.5"} {
+		_, err := parseTime(text)
+		require.NoError(t, err, text)
+	}
+	for _, text := range []string{"yesterday", "-5", "2024-13-01"} {
+		_, err := parseTime(text)
+		require.Error(t, err, text)
+	}
+}
