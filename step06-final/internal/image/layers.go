@@ -93,6 +93,9 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 		return "", 0, err
 	}
 	if err := os.Rename(temp, dir); err != nil {
+		if size, ok := s.unpackedSize(dir, l.DiffID); ok {
+			return dir, size, nil // the same layer from another blob, at the same time
+		}
 		return "", 0, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}
 	return dir, size, nil

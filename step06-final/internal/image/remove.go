@@ -26,6 +26,8 @@ type User struct {
 type RemoveOptions struct {
 	Force bool
 	Users []User
+
+	onlyUnnamed bool // for Prune: the image may have got a name since it was seen without one
 }
 
 // Remove takes a name away, and the image when that was its last one. The result is what docker prints:
@@ -54,6 +56,9 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) ([]string, error) {
 		return nil, err
 	}
 	going, staying := known.affected(nameOrID, id)
+	if o.onlyUnnamed && len(going)+len(staying) > 0 {
+		return nil, nil
+	}
 	if _, byName := named(nameOrID, known); !byName && len(repositories(going)) > 1 && !o.Force {
 		return nil, fmt.Errorf("image %s has names in several repositories (%s); remove them by name, or use -f",
 			short(id), strings.Join(familiar(going), ", "))
@@ -186,7 +191,7 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 		if used[img.ID] || !all && !dangling || keep != nil && keep(img) {
 			continue
 		}
-		lines, err := s.unname(img.ID, RemoveOptions{Force: true, Users: users})
+		lines, err := s.unname(img.ID, RemoveOptions{Force: true, Users: users, onlyUnnamed: !all})
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -205,6 +210,9 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 // collect deletes what no image, build step or container needs. While somebody adds content it does nothing: the next
 // remove or prune will.
 func (s *Store) collect() (freed int64, err error) {
+	if err := s.snapshots.Sweep(); err != nil {
+		return 0, err
+	}
 	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
 	if err != nil || lock == nil {
 		return 0, err
@@ -276,9 +284,18 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 // removeLeftovers deletes temporary files of processes that were killed, and sizes of layers that are gone. The caller
 // holds the lock that all who make such files share.
 func (s *Store) removeLeftovers() error {
-	leftovers, err := filepath.Glob(s.path("images/tmp/*"))
+	lock, err := s.naming() // names and records are written by commands that add nothing, too
 	if err != nil {
-		return fmt.Errorf("list temporary files: %w", err)
+		return err
+	}
+	defer lock.Unlock()
+	var leftovers []string
+	for _, pattern := range []string{"images/tmp/*", "images/.new-*", "images/records/.new-*", "images/cache/.new-*", "images/sizes/.new-*"} {
+		found, err := filepath.Glob(s.path(pattern))
+		if err != nil {
+			return fmt.Errorf("list temporary files: %w", err)
+		}
+		leftovers = append(leftovers, found...)
 	}
 	sizes, err := os.ReadDir(s.path("images/sizes"))
 	if err != nil {
