@@ -207,29 +207,38 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	if process.NoNewPrivileges {
 		p.add("no-new-privileges")
 	}
-	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the capabilities go. A filter with a
-	// listener too is loaded now, while the parent that hands the listener on is there.
-	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
 	caps, err := p.capabilities(process)
 	if err != nil {
 		return err
 	}
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
-	if loadEarly {
-		p.steps = append(p.steps, filter)
-	}
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)
 	}
 	p.add("ids", utoa32(process.User.UID), utoa32(process.User.GID))
-	p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable), utoa64(caps.ambient))
 	umask := uint32(0o022)
 	if process.User.Umask != nil {
 		umask = *process.User.Umask
 	}
 	p.add("umask", utoa32(umask))
-	p.add("chdir", process.Cwd)
-	p.add("program", process.Args...)
+	final := func() {
+		p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable), utoa64(caps.ambient))
+	}
+	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the capabilities go, but as late as possible, for
+	// what comes after it must pass it. A filter with a listener too is loaded now, while the parent that hands the listener on is there.
+	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
+	if loadEarly {
+		p.add("chdir", process.Cwd)
+		p.add("program", process.Args...)
+		loader := caps.permitted | security.CapSysAdmin
+		p.add("capabilities", utoa64(loader), utoa64(loader), utoa64(caps.inheritable), "0")
+		p.steps = append(p.steps, filter)
+		final()
+	} else {
+		final()
+		p.add("chdir", process.Cwd)
+		p.add("program", process.Args...)
+	}
 	if pids >= 0 {
 		p.add("join-cgroup", itoa(pids))
 	}
@@ -283,6 +292,10 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 	if process.Capabilities == nil {
 		return c, nil
 	}
+	available := ^uint64(0) // all of them in another user namespace
+	if !p.ns.separate(specs.UserNamespace) {
+		available = security.AvailableCapabilities()
+	}
 	for _, set := range []struct {
 		field string
 		names []string
@@ -295,7 +308,10 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 		{"ambient", process.Capabilities.Ambient, &c.ambient},
 	} {
 		bits, unknown := security.CapabilityBits(set.names)
-		*set.bits = bits
+		*set.bits = bits & available
+		if left := bits &^ available; left != 0 {
+			p.warn("process.capabilities.%s: left out what this process may not give: %s", set.field, strings.Join(security.CapabilityNames(left), " "))
+		}
 		for _, name := range unknown {
 			// The specification: what cannot be granted is a warning.
 			p.warn("process.capabilities.%s: %q is not a capability of this kernel: left out", set.field, name)

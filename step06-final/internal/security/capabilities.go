@@ -14,6 +14,9 @@ var capabilityNames = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SE
 	"CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
 	"CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"}
 
+// CapSysAdmin is the bit of CAP_SYS_ADMIN.
+const CapSysAdmin = 1 << 21
+
 // LastCapability is the highest number that the running kernel knows: 36 on CentOS 7, 40 since Linux 5.9.
 func LastCapability() int {
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
@@ -32,6 +35,24 @@ func AllCapabilities() []string {
 		count = len(capabilityNames)
 	}
 	return append([]string(nil), capabilityNames[:count]...)
+}
+
+// AvailableCapabilities is our bounding set: nothing beyond it can be given to a process of our user namespace. Root of a virtual machine's
+// or a container's host may lack some. Without procfs it is the full set, and the kernel refuses later.
+func AvailableCapabilities() uint64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return ^uint64(0)
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		if strings.HasPrefix(line, "CapBnd:") {
+			bits, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(line, "CapBnd:")), 16, 64)
+			if err == nil {
+				return bits
+			}
+		}
+	}
+	return ^uint64(0)
 }
 
 // CapabilityBits turns names into the kernel's bit set. Names that this kernel does not know are returned.

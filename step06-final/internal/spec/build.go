@@ -178,6 +178,9 @@ func (in Input) mounts() []specs.Mount {
 	if in.HostConfig.IpcMode == "host" || in.IPCNS != "" {
 		// Shared memory belongs together with the IPC namespace, and a new mqueue is refused without owning it.
 		list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"rbind"}}
+		if _, err := os.Stat("/dev/mqueue"); err != nil { // a host without systemd may not have mounted it: then there is nothing to share
+			list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "nodev", "ro", "size=0"}}
+		}
 	}
 	list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shm)}})
 	if in.HostConfig.IpcMode == "host" {
