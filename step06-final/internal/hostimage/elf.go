@@ -3,12 +3,27 @@ package hostimage
 import (
 	"bufio"
 	"debug/elf"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+// isELF looks at the first four bytes.
+func isELF(program string) (bool, error) {
+	f, err := os.Open(program)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	magic := make([]byte, len(elf.ELFMAG))
+	_, err = io.ReadFull(f, magic)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return false, nil
+	}
+	return string(magic) == elf.ELFMAG, err
+}
 
 // isStatic says whether a program needs neither a loader (PT_INTERP) nor libraries (DT_NEEDED); elf(5).
 func isStatic(program string) (bool, error) {
@@ -42,11 +57,10 @@ func loaderOf(f *elf.File) (string, error) {
 // needed lists the loader and all libraries of a program, also those that its libraries need, as ldd(1) does, but
 // without running the program's loader. The order of search is that of ld.so(8).
 func needed(program string) ([]string, error) {
-	first, err := elf.Open(program)
-	var format *elf.FormatError
-	if errors.As(err, &format) {
-		return nil, nil // a script
+	if yes, err := isELF(program); err != nil || !yes {
+		return nil, err // a script needs an interpreter, which is a tool of its own
 	}
+	first, err := elf.Open(program)
 	if err != nil {
 		return nil, err
 	}
