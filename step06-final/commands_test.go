@@ -143,7 +143,10 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	require.NoError(t, pty.Setsize(tty, &pty.Winsize{Rows: 40, Cols: 120}))
 	write("while [ \"$(stty size)\" != '40 120' ]; do :; done; echo re''sized\n")
 	expect("resized")
-	write("sleep 1000\n\x03echo inter''rupted\n")
+	write("sh -c \"echo slee''ping; sleep 1000\"\n")
+	expect("sleeping")
+	write("\x03")
+	write("echo inter''rupted\n")
 	expect("interrupted")
 	write("exit 6\n")
 	for lines.Scan() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 
 	"mydocker/step06-final/internal/runtime"
@@ -185,10 +184,4 @@ func ParseDetachKeys(text string) ([]byte, error) {
 		}
 	}
 	return keys, nil
-}
-
-// IsTerminal says whether a file is a terminal.
-func IsTerminal(file *os.File) bool {
-	_, err := NewTerminal(file)
-	return err == nil
 }

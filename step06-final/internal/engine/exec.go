@@ -121,7 +121,7 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 	if ownErr == nil && o.Interactive {
 		restore, err := own.Raw()
 		if err != nil {
-			return 0, fmt.Errorf("switch the terminal to raw mode: %w", err)
+			return 0, err
 		}
 		defer restore()
 	}

@@ -75,7 +75,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 			if streams.Stdin != nil {
 				restore, err := terminal.Raw()
 				if err != nil {
-					return 0, fmt.Errorf("switch the terminal to raw mode: %w", err)
+					return 0, err
 				}
 				defer restore()
 			}
