@@ -74,6 +74,9 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 		return err
 	}
 	err = m.plumb(s, n, e, ns, first && !n.Internal)
+	if err == nil {
+		err = hostSideOperational(n, e)
+	}
 	if err != nil {
 		if undoErr := m.release(s, *e); undoErr != nil {
 			return fmt.Errorf("%w; and undoing it failed: %v", err, undoErr)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/vishvananda/netlink"
@@ -125,11 +126,31 @@ func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) erro
 		if err := netlink.LinkSetUp(link); err != nil {
 			return fmt.Errorf("bring up %s in the container: %w", e.Interface, err)
 		}
-		if !defaultRoute {
+		if defaultRoute {
+			if err := addDefaultRoute(link, e); err != nil {
+				return err
+			}
+		}
+		return waitOperational(e.Interface)
+	})
+}
+
+// waitOperational waits until an interface passes packets. "Up" is only the wish; that both ends of a cable are up is noticed
+// by a kernel thread a moment later (operstate, Documentation/networking/operstates.rst), and only then a bridge opens its
+// port. A packet that is sent before is lost, and ARP asks again after a whole second: the first connection would be slow.
+func waitOperational(name string) error {
+	for i := 0; i < 500; i++ {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return fmt.Errorf("look up %s: %w", name, err)
+		}
+		if link.Attrs().OperState == netlink.OperUp {
 			return nil
 		}
-		return addDefaultRoute(link, e)
-	})
+		time.Sleep(time.Millisecond)
+	}
+	logrus.Debugf("interface %s is not operational after 500 ms; the first packets may be lost", name)
+	return nil
 }
 
 func addDefaultRoute(link netlink.Link, e *Endpoint) error {
@@ -148,6 +169,14 @@ func interfaceSysctls(name string) error {
 		return err
 	}
 	return setSysctl("net/ipv4/conf/"+name+"/arp_notify", "1")
+}
+
+// hostSideOperational waits for the way from the host: the port, and the bridge, which is only as operational as its ports.
+func hostSideOperational(n *Network, e *Endpoint) error {
+	if err := waitOperational(e.HostVeth); err != nil {
+		return err
+	}
+	return waitOperational(n.Bridge)
 }
 
 // moveDefaultRoute gives a container that lost the network of its default route that of another one.

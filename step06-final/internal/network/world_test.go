@@ -235,7 +235,13 @@ func outside(t *testing.T) *box {
 		return netlink.LinkSetUp(link)
 	}
 	require.NoError(t, up("10.99.0.1"))
-	require.NoError(t, inNetNS(b.ns, func() error { return up("10.99.0.2") }))
+	require.NoError(t, inNetNS(b.ns, func() error {
+		if err := up("10.99.0.2"); err != nil {
+			return err
+		}
+		return waitOperational("uplink")
+	}))
+	require.NoError(t, waitOperational("uplink"))
 	return b
 }
 
