@@ -202,8 +202,15 @@ func (s *supervisor) loop(pid int) {
 		if n := poll(fds, s.hasEnded); n == 0 {
 			s.finish()
 		}
+		// A new client first: who connected before the container's first instruction must not miss what it wrote. poll looked at the
+		// listener last, so a connection that is older than some output has been seen together with it.
 		for _, p := range fds {
-			if p.revents != 0 {
+			if p.revents != 0 && int(p.fd) == s.listener {
+				s.accept()
+			}
+		}
+		for _, p := range fds {
+			if p.revents != 0 && int(p.fd) != s.listener {
 				s.serve(int(p.fd))
 			}
 		}
@@ -280,8 +287,6 @@ func (s *supervisor) serve(fd int) {
 		}
 	case fd == s.console:
 		s.takeMaster()
-	case fd == s.listener:
-		s.accept()
 	case fd == s.streams[0].fd:
 		s.pump(&s.streams[0])
 	case fd == s.streams[1].fd:
