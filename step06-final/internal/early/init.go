@@ -114,8 +114,8 @@ func (p *initProcess) perform(step Step) {
 		err = mountPropagation("/", uintptr(number(0)))
 	case "rootfs":
 		err = p.enterRootfs(a[0])
-	case "plain-rootfs":
-		p.root, err = openRoot(a[0])
+	case "shared-rootfs":
+		err = p.shareRootfs(a[0])
 	case "mount": // source, destination, type, flags, data, directory|file
 		object = ": " + a[1]
 		err = p.mount(a[0], a[1], a[2], uintptr(number(3)), a[4], a[5] == "directory")
@@ -160,6 +160,10 @@ func (p *initProcess) perform(step Step) {
 	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
 		n := number(2)
 		err = runHook(a[0], a[3:3+n], a[3+n:], p.state, number(1))
+	case "limits":
+		if err = SendMessage(p.sync, MsgLimits, nil); err == nil {
+			p.expect(MsgGo)
+		}
 	case "ready":
 		if err = SendMessage(p.sync, MsgReady, nil); err == nil {
 			p.expect(MsgGo)

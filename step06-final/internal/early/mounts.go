@@ -31,6 +31,19 @@ func (p *initProcess) enterRootfs(path string) error {
 	return err
 }
 
+// shareRootfs is for a container without a mount namespace: everything is mounted on the host, below one private mount that `delete` can take away.
+func (p *initProcess) shareRootfs(path string) error {
+	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
+		return err
+	}
+	if err := mountPropagation(path, syscall.MS_PRIVATE|syscall.MS_REC); err != nil {
+		return err
+	}
+	var err error
+	p.root, err = openRoot(path)
+	return err
+}
+
 func parentDirectory(path string) string {
 	for i := len(path) - 1; i > 0; i-- {
 		if path[i] == '/' {

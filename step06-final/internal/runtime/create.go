@@ -442,10 +442,11 @@ func (c *creation) converse(sync int) error {
 			return fmt.Errorf("talk with init: %w", err)
 		}
 		switch kind {
-		case early.MsgReady:
-			if err := setRlimits(c.Pid, c.rlimits); err != nil {
-				return err
+		case early.MsgLimits:
+			if err = setRlimits(c.Pid, c.rlimits); err == nil {
+				err = early.SendMessage(sync, early.MsgGo, nil)
 			}
+		case early.MsgReady:
 			if c.latePids != nil {
 				if err := c.cgroups.Set(&specs.LinuxResources{Pids: c.latePids}); err != nil {
 					return err
@@ -468,7 +469,7 @@ func (c *creation) converse(sync int) error {
 // hooks runs the hooks that come before the root is entered, and gives init the state for its own.
 func (c *creation) hooks(sync int) error {
 	state := c.State()
-	state.Status, state.Pid = specs.StateCreating, c.Pid
+	state.Status, state.Pid = specs.StateCreated, c.Pid // runtime-tools and crun's users expect created here, not creating
 	if err := runHooks("prestart", c.Spec.Hooks.Prestart, state); err != nil {
 		return err
 	}
@@ -502,6 +503,9 @@ func (c *creation) undo() error {
 	if c.hasCgroup {
 		keep(c.cgroups.KillAll(2 * time.Second))
 		keep(c.cgroups.Remove())
+	}
+	if c.Pid > 0 {
+		keep(c.unmountShared())
 	}
 	if c.hasDir {
 		keep(os.RemoveAll(c.directory()))

@@ -230,11 +230,15 @@ func (e *execution) converse(sync, pid int) error {
 		switch {
 		case err != nil && !errors.Is(err, unix.ECONNRESET):
 			return err
-		case kind == early.MsgReady:
-			ready = true
+		case kind == early.MsgLimits:
 			if err := setRlimits(pid, e.rlimits); err != nil {
 				return err
 			}
+			if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+				return err
+			}
+		case kind == early.MsgReady:
+			ready = true
 			if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
 				return err
 			}

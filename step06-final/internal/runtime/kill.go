@@ -119,6 +119,9 @@ func (c *Container) Delete(force bool) error {
 			return err
 		}
 	}
+	if err := c.unmountShared(); err != nil {
+		return err
+	}
 	state := c.State()
 	if err := os.RemoveAll(c.directory()); err != nil {
 		return fmt.Errorf("delete: %w", err)
@@ -127,6 +130,22 @@ func (c *Container) Delete(force bool) error {
 		if err := runHooks("poststop", c.Spec.Hooks.Poststop, state); err != nil {
 			c.runtime.warn("%v", err) // the specification: log, and go on
 		}
+	}
+	return nil
+}
+
+// unmountShared takes away what a container without a mount namespace has mounted on the host.
+func (c *Container) unmountShared() error {
+	if c.Rootfs == "" || c.Spec.Linux == nil || c.Spec.Root == nil {
+		return nil
+	}
+	for _, ns := range c.Spec.Linux.Namespaces {
+		if ns.Type == specs.MountNamespace {
+			return nil
+		}
+	}
+	if err := unix.Unmount(c.Rootfs, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
+		return fmt.Errorf("unmount %s: %w", c.Rootfs, err)
 	}
 	return nil
 }

@@ -211,6 +211,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	if err != nil {
 		return err
 	}
+	p.add("limits") // while the process still has our uid: then no right of ours is needed for limits that only go down
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,13 +14,6 @@ import (
 // planRootfs builds the container's tree: root, mounts, devices.
 func (p *planner) planRootfs() error {
 	linux := p.spec.Linux
-	if !p.ns.separate(specs.MountNamespace) {
-		if len(p.spec.Mounts) > 0 {
-			return fieldError("mounts", "need a mount namespace in linux.namespaces: they would be made on the host")
-		}
-		p.add("plain-rootfs", p.rootfs)
-		return nil
-	}
 	propagation := uintptr(unix.MS_SLAVE | unix.MS_REC)
 	if linux.RootfsPropagation != "" {
 		flags, ok := propagationFlags[linux.RootfsPropagation]
@@ -32,9 +24,12 @@ func (p *planner) planRootfs() error {
 			propagation = flags | unix.MS_REC
 		}
 	}
-	p.add("propagation", utoa(propagation))
-	p.add("rootfs", p.rootfs)
-	finish := len(p.steps)
+	if p.ns.separate(specs.MountNamespace) {
+		p.add("propagation", utoa(propagation))
+		p.add("rootfs", p.rootfs)
+	} else {
+		p.add("shared-rootfs", p.rootfs)
+	}
 	var last []func()
 	for i, m := range p.spec.Mounts {
 		after, err := p.planMount(fmt.Sprintf("mounts[%d]", i), m)
@@ -51,7 +46,6 @@ func (p *planner) planRootfs() error {
 	if p.spec.Process != nil && p.spec.Process.Cwd != "/" {
 		p.add("directory", p.spec.Process.Cwd)
 	}
-	_ = finish
 	// A tmpfs that shall be read-only was mounted writable, so that mount points and devices could be made in it.
 	for _, after := range last {
 		after()
@@ -84,7 +78,7 @@ func (p *planner) planMount(field string, m specs.Mount) (after func(), err erro
 		return nil, fieldError(field+".uidMappings", "only bind mounts can have ID mappings")
 	}
 	data := o.data
-	if p.spec.Linux.MountLabel != "" && m.Type != "proc" && m.Type != "sysfs" {
+	if p.spec.Linux.MountLabel != "" && selinuxEnabled() && m.Type != "proc" && m.Type != "sysfs" {
 		data = strings.TrimPrefix(data+",context="+strconv.Quote(p.spec.Linux.MountLabel), ",")
 	}
 	flags := o.flags
@@ -264,9 +258,6 @@ func (p *planner) cannotMakeNodes() bool { return p.ns.separate(specs.UserNamesp
 
 // planProtection hides and protects what the kernel shows of the host.
 func (p *planner) planProtection() {
-	if !p.ns.separate(specs.MountNamespace) {
-		return
-	}
 	for _, path := range p.spec.Linux.ReadonlyPaths {
 		p.add("readonly", path)
 	}
@@ -288,10 +279,15 @@ func (p *planner) planLabels(process *specs.Process) error {
 		p.add("write", "/proc/self/attr/exec", "exec "+profile)
 	}
 	if label := process.SelinuxLabel; label != "" {
-		if _, err := os.Stat("/sys/fs/selinux/enforce"); errors.Is(err, os.ErrNotExist) {
+		if !selinuxEnabled() {
 			return fieldError("process.selinuxLabel", "SELinux is not enabled on this host")
 		}
 		p.add("write", "/proc/self/attr/exec", label)
 	}
 	return nil
+}
+
+func selinuxEnabled() bool {
+	_, err := os.Stat("/sys/fs/selinux/enforce")
+	return err == nil
 }

@@ -41,7 +41,9 @@ func (c *Container) Start() error {
 		return fmt.Errorf("start: %w", err)
 	}
 	if c.Spec.Hooks != nil {
-		if err := runHooks("poststart", c.Spec.Hooks.Poststart, c.State()); err != nil {
+		state := c.State()
+		state.Status, state.Pid = specs.StateRunning, c.Pid // also if it has ended already
+		if err := runHooks("poststart", c.Spec.Hooks.Poststart, state); err != nil {
 			c.runtime.warn("%v", err) // the specification: log, and go on
 		}
 	}
