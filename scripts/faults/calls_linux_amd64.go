@@ -52,6 +52,7 @@ func two(name string, arg, kind, arg2, kind2 int) shape {
 // shapes: the calls that set something up or look something up for it, by their x86-64 number. Left out is what belongs
 // to Go's runtime (memory, threads, signals, polling) and what only waits.
 var shapes = map[uint64]shape{
+	84: one("rmdir", 0, path), 87: one("unlink", 0, path), 88: two("symlink", 0, path, 1, path), 133: one("mknod", 0, path), 92: one("chown", 0, path),
 	41: two("socket", 0, number, 1, number), 44: one("sendto", 0, descriptor), 46: one("sendmsg", 0, descriptor),
 	47: one("recvmsg", 0, descriptor), 49: one("bind", 0, descriptor), 50: one("listen", 0, descriptor), 53: one("socketpair", 0, number),
 	1: one("write", 0, descriptor), 16: two("ioctl", 0, descriptor, 1, flags), 33: one("dup2", 1, number), 56: one("clone", 0, flags),

@@ -15,6 +15,9 @@ import (
 // counters of firewall rules change by themselves.
 var counters = regexp.MustCompile(`\[\d+:\d+\]|packets \d+ bytes \d+|(?m)^#.*$`)
 
+// ours: the names of the programs' cgroups. Those of logins and services come and go at any time.
+var ours = regexp.MustCompile(`mydocker|myrunc|faults`)
+
 // snapshot lists what a run may not leave behind: mounts, cgroups, interfaces, firewall rules, files.
 func snapshot(watch []string) []string {
 	var lines []string
@@ -44,7 +47,11 @@ func snapshot(watch []string) []string {
 			}
 		}
 	}
-	lines = append(lines, tree("/sys/fs/cgroup", true)...)
+	for _, line := range tree("/sys/fs/cgroup", true) {
+		if ours.MatchString(line) {
+			lines = append(lines, line)
+		}
+	}
 	for _, dir := range append([]string{temporary, "/run/mydocker", "/run/myrunc"}, watch...) {
 		if dir != "" {
 			lines = append(lines, tree(dir, false)...)
