@@ -6,12 +6,14 @@
 #   scripts/docs.sh fill CHAPTER             write the real output below commands that have none
 #   scripts/docs.sh translated CHAPTER       note which version of the Chinese chapter the English one translates
 #   scripts/docs.sh build                    make the site (Node; docs/.vitepress/dist)
+#   scripts/docs.sh test                     open every page of the built site in headless Chromium (Node)
+#   scripts/docs.sh pdf                      print the book (docs/.vitepress/dist/mydocker-zh.pdf, -en.pdf; Chromium)
 #   scripts/docs.sh serve [--listen A:P]     show the built site (no Node, no network)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,9p'
+	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,11p'
 	exit 2
 }
 
@@ -27,6 +29,26 @@ build)
 	cd docs
 	[ -d node_modules ] || npm ci --no-audit --no-fund
 	npm run build
+	;;
+test)
+	# In a network namespace of its own, when that is allowed: nothing may come from anywhere else.
+	go build -o docs/.vitepress/cache/docserve ./scripts/docserve
+	isolate=()
+	[ "$(id -u)" != 0 ] || isolate=(unshare --net)
+	"${isolate[@]}" bash -c '
+		[ "$(id -u)" != 0 ] || ip link set lo up
+		docs/.vitepress/cache/docserve --listen 127.0.0.1:8137 docs/.vitepress/dist >/dev/null & server=$!
+		until (: </dev/tcp/127.0.0.1/8137) 2>/dev/null; do sleep 0.1; done
+		cd docs && node site.test.mjs http://127.0.0.1:8137/; status=$?
+		kill $server; exit $status'
+	;;
+pdf)
+	go build -o docs/.vitepress/cache/docserve ./scripts/docserve
+	docs/.vitepress/cache/docserve --listen 127.0.0.1:8138 docs/.vitepress/dist >/dev/null &
+	server=$!
+	trap 'kill $server' EXIT
+	until (: </dev/tcp/127.0.0.1/8138) 2>/dev/null; do sleep 0.1; done
+	(cd docs && node pdf.mjs http://127.0.0.1:8138/)
 	;;
 serve)
 	shift
