@@ -7,31 +7,93 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// nftables writes the same rules for hosts that have only the command nft (nft(8)): one table of ours, replaced in one
-// transaction. A verdict "accept" ends only our own chain: a chain of another table that drops still drops.
+// nftables writes the same rules for hosts that have only the command nft (nft(8)), into one table of ours. A verdict
+// "accept" ends only our own chain: a chain of another table that drops still drops.
 type nftables struct {
 	command string
 	suffix  string
 }
 
-// replace: "add" so that "delete" finds a table, then the table as it shall be. `nft -f` does all of it or nothing.
+// replace asks what is there and hands over the difference. `nft -f` does all of it or nothing.
 func (t *nftables) replace(r rules) error {
 	table := "MYDOCKER" + t.suffix
-	input := fmt.Sprintf("add table ip %s\ndelete table ip %s\n", table, table)
-	if len(r.bridges) > 0 {
-		input += t.table(table, r)
+	present, err := runProgram(t.command, nil, "list", "table", "ip", table)
+	if err != nil {
+		present = "" // there is none; if nft has another problem, it says so again below
 	}
-	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
+	var lines []string
+	switch {
+	case len(r.bridges) > 0:
+		for _, c := range nftChains(r) {
+			lines = append(lines, c.changes(table, present)...)
+		}
+	case present != "":
+		lines = []string{"delete table ip " + table}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	if len(r.bridges) > 0 {
+		lines = append([]string{"add table ip " + table}, lines...) // does nothing if there is one
+	}
+	for _, line := range lines {
 		logrus.Debugf("nft: %s", line)
 	}
-	if _, err := runProgram(t.command, []byte(input), "-f", "-"); err != nil {
+	if _, err := runProgram(t.command, []byte(strings.Join(lines, "\n")+"\n"), "-f", "-"); err != nil {
 		return fmt.Errorf("write rules: %w; `nft list ruleset` shows what the host has", err)
 	}
 	return nil
 }
 
-// table says in nft's language what the functions rawRules to forwardRules of iptables.go say, and explain.
-func (t *nftables) table(name string, r rules) string {
+// nftChain is one chain of the table as it shall be: its hook, empty for a chain that others jump to, and its rules in the
+// words of `nft list`.
+type nftChain struct {
+	name, hook string
+	rules      []string
+}
+
+// changes is content.changes of iptables.go in nft's language.
+func (c nftChain) changes(table, present string) []string {
+	where := "ip " + table + " " + c.name
+	now, exists := c.presentRules(present)
+	var lines []string
+	missing := c.rules
+	switch {
+	case !exists && c.hook == "":
+		lines = []string{"add chain " + where}
+	case !exists:
+		lines = []string{fmt.Sprintf("add chain %s { %s }", where, c.hook)}
+	case isPrefix(now, c.rules):
+		missing = c.rules[len(now):]
+	default:
+		lines = []string{"flush chain " + where}
+	}
+	for _, rule := range missing {
+		lines = append(lines, "add rule "+where+" "+rule)
+	}
+	return lines
+}
+
+// presentRules cuts the rules of one chain out of the output of `nft list table`.
+func (c nftChain) presentRules(present string) (now []string, exists bool) {
+	begin := strings.Index(present, "\tchain "+c.name+" {\n")
+	if begin < 0 {
+		return nil, false
+	}
+	for _, line := range strings.Split(present[begin:], "\n")[1:] {
+		line = strings.TrimSpace(line)
+		if line == "}" {
+			break
+		}
+		if line != "" && !strings.HasPrefix(line, "type ") {
+			now = append(now, line)
+		}
+	}
+	return now, true
+}
+
+// nftChains says in nft's language what the functions rawRules to forwardRules of iptables.go say, and explain.
+func nftChains(r rules) []nftChain {
 	var ports, post, forward, raw []string
 	for _, p := range r.ports {
 		to := ""
@@ -66,25 +128,12 @@ func (t *nftables) table(name string, r rules) string {
 			forward = append(forward, fmt.Sprintf("iifname %q accept", b.name))
 		}
 	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "table ip %s {\n", name)
-	nftChain(&out, "ports", "", ports)
-	nftChain(&out, "raw", "type filter hook prerouting priority -300;", raw)
-	nftChain(&out, "prerouting", "type nat hook prerouting priority -100;", []string{"ip daddr != 127.0.0.0/8 fib daddr type local jump ports"})
-	nftChain(&out, "output", "type nat hook output priority -100;", []string{"fib daddr type local jump ports"})
-	nftChain(&out, "forward", "type filter hook forward priority 0;", forward)
-	nftChain(&out, "postrouting", "type nat hook postrouting priority 100;", post)
-	out.WriteString("}\n")
-	return out.String()
-}
-
-func nftChain(out *strings.Builder, name, hook string, rules []string) {
-	fmt.Fprintf(out, " chain %s {\n", name)
-	if hook != "" {
-		fmt.Fprintf(out, "  %s\n", hook)
+	return []nftChain{
+		{"ports", "", ports},
+		{"raw", "type filter hook prerouting priority -300;", raw},
+		{"prerouting", "type nat hook prerouting priority -100;", []string{"ip daddr != 127.0.0.0/8 fib daddr type local jump ports"}},
+		{"output", "type nat hook output priority -100;", []string{"fib daddr type local jump ports"}},
+		{"forward", "type filter hook forward priority 0;", forward},
+		{"postrouting", "type nat hook postrouting priority 100;", post},
 	}
-	for _, rule := range rules {
-		fmt.Fprintf(out, "  %s\n", rule)
-	}
-	out.WriteString(" }\n")
 }
