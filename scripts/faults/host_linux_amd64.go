@@ -18,23 +18,48 @@ var counters = regexp.MustCompile(`\[\d+:\d+\]|packets \d+ bytes \d+|(?m)^#.*$`)
 // ours: the names of the programs' cgroups. Those of logins and services come and go at any time.
 var ours = regexp.MustCompile(`mydocker|myrunc|faults`)
 
-// snapshot lists what a run may not leave behind: mounts, cgroups, interfaces, firewall rules, files.
+// parts of the host that a run may not change, each with its way to list them.
+var parts = []func(watch []string) []string{mounts, interfaces, firewall, cgroups, files, hostname}
+
+// settle is how long what is being torn down may take.
+var settle = 5 * time.Second
+
+// snapshot lists what a run may not leave behind.
 func snapshot(watch []string) []string {
 	var lines []string
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		lines = append(lines, "mounts: "+err.Error())
+	for _, part := range parts {
+		lines = append(lines, part(watch)...)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(string(mounts)), "\n") {
+	sort.Strings(lines)
+	return lines
+}
+
+func mounts([]string) []string {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return []string{"mounts: " + err.Error()}
+	}
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
 		lines = append(lines, "mount "+line)
 	}
-	interfaces, err := os.ReadDir("/sys/class/net")
+	return lines
+}
+
+func interfaces([]string) []string {
+	entries, err := os.ReadDir("/sys/class/net")
 	if err != nil {
-		lines = append(lines, "interfaces: "+err.Error())
+		return []string{"interfaces: " + err.Error()}
 	}
-	for _, i := range interfaces {
+	var lines []string
+	for _, i := range entries {
 		lines = append(lines, "interface "+i.Name())
 	}
+	return lines
+}
+
+func firewall([]string) []string {
+	var lines []string
 	for _, command := range [][]string{{"iptables-save"}, {"nft", "list", "ruleset"}} {
 		rules, err := exec.Command(command[0], command[1:]...).Output()
 		if err != nil {
@@ -47,20 +72,35 @@ func snapshot(watch []string) []string {
 			}
 		}
 	}
+	return lines
+}
+
+func cgroups([]string) []string {
+	var lines []string
 	for _, line := range tree("/sys/fs/cgroup", true) {
 		if ours.MatchString(line) {
 			lines = append(lines, line)
 		}
 	}
+	return lines
+}
+
+func files(watch []string) []string {
+	var lines []string
 	for _, dir := range append([]string{temporary, "/run/mydocker", "/run/myrunc"}, watch...) {
 		if dir != "" {
 			lines = append(lines, tree(dir, false)...)
 		}
 	}
-	name, _ := os.Hostname()
-	lines = append(lines, "hostname "+name)
-	sort.Strings(lines)
 	return lines
+}
+
+func hostname([]string) []string {
+	name, err := os.Hostname()
+	if err != nil {
+		return []string{"hostname: " + err.Error()}
+	}
+	return []string{"hostname " + name}
 }
 
 func tree(root string, directoriesOnly bool) []string {
@@ -75,9 +115,9 @@ func tree(root string, directoriesOnly bool) []string {
 	return lines
 }
 
-// changes compares the host with what it was; what is being torn down gets five seconds.
+// changes compares the host with what it was; what is being torn down gets a while.
 func changes(before []string, watch []string) []string {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(settle)
 	for {
 		after := snapshot(watch)
 		left := difference(before, after)

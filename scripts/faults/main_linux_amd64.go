@@ -111,6 +111,9 @@ func try(name string, argv []string, command, errno, only string, watch []string
 		}
 		out := run(argv, command, &c, errnos[errno])
 		r := judge(out, before, watch)
+		if !r.Good {
+			before = snapshot(watch) // what this call has left is not the next one's fault
+		}
 		r.Run, r.Call, r.Errno = name, c, errno
 		results = append(results, r)
 		mark := "✔"
