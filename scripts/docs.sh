@@ -35,6 +35,7 @@ test)
 	go build -o docs/.vitepress/cache/docserve ./scripts/docserve
 	isolate=()
 	[ "$(id -u)" != 0 ] || isolate=(unshare --net)
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	"${isolate[@]}" bash -c '
 		[ "$(id -u)" != 0 ] || ip link set lo up
 		docs/.vitepress/cache/docserve --listen 127.0.0.1:8137 docs/.vitepress/dist >/dev/null & server=$!
