@@ -47,7 +47,7 @@ func TestDamagedChainIsRewritten(t *testing.T) {
 		case *iptables:
 			require.NoError(t, f.apply("*filter\n-D "+f.chain("FORWARD")+" 2\nCOMMIT\n*nat\n-A "+f.chain("PORTS")+" -p tcp -j ACCEPT\nCOMMIT\n"))
 		case *nftables:
-			_, err := runProgram(f.command, nil, "flush", "chain", "ip", "MYDOCKER"+f.suffix, "forward")
+			_, err := runProgram(f.command, nil, "insert", "rule", "ip", "MYDOCKER"+f.suffix, "forward", "accept")
 			require.NoError(t, err)
 		}
 		require.NotEqual(t, want, hostState(t))

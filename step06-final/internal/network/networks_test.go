@@ -228,8 +228,10 @@ func TestNames(t *testing.T) {
 	require.Equal(t, inode, inodeOf(t, webHosts), "the same file, as it is mounted")
 
 	old.attach(m, AttachRequest{Name: "old", HostsPath: oldHosts})
-	newBox(t).attach(m, AttachRequest{Name: "new"})
+	newHosts := hostsFile(t)
+	newBox(t).attach(m, AttachRequest{Name: "new", HostsPath: newHosts})
 	require.Empty(t, look(oldHosts, "new"))
+	require.Empty(t, look(newHosts, "old"))
 	require.NotEmpty(t, look(oldHosts, old.id[:12]))
 }
 
