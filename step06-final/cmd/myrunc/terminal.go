@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +16,7 @@ import (
 type foreground struct {
 	directory string
 	socket    string // the container's init sends the master of its terminal here
-	listener  *net.UnixListener
+	listener  int
 	own       console.Console // nil when standard input is not a terminal
 	master    *os.File
 	done      chan struct{}
@@ -29,7 +28,13 @@ func newForeground() (*foreground, error) {
 		return nil, fmt.Errorf("make the console socket: %w", err)
 	}
 	t := &foreground{directory: directory, socket: filepath.Join(directory, "console"), done: make(chan struct{})}
-	if t.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: t.socket, Net: "unix"}); err != nil {
+	// Not package net, whose start would be paid by every command.
+	if t.listener, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
+		if err = unix.Bind(t.listener, &unix.SockaddrUnix{Name: t.socket}); err == nil {
+			err = unix.Listen(t.listener, 1)
+		}
+	}
+	if err != nil {
 		t.close()
 		return nil, fmt.Errorf("make the console socket: %w", err)
 	}
@@ -64,18 +69,15 @@ func (t *foreground) connect() error {
 	return nil
 }
 
-// receiveFile accepts one connection and takes the descriptor that comes over it (SCM_RIGHTS, unix(7)).
-func receiveFile(listener *net.UnixListener) (*os.File, error) {
-	if err := listener.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return nil, err
-	}
-	connection, err := listener.AcceptUnix()
+// receiveFile accepts one connection and takes the descriptor that comes over it (SCM_RIGHTS, unix(7)). The container's init has connected already.
+func receiveFile(listener int) (*os.File, error) {
+	connection, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	defer connection.Close()
+	defer unix.Close(connection)
 	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := connection.ReadMsgUnix(name, oob)
+	_, n, _, _, err := unix.Recvmsg(connection, name, oob, unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,9 @@ func receiveFile(listener *net.UnixListener) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	unix.CloseOnExec(fds[0])
+	if err := unix.SetNonblock(fds[0], true); err != nil { // so that reading does not hold a thread
+		return nil, err
+	}
 	return os.NewFile(uintptr(fds[0]), "master"), nil
 }
 
@@ -121,8 +125,8 @@ func (t *foreground) close() {
 			fmt.Fprintf(os.Stderr, "myrunc: reset the terminal: %v\n", err)
 		}
 	}
-	if t.listener != nil {
-		t.listener.Close()
+	if t.listener > 0 {
+		unix.Close(t.listener)
 	}
 	os.RemoveAll(t.directory)
 }

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -45,7 +44,7 @@ func listenUnix(path string) (*os.File, error) {
 	f := os.NewFile(uintptr(fd), path)
 	if err := unix.Bind(fd, address); err != nil {
 		f.Close()
-		return nil, &net.OpError{Op: "listen", Net: "unix", Addr: &net.UnixAddr{Name: path, Net: "unix"}, Err: err}
+		return nil, &os.PathError{Op: "bind", Path: path, Err: err}
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		f.Close()

@@ -1,9 +1,12 @@
 package security
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // capabilityNames in the order of include/uapi/linux/capability.h: the position is the number.
@@ -88,4 +91,15 @@ func CapabilityNames(bits uint64) []string {
 		}
 	}
 	return names
+}
+
+// HeldCapabilities are the bits that this process can pass on: its permitted set (capget(2)). Root of a virtual machine or of another container
+// may lack some.
+func HeldCapabilities() (uint64, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0, fmt.Errorf("capget: %w", err)
+	}
+	return uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32, nil
 }

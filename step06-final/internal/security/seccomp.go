@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sort"
 	"strings"
 
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -297,17 +296,28 @@ type fateOf struct {
 	rule   *rule
 }
 
-// spans sorts the rules by number, gives everything else the default action, and joins neighbours that have the same fate.
-func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
+// sortedFates lists the rules by number. The numbers of an architecture are small, so a table sorts them.
+func sortedFates(t table, rules map[string]*rule) []fateOf {
 	var fates []fateOf
-	for i, numbers := range t.numbers {
+	for i, numbers := range t.numbers { // the native ones first: x32's have a high bit set
+		var byNumber [1024]*rule
 		for name, r := range rules {
-			if number, ok := numbers[name]; ok {
+			if number, ok := numbers[name]; ok && number < len(byNumber) {
+				byNumber[number] = r
+			}
+		}
+		for number, r := range byNumber {
+			if r != nil {
 				fates = append(fates, fateOf{uint32(number | t.masks[i]), r})
 			}
 		}
 	}
-	sort.Slice(fates, func(i, j int) bool { return fates[i].number < fates[j].number })
+	return fates
+}
+
+// spans gives every number a fate, the default action to those without a rule, and joins neighbours that have the same.
+func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
+	fates := sortedFates(t, rules)
 	var out []span
 	lastAction, lastKnown := uint32(0), false
 	add := func(first, action uint32) {
