@@ -170,7 +170,7 @@ func (in Input) mounts() []specs.Mount {
 	list := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
-		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: in.ptsOptions()},
 		sys,
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", sysMode}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
@@ -194,6 +194,20 @@ func (in Input) mounts() []specs.Mount {
 		}
 	}
 	return replaceAndSort(list, in.userMounts())
+}
+
+// ptsOptions gives pseudo-terminals to the group tty, where that group exists: an ordinary user without subordinate ids has but one.
+func (in Input) ptsOptions() []string {
+	const tty = 5
+	options := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+	mapped := len(in.GIDMappings) == 0
+	for _, m := range in.GIDMappings {
+		mapped = mapped || tty >= m.ContainerID && tty < m.ContainerID+m.Size
+	}
+	if mapped {
+		options = append(options, fmt.Sprintf("gid=%d", tty))
+	}
+	return options
 }
 
 func (in Input) userMounts() []specs.Mount {
