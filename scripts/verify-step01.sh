@@ -101,7 +101,7 @@ NEEDS=true
 check check_refused_to_ordinary_user "普通用户得到清楚的错误 / an ordinary user gets a clear error" "namespaces.go: namespaceError"
 NEEDS=need_root
 common_checks
-check check_killed_parent "程序被 SIGKILL 后什么也不留下 / SIGKILL of the program leaves nothing" "SysProcAttr.Pdeathsig"
+simple_program_checks
 NEEDS=true
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"
 finish

@@ -28,7 +28,7 @@ network_checks
 check check_debug "--debug 说出标志和映射 / --debug tells flags and maps" "logrus.Debugf"
 pid_mount_checks
 common_checks
-check check_killed_parent "程序被 SIGKILL 后什么也不留下 / SIGKILL of the program leaves nothing" "SysProcAttr.Pdeathsig"
+simple_program_checks
 NEEDS=true
 check check_no_user_namespaces_explained "user.max_user_namespaces=0 时说明原因 / with user.max_user_namespaces=0 the cause is told" "diagnose.go: namespaceAdvice"
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"

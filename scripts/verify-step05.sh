@@ -169,17 +169,20 @@ check_volume_file() {
 
 # A rootfs is foreign: its links must not lead a mount, or a new directory, to the host.
 check_volume_link() {
+	local link
 	volume link
-	mkdir -p "$WORK/outside"
+	mkdir -p "$WORK/outside" "$ROOTFS$WORK/outside" # the links lead there, seen from outside and from inside
 	chmod 777 "$WORK/outside"
 	ln -s "$WORK/outside" "$ROOTFS/absolute-link"
 	ln -s "../../../../../../../..$WORK/outside" "$ROOTFS/relative-link"
-	run_box -v "$VOLUME:/absolute-link/x" -- true
-	run_box -v "$VOLUME:/relative-link/x" -- true
-	run_box -v "$VOLUME:/absolute-link" -- sh -c "echo written >/absolute-link/by-container"
-	expect_equal "$WORK/outside" "" "$(ls -A "$WORK/outside")"
-	rm -f "$ROOTFS/absolute-link" "$ROOTFS/relative-link"
-	rm -rf "${ROOTFS:?}$WORK"
+	trap 'end_boxes; rm -rf "$ROOTFS/absolute-link" "$ROOTFS/relative-link" "${ROOTFS:?}/${WORK#/}"' EXIT
+	for link in absolute-link relative-link; do
+		run_box -v "$VOLUME:/$link/x" -- cat "/$link/x/file"
+		expect_equal "-v :/$link/x" from-host "$OUT"
+		expect_equal "$WORK/outside" "" "$(ls -A "$WORK/outside")"
+		run_box -v "$VOLUME:/$link" -- sh -c "echo written >/$link/by-container"
+		expect_equal "$WORK/outside" "" "$(ls -A "$WORK/outside")"
+	done
 }
 
 check_bad_input() {
@@ -277,7 +280,7 @@ user_namespace_checks
 network_checks
 pid_mount_checks
 common_checks
-check check_killed_parent "程序被 SIGKILL 后什么也不留下 / SIGKILL of the program leaves nothing" "SysProcAttr.Pdeathsig, cleaner.go"
+simple_program_checks
 NEEDS=true
 check check_no_user_namespaces_explained "user.max_user_namespaces=0 时说明原因 / with user.max_user_namespaces=0 the cause is told" "diagnose.go: namespaceAdvice"
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"
