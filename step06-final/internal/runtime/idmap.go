@@ -73,7 +73,7 @@ func ownIDOnly(linux *specs.Linux) bool {
 	return os.Geteuid() != 0 && len(linux.GIDMappings) == 1 && linux.GIDMappings[0].Size == 1
 }
 
-// setgroupsDenied says whether init cannot change its supplementary groups.
+// setgroupsDenied says whether a process in there, init or a later one, cannot change its supplementary groups.
 func setgroupsDenied(ns *namespaces, linux *specs.Linux) bool {
-	return ns.new[specs.UserNamespace] && ownIDOnly(linux)
+	return ns.separate(specs.UserNamespace) && ownIDOnly(linux)
 }
