@@ -1,8 +1,6 @@
 package build
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -229,11 +227,12 @@ func (b *builder) withSnapshot(st *image.Stage, f func(*snapshot.Snapshot) error
 	if err != nil {
 		return err
 	}
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
-		return fmt.Errorf("name the build's snapshot: %w", err)
+	id, lock, err := b.snapshots.Temporary()
+	if err != nil {
+		return err
 	}
-	s, err := b.snapshots.Prepare("build-"+hex.EncodeToString(random), dirs, snapshot.Options{Volatile: true})
+	defer lock.Unlock()
+	s, err := b.snapshots.Prepare(id, dirs, snapshot.Options{Volatile: true})
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (a *archive) list() error {
 		}
 		name := path.Clean(h.Name)
 		switch h.Typeflag {
-		case tar.TypeReg, tar.TypeRegA:
+		case tar.TypeReg:
 			a.files[name] = archiveFile{offset: at, size: h.Size}
 		case tar.TypeSymlink: // older docker: the same layer of a second image
 			a.files[name] = archiveFile{link: path.Join(path.Dir(name), h.Linkname)}

@@ -150,7 +150,7 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		}
 	}
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse, tar.TypeCont:
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		err = u.regular(parent, base, h, content)
 	case tar.TypeLink:
 		return u.hardLink(parent, base, h)

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,24 +211,73 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 	return used, nil
 }
 
-// Sweep deletes what a killed Prepare or Remove left behind. The caller knows that none of them runs.
+// temporaryPrefix begins the ids of snapshots that belong to a process and not to a container (build).
+const temporaryPrefix = "build-"
+
+// Temporary returns an id for a snapshot that is worth nothing without its maker. While the lock is held, Sweep lets
+// such snapshots be.
+func (d *Driver) Temporary() (id string, lock *disk.Lock, err error) {
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return "", nil, fmt.Errorf("name a snapshot: %w", err)
+	}
+	lock, err = disk.Shared(d.temporaryLock())
+	return temporaryPrefix + hex.EncodeToString(random), lock, err
+}
+
+func (d *Driver) temporaryLock() string { return filepath.Join(d.dir, ".temporary.lock") }
+
+// Sweep deletes what a killed Prepare, Remove or build left behind. It costs one look at the directory when there is
+// nothing.
 func (d *Driver) Sweep() error {
-	lock, err := disk.TryExclusive(LockLayers(d.layers))
-	if err != nil || lock == nil {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return fmt.Errorf("look for unfinished snapshots: %w", err)
+	}
+	var unfinished, temporary []string
+	for _, e := range entries {
+		switch {
+		case strings.HasPrefix(e.Name(), ".new-"), strings.HasPrefix(e.Name(), ".gone-"):
+			unfinished = append(unfinished, filepath.Join(d.dir, e.Name()))
+		case strings.HasPrefix(e.Name(), temporaryPrefix):
+			temporary = append(temporary, e.Name())
+		}
+	}
+	if err := d.sweepTemporary(temporary); err != nil || len(unfinished) == 0 {
 		return err
 	}
+	lock, err := disk.TryExclusive(LockLayers(d.layers))
+	if err != nil || lock == nil {
+		return err // somebody is preparing one just now
+	}
 	defer lock.Unlock()
-	left, err := filepath.Glob(filepath.Join(d.dir, ".new-*"))
-	if err != nil {
-		return fmt.Errorf("look for unfinished snapshots: %w", err)
-	}
-	gone, err := filepath.Glob(filepath.Join(d.dir, ".gone-*"))
-	if err != nil {
-		return fmt.Errorf("look for unfinished snapshots: %w", err)
-	}
-	for _, dir := range append(left, gone...) {
+	for _, dir := range unfinished {
 		if err := layer.RemoveTree(dir); err != nil {
 			return fmt.Errorf("remove unfinished snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Driver) sweepTemporary(ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	lock, err := disk.TryExclusive(d.temporaryLock())
+	if err != nil || lock == nil {
+		return err // a build runs
+	}
+	defer lock.Unlock()
+	for _, id := range ids {
+		s, err := d.Get(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.Remove(); err != nil {
+			return err
 		}
 	}
 	return nil
