@@ -36,8 +36,6 @@ type rule struct {
 
 // rules: what answers differently although 3.10 has the system call. The versions are those of the man pages.
 var rules = []rule{
-	{sysUnshare, []test{{0, hasBit, 0x02000000 | 0x80}}, syscall.EINVAL}, // CLONE_NEWCGROUP 4.6, CLONE_NEWTIME 5.6
-	{sysSetns, []test{{1, hasBit, 0x02000000 | 0x80}}, syscall.EINVAL},
 	{sysWaitid, []test{{0, equal, 3}}, syscall.EINVAL},                   // P_PIDFD 5.4
 	{sysOpenat, []test{{2, hasBit, 0x400000}}, syscall.EISDIR},           // O_TMPFILE 3.11: before, a directory opened for writing
 	{sysFcntl, []test{{1, equal, 36}}, syscall.EINVAL},                   // F_OFD_GETLK 3.15
@@ -56,9 +54,19 @@ var rules = []rule{
 	{sysSeccomp, []test{{1, greater, 1}}, syscall.EINVAL},                // flags beyond TSYNC: LOG 4.14, NEW_LISTENER 5.0
 }
 
-// kernel310 is the filter: rules first, then whatever is younger than the last system call of 3.10.
+// Namespaces that 3.10 has not.
+const (
+	cloneNewCgroup = 0x02000000 // 4.6
+	cloneNewTime   = 0x00000080 // 5.6
+)
+
+// kernel310 is the filter, for a kernel without the newer namespaces: rules first, then whatever is younger than the last system call of 3.10.
 // Calls of other architectures (32-bit programs) have other numbers: they all answer ENOSYS.
-func kernel310(keepSeccomp bool) []syscall.SockFilter {
+func kernel310(keepSeccomp bool, newer uint32) []syscall.SockFilter {
+	namespaces := []rule{
+		{sysUnshare, []test{{0, hasBit, newer}}, syscall.EINVAL},
+		{sysSetns, []test{{1, hasBit, newer}}, syscall.EINVAL},
+	}
 	p := []syscall.SockFilter{
 		load(offsetArch),
 		jump(equal, auditArch, 1, 0),
@@ -68,7 +76,7 @@ func kernel310(keepSeccomp bool) []syscall.SockFilter {
 	if !keepSeccomp {
 		p = append(p, jump(equal, sysSeccomp, 0, 1), verdict(retErrno|uint32(syscall.ENOSYS)))
 	}
-	for _, r := range rules {
+	for _, r := range append(namespaces, rules...) {
 		// Each test is two instructions, then the verdict; where a test fails, the next rule.
 		rest := 2*len(r.tests) + 1
 		p = append(p, jump(equal, r.number, 0, rest+1))

@@ -1,9 +1,10 @@
 // Enosys runs a command as if the kernel were 3.10: every system call that is newer answers ENOSYS, and newer flags
 // and capabilities answer EINVAL. So a missing fallback shows on any machine, without a CentOS 7 at hand.
 //
-//	enosys [--no-seccomp] COMMAND [ARG…]
+//	enosys [--no-seccomp] [--cgroup-namespace] COMMAND [ARG…]
 //
 // Without --no-seccomp, seccomp(2) itself is let through, in the extent that kernel 3.10.0-1160.el7 has it.
+// --cgroup-namespace lets CLONE_NEWCGROUP be: for programs that ask /proc/self/ns whether it exists, and believe it.
 // What cannot be imitated by a filter: clone(2) of 3.10 ignores flags that it does not know, and /proc is this kernel's.
 //
 // As root no_new_privs is left alone, so that set-user-ID programs (newuidmap) work below; an ordinary user needs it.
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -28,12 +30,21 @@ const (
 
 func main() {
 	arguments := os.Args[1:]
-	seccomp := true
-	if len(arguments) > 0 && arguments[0] == "--no-seccomp" {
-		seccomp, arguments = false, arguments[1:]
+	seccomp, newer := true, uint32(cloneNewCgroup|cloneNewTime)
+	for len(arguments) > 0 && strings.HasPrefix(arguments[0], "--") {
+		switch arguments[0] {
+		case "--no-seccomp":
+			seccomp = false
+		case "--cgroup-namespace":
+			newer = cloneNewTime
+		default:
+			fmt.Fprintf(os.Stderr, "enosys: unknown flag %s\n", arguments[0])
+			os.Exit(125)
+		}
+		arguments = arguments[1:]
 	}
 	if len(arguments) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: enosys [--no-seccomp] COMMAND [ARG…]")
+		fmt.Fprintln(os.Stderr, "usage: enosys [--no-seccomp] [--cgroup-namespace] COMMAND [ARG…]")
 		os.Exit(125)
 	}
 	command, err := exec.LookPath(arguments[0])
@@ -43,7 +54,7 @@ func main() {
 	}
 	// The filter belongs to the thread that installs it, and execve keeps that thread's: so it must be this one.
 	runtime.LockOSThread()
-	if err := install(kernel310(seccomp)); err != nil {
+	if err := install(kernel310(seccomp, newer)); err != nil {
 		fmt.Fprintf(os.Stderr, "enosys: install the filter: %v\n", err)
 		os.Exit(125)
 	}
