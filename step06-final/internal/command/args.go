@@ -42,7 +42,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 }
 
 // takesCommand are the commands whose flags end at the first argument, because what follows is another program's.
-var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true}
+var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true}
 
 func findCommand(commands []cli.Command, name string) *cli.Command {
 	for i := range commands {

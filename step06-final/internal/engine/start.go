@@ -75,6 +75,11 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err != nil {
 		return err
 	}
+	if c.HostConfig.Init {
+		if err := e.useInit(c, &in); err != nil {
+			return err
+		}
+	}
 	s, err := spec.Build(in)
 	if err != nil {
 		return err
@@ -215,11 +220,8 @@ func (e *Engine) attachSocket(id string) string { return filepath.Join(e.State, 
 // attachNetworks connects a container whose process exists but has not begun.
 func (e *Engine) attachNetworks(c *store.Container, rc *runtime.Container) error {
 	mode := c.HostConfig.NetworkMode
-	if _, shared := sharedNetwork(mode); shared || mode == network.ModeHost {
-		return nil
-	}
-	if mode == network.ModeNone {
-		return network.LoopbackUp(fmt.Sprintf("/proc/%d/ns/net", rc.Pid))
+	if _, shared := sharedNetwork(mode); shared || mode == network.ModeHost || mode == network.ModeNone {
+		return nil // init has brought lo up
 	}
 	r, err := e.attachRequest(c)
 	if err != nil {
