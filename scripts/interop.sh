@@ -57,7 +57,7 @@ EOF
   check "podman run: read-only with a tmpfs" "can't create /f.*rc=0" "$work/pod" run --rm --network none --read-only --tmpfs /tmp:size=1m box sh -c 'echo x > /tmp/f && cat /tmp/f; echo x > /f; true'
   check "podman run -d" 'rc=0' "$work/pod" run -d --name one --network none --memory 50m --pids-limit 30 box sh -c 'echo out; sleep 1000'
   check "podman logs" 'out.*rc=0' "$work/pod" logs one
-  check "podman exec: same namespaces, exit code" 'sh.*rc=4' "$work/pod" exec one sh -c 'head -n 1 /proc/1/comm; exit 4'
+  check "podman exec: same namespaces, exit code" 'sleep.*rc=4' "$work/pod" exec one sh -c 'head -n 1 /proc/1/comm; exit 4'
   check "podman exec: with a terminal" '/dev/pts.*rc=0' script -qec "$work/pod exec -t one tty" /dev/null
   check "podman inspect: running" 'running.*rc=0' "$work/pod" inspect --format '{{.State.Status}}' one
   check "podman stats: the memory limit" '52.43MB.*rc=0' "$work/pod" stats --no-stream --format '{{.MemUsage}}' one
