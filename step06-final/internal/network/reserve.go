@@ -100,7 +100,7 @@ func bindPort(p PortMapping) (fd int, port uint16, err error) {
 	}
 	fd, err = unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, 0, fmt.Errorf("make a socket: %w", err)
+		return 0, 0, fmt.Errorf("make a socket: %w; every port takes one for a moment: publish fewer, or raise `ulimit -n`", err)
 	}
 	if p.Proto == "tcp" {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
