@@ -11,7 +11,11 @@ func dropBounding(keep uint64, last int) error {
 		if keep&(1<<uint(c)) != 0 {
 			continue
 		}
-		if err := prctl(prCapbsetDrop, uintptr(c)); err != nil {
+		err := prctl(prCapbsetDrop, uintptr(c))
+		if err == syscall.EINVAL {
+			return nil // this kernel has neither this capability nor any after it
+		}
+		if err != nil {
 			return err
 		}
 	}
