@@ -172,7 +172,8 @@ func (e *Engine) writeFiles(c *store.Container) error {
 	if hostname == "" {
 		hostname = c.ID[:12]
 	}
-	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname, ExtraHosts: c.HostConfig.ExtraHosts})
+	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname, ExtraHosts: c.HostConfig.ExtraHosts,
+		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err
 	}
