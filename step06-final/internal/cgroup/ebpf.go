@@ -44,7 +44,11 @@ func deviceProgram(rules []specs.LinuxDeviceCgroup) []instruction {
 		{loadWord, 0x14, 4, 0}, {loadWord, 0x15, 8, 0}, // r4 = major, r5 = minor
 	}
 	for i := len(rules) - 1; i >= 0; i-- {
-		program = append(program, deviceRule(rules[i])...)
+		block := deviceRule(rules[i])
+		program = append(program, block...)
+		if len(block) == 2 {
+			return program // a rule without a test matches everything; the verifier refuses code that is never reached
+		}
 	}
 	return append(program, instruction{moveImm, 0, 0, 0}, instruction{exitProgram, 0, 0, 0})
 }

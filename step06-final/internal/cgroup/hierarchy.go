@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Hierarchy is one mounted cgroup tree.
@@ -21,6 +23,7 @@ type Hierarchy struct {
 	V2          bool
 	Mountpoint  string // on this host
 	Root        string // which directory of the tree is mounted there (not / in a container)
+	device      string // major:minor of the mounted file system
 	Own         string // the directory of the calling process, from the tree's root (or its cgroup namespace's)
 }
 
@@ -50,10 +53,20 @@ func Detect() (*Host, error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("find own cgroups: %w", err)
 	}
-	return parse(mounts, own)
+	return parse(mounts, own, visible)
 }
 
-func parse(mounts, own []byte) (*Host, error) {
+// visible says whether a mount is what one finds at its mount point: another one may lie over it, or over a directory above.
+func visible(h Hierarchy) bool {
+	var st unix.Stat_t
+	if err := unix.Stat(h.Mountpoint, &st); err != nil {
+		return false
+	}
+	return fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)) == h.device
+}
+
+// parse reads the two files. Of what is mounted twice the first visible mount counts.
+func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 	ownV1, ownV2, err := parseOwn(own)
 	if err != nil {
 		return nil, err
@@ -64,7 +77,7 @@ func parse(mounts, own []byte) (*Host, error) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		h, ok := parseMount(lines.Text())
-		if !ok {
+		if !ok || !visible(h) {
 			continue
 		}
 		if h.V2 {
@@ -98,7 +111,7 @@ func parseMount(line string) (Hierarchy, bool) {
 	if len(left) < 6 || len(right) < 3 {
 		return Hierarchy{}, false
 	}
-	h := Hierarchy{Root: unescape(left[3]), Mountpoint: unescape(left[4])}
+	h := Hierarchy{device: left[2], Root: unescape(left[3]), Mountpoint: unescape(left[4])}
 	switch right[0] {
 	case "cgroup2":
 		h.V2 = true
