@@ -2,6 +2,7 @@
 # The book's tool. Usage:
 #   scripts/docs.sh check [CHECK…]           every check that needs no sandbox (snippets, links, pictures, flags, messages, …)
 #   scripts/docs.sh transcripts [CHAPTER…]   run the chapters' terminal transcripts in a sandbox (root)
+#   scripts/docs.sh follow [CHAPTER…]        the same, as a reader on a fresh machine: every command compiles with the real go
 #   scripts/docs.sh update                   take the snippets and diffs anew from the sources
 #   scripts/docs.sh fill CHAPTER             write the real output below commands that have none
 #   scripts/docs.sh translated CHAPTER       note which version of the Chinese chapter the English one translates
@@ -13,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,11p'
+	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,12p'
 	exit 2
 }
 
@@ -24,6 +25,10 @@ doccheck() {
 case ${1:-} in
 check | transcripts | update | fill | translated)
 	doccheck "$@"
+	;;
+follow)
+	shift
+	DOCCHECK_REAL_GO=1 doccheck transcripts "$@"
 	;;
 build)
 	cd docs

@@ -8,6 +8,32 @@ clean_env() {
 	env -i PATH="/opt/shim:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 TERM=dumb "$@"
 }
 
+# "go run ./stepNN" and "go build -o FILE ./stepNN" use the programs that doccheck has built; the rest is the real go.
+fake_go() {
+	cat >/opt/shim/go <<END
+#!/bin/sh
+built() { echo "/opt/steps/\$(echo "\${1#./}" | tr / _)"; }
+case "\$1 \$2" in
+"run ./step0"*)
+	program=\$(built "\$2")
+	shift 2
+	"\$program" "\$@"
+	status=\$?
+	[ \$status = 0 ] && exit
+	echo "exit status \$status" >&2
+	exit 1
+	;;
+"build -o")
+	if [ -e "\$(built "\$4")" ]; then
+		mkdir -p "\${3%/*}"
+		exec cp "\$(built "\$4")" "\$3"
+	fi
+	;;
+esac
+CGO_ENABLED=0 GOFLAGS=-buildvcs=false exec "$(command -v go || echo go)" "\$@"
+END
+}
+
 if [ "$1" = --user ]; then
 	for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
 		[ ! -e "$procs" ] || echo $$ >"$procs"
@@ -77,6 +103,13 @@ chmod 777 "$opt/upper"
 mount -t overlay -o "lowerdir=$repo,upperdir=$opt/upper,workdir=$opt/work" overlay "$opt/mydocker"
 mount --bind "$dir/steps" "$opt/steps"
 cp "$0" "$opt/shim/sandbox.sh"
+real_go=
+if [ -e "$dir/modules" ]; then
+	real_go=yes
+	mkdir "$opt/modules"
+	mount --bind "$(cat "$dir/modules")" "$opt/modules"
+	mount -t tmpfs -o mode=777 empty "$opt/mydocker/bin" 2>/dev/null || true # what was built on this machine before is not a reader's
+fi
 mkdir "$opt/home/student"
 chown 1000:1000 "$opt/home/student"
 mount --rbind "$opt" /opt
@@ -88,29 +121,15 @@ mount --bind /opt/group /etc/group
 mount -t tmpfs -o mode=1777 tmp /tmp
 mount -t tmpfs -o mode=1777 tmp /var/tmp
 
-# "go run ./stepNN" and "go build -o FILE ./stepNN" use the programs that doccheck has built; the rest is the real go.
-cat >/opt/shim/go <<END
+if [ "$real_go" ]; then
+	# The real go, with the modules that are on the machine already and a build cache that is empty.
+	cat >/opt/shim/go <<END
 #!/bin/sh
-built() { echo "/opt/steps/\$(echo "\${1#./}" | tr / _)"; }
-case "\$1 \$2" in
-"run ./step0"*)
-	program=\$(built "\$2")
-	shift 2
-	"\$program" "\$@"
-	status=\$?
-	[ \$status = 0 ] && exit
-	echo "exit status \$status" >&2
-	exit 1
-	;;
-"build -o")
-	if [ -e "\$(built "\$4")" ]; then
-		mkdir -p "\${3%/*}"
-		exec cp "\$(built "\$4")" "\$3"
-	fi
-	;;
-esac
-CGO_ENABLED=0 GOFLAGS=-buildvcs=false exec "$(command -v go || echo go)" "\$@"
+GOFLAGS=-buildvcs=false GOPROXY=off GOMODCACHE=/opt/modules GOCACHE=/tmp/gocache-\$(id -u) exec "$(command -v go)" "\$@"
 END
+else
+	fake_go
+fi
 chmod 755 /opt/shim/go
 cd /opt/mydocker
 # Not exec: this script stays process 1, so that the shell has an ordinary number as it would on any host.
