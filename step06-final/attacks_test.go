@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// attack is one known way out of a container, or leak into it. It must fail in a container with nothing but default flags,
+// and succeed when its defence is switched off: else the test proves nothing.
+type attack struct {
+	name   string
+	source string   // where it is known from
+	guard  string   // the defence
+	args   []string // of testdata/attacker
+	flags  []string // that both containers get: what the attack needs besides the defence's absence
+	off    []string // flags that switch the defence off
+}
+
+func attacks(t *testing.T) []attack {
+	unconfined := []string{"--security-opt", "seccomp=unconfined"}
+	with := func(capability string, more ...string) []string {
+		return append([]string{"--cap-add", capability}, more...)
+	}
+	paths := []string{"--security-opt", "systempaths=unconfined"}
+	raw := func(capability string) []string { return with(capability, unconfined...) }
+	return []attack{
+		{"mount a file system", "capabilities(7), CAP_SYS_ADMIN", "capabilities", []string{"mount"}, unconfined, with("SYS_ADMIN")},
+		{"new user namespace", "CVE-2022-0185, CVE-2022-0492", "seccomp", []string{"unshare-user"}, nil, unconfined},
+		{"new mount namespace", "CVE-2022-0492 (release_agent)", "capabilities", []string{"unshare-mount"}, unconfined, with("SYS_ADMIN")},
+		{"rename the host", "capabilities(7), CAP_SYS_ADMIN", "capabilities and the UTS namespace", []string{"sethostname"}, unconfined, with("SYS_ADMIN")},
+		{"bpf programs", "CVE-2021-3490, CVE-2017-16995", "seccomp", []string{"bpf"}, nil, raw("SYS_ADMIN")},
+		{"perf events", "CVE-2013-2094", "seccomp", []string{"perf"}, nil, raw("SYS_ADMIN")},
+		{"the host's keyrings", "CVE-2016-0728, keyrings(7): not namespaced", "seccomp", []string{"keyctl"}, nil, unconfined},
+		{"keys of the host", "CVE-2016-0728", "seccomp", []string{"add-key"}, nil, unconfined},
+		{"userfaultfd", "userfaultfd(2): makes kernel races easy to win", "seccomp", []string{"userfaultfd"}, nil, raw("SYS_PTRACE")},
+		{"load a kernel", "kexec_load(2)", "capabilities and seccomp", []string{"kexec"}, nil, raw("SYS_BOOT")},
+		{"load a module", "init_module(2)", "capabilities and seccomp", []string{"init-module"}, nil, raw("SYS_MODULE")},
+		{"io_uring", "CVE-2022-29582, CVE-2023-2598", "seccomp", []string{"io-uring"}, nil, unconfined},
+		{"set the clock", "capabilities(7), CAP_SYS_TIME", "capabilities and seccomp", []string{"clock-settime"}, nil, raw("SYS_TIME")},
+		{"swap on the host's files", "swapon(2)", "capabilities and seccomp", []string{"swapon"}, nil, raw("SYS_ADMIN")},
+		{"process accounting", "acct(2)", "capabilities and seccomp", []string{"acct"}, nil, raw("SYS_PACCT")},
+		{"reboot", "reboot(2)", "capabilities and seccomp", []string{"reboot"}, nil, raw("SYS_BOOT")},
+		{"hypervisor sockets", "vsock(7): not namespaced; denied by docker's default profile", "seccomp", []string{"vsock"}, nil, unconfined},
+		{"files by handle (shocker)", "shocker.c, Krahmer 2014", "capabilities", []string{"open-by-handle"}, nil, raw("DAC_READ_SEARCH")},
+		{"priority above the host's", "capabilities(7), CAP_SYS_NICE", "capabilities", []string{"priority"}, nil, with("SYS_NICE")},
+		{"set-uid programs", "prctl(2), PR_SET_NO_NEW_PRIVS", "no_new_privs", []string{"set-uid-program", "/attack/set-uid"}, nil, []string{"--security-opt", "no-new-privileges=false"}},
+		{"device nodes", "mknod(2), cgroup-v1 device controller", "device cgroup", []string{"mknod", "10", "237"}, nil, []string{"--device-cgroup-rule", "c 10:237 rwm"}},
+		{"core_pattern", "core(5): the host runs what it says", "read-only paths", []string{"open-write", "/proc/sys/kernel/core_pattern"}, nil, paths},
+		{"sysrq", "proc(5), /proc/sysrq-trigger", "read-only paths", []string{"open-write", "/proc/sysrq-trigger"}, nil, paths},
+		{"the kernel's memory", "proc(5), /proc/kcore", "masked paths", []string{"open-read", "/proc/kcore"}, with("SYS_RAWIO"), paths},
+		{"timers of the host", "CVE-2017-5967 (/proc/timer_list)", "masked paths", []string{"open-read", "/proc/timer_list"}, with("SYS_ADMIN"), paths},
+		{"keys of other users", "proc(5), /proc/keys", "masked paths", []string{"open-read", "/proc/keys"}, unconfined, paths},
+		{"kernel settings in /sys", "sysfs(5)", "read-only /sys", []string{"open-write", "/sys/kernel/profiling"}, nil, []string{"--privileged"}},
+		{"own limits in the cgroup", "cgroups(7): release_agent, memory.max", "read-only cgroup mounts", []string{"open-write", cgroupFile()}, nil, []string{"--privileged"}},
+		{"processes of the host", "pid_namespaces(7)", "PID namespace", []string{"see-process", fmt.Sprint(os.Getpid()), sandboxed}, with("SYS_PTRACE"), []string{"--pid", "host"}},
+		{"abstract sockets of the host", "CVE-2020-15257 (containerd-shim)", "network namespace", []string{"connect", "unix", listen(t, "unix", "@mydocker-attack")}, nil, []string{"--network", "host"}},
+		{"services on the host's loopback", "network_namespaces(7)", "network namespace", []string{"connect", "tcp", listen(t, "tcp", "127.0.0.1:0")}, nil, []string{"--network", "host"}},
+		{"shared memory of the host", "ipc_namespaces(7)", "IPC namespace and /dev/shm", []string{"open-read", hostSharedMemory(t)}, nil, []string{"--ipc", "host"}},
+	}
+}
+
+// listen opens a listener of the host for the time of the test.
+func listen(t *testing.T, network, address string) string {
+	listener, err := net.Listen(network, address)
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return listener.Addr().String()
+}
+
+func hostSharedMemory(t *testing.T) string {
+	require.NoError(t, os.MkdirAll("/dev/shm", 0o1777))
+	path := "/dev/shm/mydocker-attack"
+	require.NoError(t, os.WriteFile(path, []byte("secret"), 0o600))
+	t.Cleanup(func() { os.Remove(path) })
+	return path
+}
+
+// cgroupFile is a file of the container's cgroup that the host's root may write, where the container sees it.
+func cgroupFile() string {
+	var fs unix.Statfs_t
+	if err := unix.Statfs("/sys/fs/cgroup", &fs); err == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+		return "/sys/fs/cgroup/cgroup.procs"
+	}
+	return "/sys/fs/cgroup/memory/cgroup.procs"
+}
+
+func TestAttacks(t *testing.T) {
+	attacker := filepath.Join(os.Getenv(sandboxed), "attacker")
+	dir := filepath.Join(work, "attack")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	data, err := os.ReadFile(attacker)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "plain"), data, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "set-uid"), data, 0o755))
+	require.NoError(t, os.Chmod(filepath.Join(dir, "set-uid"), 0o755|os.ModeSetuid))
+	try := func(a attack, flags ...string) result {
+		line := append([]string{"run", "--rm", "-v", dir + ":/attack:ro"}, a.flags...)
+		line = append(append(line, flags...), "host", "/attack/plain")
+		return docker(append(line, a.args...)...)
+	}
+	for _, a := range attacks(t) {
+		a := a
+		t.Run(strings.ReplaceAll(a.name, " ", "-"), func(t *testing.T) {
+			defended := try(a)
+			if defended.code == 2 {
+				t.Skip("this kernel does not have it: " + defended.out)
+			}
+			require.Equal(t, 1, defended.code, "%s (%s) was not stopped by %s: %s%s", a.name, a.source, a.guard, defended.out, defended.err)
+			open := try(a, a.off...)
+			if open.code == 2 || hostRefuses(a.name) {
+				t.Skipf("refused (%s), but this host does not allow it without %s either: %s", defended.out, a.guard, open.out)
+			}
+			require.Zero(t, open.code, "%s proves nothing: without %s it is refused too: %s%s", a.name, a.guard, open.out, open.err)
+		})
+	}
+	t.Run("leaked-descriptors", func(t *testing.T) { // CVE-2024-21626; nothing of ours to switch off
+		a := attack{args: []string{"descriptors"}}
+		r := try(a)
+		require.Equal(t, 1, r.code, r.out+r.err)
+	})
+	t.Run("working-directory-through-a-descriptor", func(t *testing.T) { // CVE-2024-21626
+		for fd := 3; fd < 16; fd++ {
+			r := docker("run", "--rm", "-w", fmt.Sprintf("/proc/self/fd/%d", fd), "host", "sh", "-c", "pwd -P; ls /proc/self/cwd/../../../../etc/mydocker-attack")
+			require.NotZero(t, r.code, r.out)
+		}
+	})
+}
+
+// hostRefuses names the attacks whose success needs more than this machine's root has.
+func hostRefuses(name string) bool {
+	var header = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return false
+	}
+	has := func(n uint) bool { return caps[n/32].Effective&(1<<(n%32)) != 0 }
+	switch name {
+	case "the kernel's memory":
+		return !has(unix.CAP_SYS_RAWIO)
+	case "load a module":
+		return !has(unix.CAP_SYS_MODULE)
+	case "load a kernel", "reboot":
+		return !has(unix.CAP_SYS_BOOT)
+	}
+	return false
+}

@@ -1,0 +1,241 @@
+// attacker tries, from inside a container, one thing that a container must not do, by its name. Exit status 0: the kernel
+// let it; 1: it was refused (the reason is printed); 2: this kernel cannot do it at all, so nothing was proved.
+// Each attack is harmless where it succeeds: it stops after the kernel's permission check.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	runtime.LockOSThread()
+	if len(os.Args) < 2 || attacks[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: attacker ATTACK [ARG...]")
+		os.Exit(3)
+	}
+	err := attacks[os.Args[1]](os.Args[2:])
+	switch {
+	case err == nil:
+		fmt.Println("let through")
+	case errors.Is(err, unix.ENOSYS) || errors.Is(err, errCannot):
+		fmt.Println("cannot be tried:", err)
+		os.Exit(2)
+	default:
+		fmt.Println("refused:", err)
+		os.Exit(1)
+	}
+}
+
+var errCannot = errors.New("this kernel does not have it")
+
+// passed turns the errors that come after the permission check into success.
+func passed(err error, after ...unix.Errno) error {
+	for _, errno := range after {
+		if err == errno {
+			return nil
+		}
+	}
+	if err == unix.Errno(0) {
+		return nil
+	}
+	return err
+}
+
+// call makes a system call, and forgives the errors that say that it got as far as its arguments.
+func call(number uintptr, after []unix.Errno, args ...uintptr) error {
+	for len(args) < 6 {
+		args = append(args, 0)
+	}
+	_, _, errno := unix.Syscall6(number, args[0], args[1], args[2], args[3], args[4], args[5])
+	return passed(errno, after...)
+}
+
+var argument = []unix.Errno{unix.EFAULT, unix.EINVAL, unix.EBADF, unix.ENOENT, unix.ENOEXEC, unix.E2BIG, unix.ESRCH, unix.ENOKEY, unix.EOPNOTSUPP}
+
+var attacks = map[string]func(args []string) error{
+	"mount":         func([]string) error { return unix.Mount("x", "/mnt", "tmpfs", 0, "") },
+	"unshare-user":  unshareUser,
+	"unshare-mount": func([]string) error { return unix.Unshare(unix.CLONE_NEWNS) },
+	"sethostname":   func([]string) error { return unix.Sethostname([]byte("evil")) },
+	"bpf":           func([]string) error { return call(unix.SYS_BPF, argument, 9999, 0, 0) },
+	"perf":          func([]string) error { return call(unix.SYS_PERF_EVENT_OPEN, argument, 0, 0, 0, ^uintptr(0), 0) },
+	"keyctl":        func([]string) error { return call(unix.SYS_KEYCTL, argument, 0, ^uintptr(2), 0) },
+	"add-key":       func([]string) error { return call(unix.SYS_ADD_KEY, argument, 0, 0, 0, 0, 0) },
+	"userfaultfd":   func([]string) error { return call(unix.SYS_USERFAULTFD, argument, 0xffff) },
+	"kexec":         func([]string) error { return call(unix.SYS_KEXEC_LOAD, argument, 0, 0, 0, 0xffff) },
+	"init-module":   func([]string) error { return call(unix.SYS_INIT_MODULE, argument, 0, 0, 0) },
+	"io-uring":      func([]string) error { return call(unix.SYS_IO_URING_SETUP, argument, 1, 0) },
+	"clock-settime": func([]string) error { return call(unix.SYS_CLOCK_SETTIME, argument, 0, 0) },
+	"swapon":        func([]string) error { return call(unix.SYS_SWAPON, argument, 0, 0) },
+	"acct": func([]string) error {
+		return call(unix.SYS_ACCT, append(argument, unix.EACCES), uintptr(unsafe.Pointer(&[]byte("/no-such-file\x00")[0])))
+	},
+	"reboot":          func([]string) error { return call(unix.SYS_REBOOT, argument, 0, 0, 0) },
+	"vsock":           socket(unix.AF_VSOCK, unix.SOCK_STREAM),
+	"raw-packet":      socket(unix.AF_PACKET, unix.SOCK_RAW),
+	"open-by-handle":  openByHandle,
+	"set-uid-program": setUIDProgram,
+	"connect":         connect,
+	"see-process":     seeProcess,
+	"write-file":      writeFile,
+	"open-write":      func(args []string) error { return open(args[0], unix.O_WRONLY) },
+	"open-read":       openRead,
+	"mknod":           mknod,
+	"descriptors":     descriptors,
+	"priority":        func([]string) error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -10) },
+}
+
+func socket(family, kind int) func([]string) error {
+	return func([]string) error {
+		fd, err := unix.Socket(family, kind, 0)
+		if err == unix.EAFNOSUPPORT {
+			return errCannot
+		}
+		if err == nil {
+			unix.Close(fd)
+		}
+		return err
+	}
+}
+
+// unshareUser is refused with EINVAL in a process with several threads, as every Go program is: after all checks of rights.
+func unshareUser([]string) error {
+	return passed(toErrno(unix.Unshare(unix.CLONE_NEWUSER)), unix.EINVAL)
+}
+
+func open(path string, flags int) error {
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT && strings.HasPrefix(path, "/proc/") {
+		return errCannot
+	}
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err
+}
+
+// openRead reads one byte: a masked file opens, and is empty.
+func openRead(args []string) error {
+	fd, err := unix.Open(args[0], unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT && strings.HasPrefix(args[0], "/proc/") {
+		return errCannot
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, make([]byte, 4096))
+	if err == nil && n == 0 {
+		return errors.New("it is empty")
+	}
+	return err
+}
+
+// writeFile writes a file's own content back.
+func writeFile(args []string) error {
+	data, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[0], data, 0)
+}
+
+// openByHandle is "shocker" (2014): a file handle reaches any file of the file system, whatever is mounted where. The bind
+// mounted /etc/hosts is a file of the host's file system.
+func openByHandle([]string) error {
+	handle, _, err := unix.NameToHandleAt(unix.AT_FDCWD, "/etc/hosts", 0)
+	if err != nil {
+		return err
+	}
+	mount, err := unix.Open("/etc/hosts", unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = unix.OpenByHandleAt(mount, handle, unix.O_RDONLY)
+	return err
+}
+
+// setUIDProgram executes a set-uid-root copy of this program as another user, which reports who it has become.
+func setUIDProgram(args []string) error {
+	if len(args) == 0 {
+		if os.Geteuid() == 0 {
+			return nil
+		}
+		return errors.New("still an ordinary user")
+	}
+	if err := unix.Setuid(1000); err != nil {
+		return err
+	}
+	return unix.Exec(args[0], []string{args[0], "set-uid-program"}, nil)
+}
+
+// connect reaches a listener of the host.
+func connect(args []string) error {
+	conn, err := net.Dial(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func seeProcess(args []string) error {
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(data), args[1]) {
+		return errors.New("another process has that id here")
+	}
+	return nil
+}
+
+// mknod makes a device and opens it.
+func mknod(args []string) error {
+	major, _ := strconv.Atoi(args[0])
+	minor, _ := strconv.Atoi(args[1])
+	if err := unix.Mknod("/tmp/node", unix.S_IFCHR|0o600, int(unix.Mkdev(uint32(major), uint32(minor)))); err != nil {
+		return err
+	}
+	return passed(toErrno(open("/tmp/node", unix.O_WRONLY)), unix.ENXIO, unix.ENODEV, unix.EBUSY)
+}
+
+func toErrno(err error) error {
+	if err == nil {
+		return unix.Errno(0)
+	}
+	return err
+}
+
+// descriptors looks for open files that nobody gave us: CVE-2024-21626 went through one.
+func descriptors([]string) error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		n, err := strconv.Atoi(entry.Name())
+		if err != nil || n <= 2 {
+			continue
+		}
+		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
+		if err != nil || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "anon_inode:") {
+			continue // our own: the directory that we read, and the Go runtime's
+		}
+		fmt.Println("descriptor", n, "is", target)
+		return nil
+	}
+	return errors.New("there is none")
+}
