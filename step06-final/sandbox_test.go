@@ -37,11 +37,12 @@ func TestMain(m *testing.M) {
 		os.Exit(enterSandbox())
 	}
 	status := 1
+	before := leftCgroups("", 0)
 	if err := prepareSandbox(); err != nil {
 		fmt.Fprintln(os.Stderr, "prepare the sandbox:", err)
 	} else {
 		status = m.Run()
-		if left := leftCgroups(); status == 0 && left != "" {
+		if left := leftCgroups(before, 5*time.Second); status == 0 && left != "" {
 			fmt.Fprintln(os.Stderr, "cgroups left behind:\n"+left)
 			status = 1
 		}
@@ -132,14 +133,16 @@ func known(pid string) bool {
 	return started.pids[pid]
 }
 
-func leftCgroups() string {
+// leftCgroups lists the containers' cgroups that were not there before. A cgroup can be busy for a moment after its last
+// process.
+func leftCgroups(before string, patience time.Duration) string {
 	var left []string
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		left = nil
 		for _, pattern := range []string{"/sys/fs/cgroup/mydocker/*", "/sys/fs/cgroup/*/mydocker/*"} {
 			matches, _ := filepath.Glob(pattern)
 			for _, match := range matches {
-				if info, err := os.Stat(match); err == nil && info.IsDir() {
+				if info, err := os.Stat(match); err == nil && info.IsDir() && !strings.Contains(before, match) {
 					left = append(left, match)
 				}
 			}
