@@ -73,6 +73,7 @@ export default defineConfig({
   srcExclude: ['node_modules/**'],
   rewrites: { 'zh/:rest*': ':rest*' },
   cleanUrls: true,
+  head: [['link', { rel: 'icon', href: '/icon.svg', type: 'image/svg+xml' }]],
   lastUpdated: false,
   metaChunk: true,
   locales: {
@@ -119,7 +120,7 @@ export default defineConfig({
     },
   },
   markdown: {
-    lineNumbers: false,
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
       // A snippet says which file it is from: ```go file=step01-uts/run.go func=run
       const fence = md.renderer.rules.fence

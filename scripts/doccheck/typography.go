@@ -24,6 +24,7 @@ var typographyRules = []struct {
 }
 
 var (
+	tableBorder = regexp.MustCompile(` *\| *`)
 	chinese     = regexp.MustCompile(`\p{Han}`)
 	emphasisEnd = regexp.MustCompile(`([。\x{FF0C}\x{FF1A}\x{FF1F}\x{FF01}])\*\* `)
 	linkAddress = regexp.MustCompile(`\]\([^)]*\)`)
@@ -55,7 +56,7 @@ func typographyProblems(line string) []string {
 	line = strings.NewReplacer("**", "", "[", "", "]", "").Replace(line)
 	line = strings.TrimLeft(line, "> ")
 	if strings.HasPrefix(line, "|") || strings.HasPrefix(line, ":::") {
-		line = strings.ReplaceAll(line, "|", "\t")
+		line = tableBorder.ReplaceAllString(line, "\t")
 	}
 	var problems []string
 	if !chinese.MatchString(line) {
