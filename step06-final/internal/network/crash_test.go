@@ -327,6 +327,22 @@ func (brokenFirewall) replace(r rules) error {
 	return fmt.Errorf("broken on purpose")
 }
 
+// A kernel without the table: the error says what to load.
+func TestKernelWithoutTables(t *testing.T) {
+	m := manager(t)
+	before := hostState(t)
+	dir := t.TempDir()
+	complaint := "iptables-restore: can't initialize iptables table raw: Table does not exist (do you need to insmod?)"
+	require.NoError(t, os.WriteFile(dir+"/restore", []byte("#!/bin/sh\necho \""+complaint+"\" >&2\nexit 3\n"), 0o755))
+	require.NoError(t, os.WriteFile(dir+"/save", []byte("#!/bin/sh\n"), 0o755))
+	m.firewall = &iptables{save: dir + "/save", restore: dir + "/restore", suffix: m.suffix}
+	a := newBox(t)
+	_, err := m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid})
+	m.firewall = nil
+	require.ErrorContains(t, err, "modprobe iptable_raw")
+	require.Equal(t, before, hostState(t))
+}
+
 // iptables 1.4.21, as CentOS 7 has it: iptables-restore knows no -w, and fails when others change the table.
 func TestOldIptables(t *testing.T) {
 	m := manager(t)

@@ -49,7 +49,11 @@ func (t *iptables) replace(r rules) error {
 	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
 		logrus.Debugf("iptables-restore: %s", line)
 	}
-	if err := t.apply(input); err != nil {
+	err = t.apply(input)
+	if err != nil && strings.Contains(err.Error(), "able does not exist") {
+		return fmt.Errorf("write rules: %w; the kernel has no such table: `modprobe iptable_raw iptable_nat iptable_filter`, or use the other variant of iptables (`update-alternatives --config iptables`)", err)
+	}
+	if err != nil {
 		return fmt.Errorf("write rules: %w; `%s` shows what the host has", err, t.save)
 	}
 	return nil

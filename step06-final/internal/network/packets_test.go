@@ -26,6 +26,8 @@ func ports(t *testing.T, values ...string) []PortMapping {
 // The way of a packet in both directions, as the package comment tells it.
 func TestPackets(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
+		require.NoError(t, setSysctl("net/ipv4/conf/all/rp_filter", "1")) // strict, as CentOS 7 has it
+		defer func() { require.NoError(t, setSysctl("net/ipv4/conf/all/rp_filter", "0")) }()
 		other := outside(t)
 		other.serve(7000, "outside")
 		a, b := newBox(t), newBox(t)
