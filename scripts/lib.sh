@@ -331,7 +331,11 @@ terminal() {
 	: >"$SCREEN"
 	# sane: script of CentOS 7 leaves the terminal's settings empty when its own input is not one.
 	# The program is not the session's leader, as in a login shell, unless the command begins with exec.
-	script -qefc "stty sane -echo; $1; exit \$?" /dev/null <"$KEYS" >"$SCREEN" 2>&1 &
+	# And SIGINT is not ignored, as it is in what a script starts in the background.
+	(
+		trap - INT QUIT
+		exec script -qefc "stty sane -echo; $1; exit \$?" /dev/null
+	) <"$KEYS" >"$SCREEN" 2>&1 &
 	TERMINAL=$!
 	BOXES+=("$TERMINAL")
 	exec 9>"$KEYS"
@@ -532,6 +536,13 @@ check_signal_forwarded() {
 	expect_equal "trap TERM" 7 "$STATUS"
 }
 
+# start_sleeper starts the program in the background, where the shell makes it ignore SIGINT and SIGQUIT.
+check_signals_default() {
+	start_sleeper
+	expect_equal "SigIgn, SigBlk" "0000000000000000 0000000000000000" \
+		"$(sed -n 's/^Sig\(Ign\|Blk\):[[:space:]]*//p' "/proc/$SLEEPER/status" | tr '\n' ' ' | sed 's/ $//')"
+}
+
 # common_checks: what is the same in each step.
 common_checks() {
 	check check_exit_status "退出码是命令的，被信号 n 结束是 128+n / the exit status is the command's, 128+n after signal n" \
@@ -550,6 +561,8 @@ common_checks() {
 		"signals.go：终端已把 SIGINT 发给整个前台进程组 / see signals.go: the terminal has sent SIGINT to the whole group already"
 	check check_signal_forwarded "SIGTERM 到达命令 / SIGTERM reaches the command" \
 		"signals.go 的 forwardSignals / see forwardSignals in signals.go"
+	check check_signals_default "命令没有被忽略或阻塞的信号 / no signal is ignored or blocked in the command" \
+		"signal(7): 忽略会被 execve 继承 / what is ignored stays so over execve"
 }
 
 # simple_program_checks: what only step01 to step05 promise. In the engine, as under docker, PID 1 gets no signal that it
