@@ -327,8 +327,20 @@ func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
 		out = append(out, span{first, ret(action)})
 		lastAction, lastKnown = action, true
 	}
+	// A call that is younger than the profile fails as on an older kernel: then the C library tries an older one. (EPERM
+	// would break programs on every new kernel; runc does the same.)
+	young := defaultAction
+	if defaultAction>>16 == actionErrno>>16 && len(fates) > 0 {
+		const enosys = 38
+		young = actionErrno | enosys
+	}
+	const x32Bit = 0x40000000
 	next := uint32(0)
 	for _, f := range fates {
+		if next <= x32Bit && f.number >= x32Bit { // from the native calls to those of x32
+			add(next, young)
+			next = x32Bit
+		}
 		if f.number > next {
 			add(next, defaultAction)
 		}
@@ -345,13 +357,6 @@ func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
 		}
 		next = f.number + 1
 	}
-	// A call that is younger than the profile fails as on an older kernel: then the C library tries an older one. (EPERM
-	// would break programs on every new kernel; runc does the same.)
-	if defaultAction>>16 == actionErrno>>16 && len(fates) > 0 {
-		const enosys = 38
-		add(next, actionErrno|enosys)
-	} else {
-		add(next, defaultAction)
-	}
+	add(next, young)
 	return out
 }
