@@ -41,6 +41,9 @@ func (s *state) hasID(name, prefix string) bool {
 // release takes one endpoint out of the kernel and then out of the file: what fails is tried again by the next Detach or
 // Repair, and hinders nothing else. First the rules, so that no packet is sent to an address about to change hands.
 func (m *Manager) release(s *state, e Endpoint) error {
+	if now := s.endpoint(e.ContainerID, e.Network); now != nil {
+		e = *now // a list made before may lack ports that were passed on since
+	}
 	before := s.endpoints
 	s.forget(e.ContainerID, e.Network)
 	s.passOnPorts(e)

@@ -189,6 +189,33 @@ func TestSeveralNetworks(t *testing.T) {
 	require.Len(t, list, 1)
 }
 
+// A container in two networks goes at once: its ports go with it, though the second network stays up for others.
+func TestPortsGoWithTheContainer(t *testing.T) {
+	for _, how := range []string{"detach", "death"} {
+		m := manager(t)
+		for _, name := range []string{"red", "blue"} {
+			_, err := m.Create(CreateOptions{Name: name})
+			require.NoError(t, err)
+		}
+		a, stays, next := newBox(t), newBox(t), newBox(t)
+		a.attach(m, AttachRequest{Network: "red", Ports: ports(t, "8080:80")})
+		a.attach(m, AttachRequest{Network: "blue"})
+		stays.attach(m, AttachRequest{Network: "blue"})
+		require.Contains(t, hostState(t), "--dport 8080")
+		if how == "detach" {
+			require.NoError(t, m.Detach(a.id, ""))
+		} else {
+			a.end()
+			require.NoError(t, m.Repair(nil))
+		}
+		require.NotContains(t, hostState(t), "--dport 8080", how)
+		next.attach(m, AttachRequest{Network: "blue", Ports: ports(t, "8080:80")})
+		stays.end()
+		next.end()
+		require.NoError(t, m.Repair(nil))
+	}
+}
+
 // Names: who starts later is found, who goes is forgotten, also over two networks; on the default network nobody is found.
 func TestNames(t *testing.T) {
 	m := manager(t)
