@@ -54,6 +54,46 @@ func checkMessages(book *Book) []Problem {
 			}
 		}
 	}
+	return append(problems, staleMessages(book, string(page))...)
+}
+
+// staleMessages are those on the page that no program prints any more. The page's first table is about the kernel's.
+func staleMessages(book *Book, page string) []Problem {
+	var source strings.Builder
+	err := filepath.Walk(book.Root, func(path string, info os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if info.IsDir() && path != book.Root && !strings.HasPrefix(path, filepath.Join(book.Root, "step0")) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		source.Write(data)
+		return err
+	})
+	if err != nil {
+		return []Problem{{"step0*", 1, err.Error()}}
+	}
+	text := strings.ReplaceAll(source.String(), `\"`, `"`)
+	var problems []Problem
+	section := 0
+	for number, line := range strings.Split(page, "\n") {
+		if strings.HasPrefix(line, "## ") {
+			section++
+		}
+		if section < 2 || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		for _, span := range codeSpan.FindAllString(strings.SplitN(line, " | ", 2)[0], -1) {
+			piece := longestPiece(strings.ReplaceAll(strings.Trim(span, "`"), "…", "%v"))
+			if !strings.Contains(text, piece) {
+				problems = append(problems, Problem{messageList, number + 1, "no program prints this any more: " + piece})
+			}
+		}
+	}
 	return problems
 }
 
