@@ -87,6 +87,15 @@ func (c *Container) Dir() string { return c.store.Dir(c.ID) }
 // Dir is the directory of the container with that id.
 func (s *Store) Dir(id string) string { return filepath.Join(s.Data, "containers", id) }
 
+// New begins a container with a new id. Nothing is on disk yet.
+func (s *Store) New() (*Container, error) {
+	id, err := NewID()
+	if err != nil {
+		return nil, err
+	}
+	return &Container{ID: id, Created: time.Now().UTC(), store: s}, nil
+}
+
 // NewID makes an id of 64 hexadecimal digits.
 func NewID() (string, error) {
 	random := make([]byte, 32)
@@ -107,12 +116,8 @@ func (e *NameTakenError) Error() string {
 // a crash leaves a directory without container.json, which Sweep removes.
 func (s *Store) Add(c *Container) (*Lock, error) {
 	c.store = s
-	if err := os.Mkdir(c.Dir(), 0o711); err != nil {
-		return nil, fmt.Errorf("add container: %w", err)
-	}
-	lock, err := acquire(c.Dir(), true)
+	lock, err := s.makeLocked(c.ID)
 	if err != nil {
-		os.RemoveAll(c.Dir())
 		return nil, fmt.Errorf("add container: %w", err)
 	}
 	if err := s.reserve(c.Name, c.ID); err != nil {
@@ -121,6 +126,51 @@ func (s *Store) Add(c *Container) (*Lock, error) {
 		return nil, err
 	}
 	return lock, nil
+}
+
+// makeLocked makes a directory that is locked from the moment it can be seen: an unlocked one without container.json
+// would be swept away by another command. It is locked under another name first.
+func (s *Store) makeLocked(id string) (*Lock, error) {
+	temp := filepath.Join(s.Data, "containers", newPrefix+id)
+	if err := os.Mkdir(temp, 0o711); err != nil {
+		return nil, err
+	}
+	lock, err := acquire(temp, true)
+	if err != nil {
+		os.RemoveAll(temp)
+		return nil, err
+	}
+	if err := os.Rename(temp, s.Dir(id)); err != nil {
+		os.RemoveAll(temp)
+		lock.Unlock()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// newPrefix begins the names of directories that are not containers yet. The window between making and renaming is
+// microseconds; what is older than newAge is from a crash.
+const (
+	newPrefix = ".new-"
+	newAge    = time.Minute
+)
+
+// removeNew removes the directories that crashes left before they were renamed.
+func (s *Store) removeNew() error {
+	matches, err := filepath.Glob(filepath.Join(s.Data, "containers", newPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("list containers: %w", err)
+	}
+	for _, path := range matches {
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) < newAge {
+			continue // renamed meanwhile, or young
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove what a crash has left: %w", err)
+		}
+	}
+	return nil
 }
 
 // reserve takes a name. The reservation of a container that is gone is stale and is taken over.
@@ -344,6 +394,9 @@ func (s *Store) Delete(id string) error {
 
 // HalfMade lists the containers that a crash left without container.json and that nobody is working on, each with its lock held.
 func (s *Store) HalfMade() (map[string]*Lock, error) {
+	if err := s.removeNew(); err != nil {
+		return nil, err
+	}
 	ids, err := s.IDs()
 	if err != nil {
 		return nil, err
