@@ -34,18 +34,18 @@ false_program() {
 		dirty) mktemp >/dev/null ;;
 		esac
 		[ "$1" = run ] || exec sh
-		while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
+		while [ $# -gt 0 ] && [ "$1" != -- ] && [ "$1" != host ]; do shift; done
 		shift
 		exec "$@"
 	PROGRAM
 }
 
-steps=${*:-step01 step02 step03 step04 step05}
+steps=${*:-step01 step02 step03 step04 step05 step06}
 for step in $steps; do
 	false_program >"$WORK/programs/$(basename "$ROOT/$step"-*)"
 done
 chmod 755 "$WORK/programs"/*
-export PATIENCE=2 CHECK_LOG=$WORK/log MYDOCKER_BIN=$WORK/programs
+export PATIENCE=2 LIMIT=6 CHECK_LOG=$WORK/log MYDOCKER_BIN=$WORK/programs
 for step in $steps; do
 	for program in $FALSE_PROGRAMS; do
 		say "-- $step: $program"

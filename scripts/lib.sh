@@ -193,7 +193,7 @@ need_tool() {
 }
 
 # until_true SECONDS COMMAND…: polls, so that nothing depends on how fast the machine is. PATIENCE shortens it where
-# the command is known never to become true.
+# the command is known never to become true, LIMIT what a program may take.
 until_true() {
 	local end=$((SECONDS + ${PATIENCE:-$1}))
 	shift
@@ -225,7 +225,7 @@ run_box() {
 # run_program ARG…
 run_program() {
 	STATUS=0
-	timeout -s KILL 120 "${AS[@]}" "$PROGRAM" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || STATUS=$?
+	timeout -s KILL "${LIMIT:-120}" "${AS[@]}" "$PROGRAM" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || STATUS=$?
 	OUT=$(cat "$WORK/out")
 	ERR=$(cat "$WORK/err")
 }
@@ -469,7 +469,7 @@ check_arguments() {
 
 check_stdin() {
 	box_args ${STDIN_FLAG:+"$STDIN_FLAG"} -- cat
-	OUT=$(printf 'from\noutside' | timeout -s KILL 60 "${AS[@]}" "$PROGRAM" "${ARGS[@]}") || true
+	OUT=$(printf 'from\noutside' | timeout -s KILL "${LIMIT:-60}" "${AS[@]}" "$PROGRAM" "${ARGS[@]}") || true
 	expect_equal "stdin" "$(printf 'from\noutside')" "$OUT"
 }
 
@@ -958,3 +958,26 @@ check_pids_limit() {
 	find_sleeper "$MARK"
 	expect_equal "pids.max" 20 "$(limit "$SLEEPER" pids pids.max pids.max)"
 }
+
+# --- step06: the engine --------------------------------------------------------------------------------
+
+# engine_setup: data and state of the checks' own, so that containers of this host are left alone
+engine_setup() {
+	export MYDOCKER_ROOT=$WORK/lib MYDOCKER_STATE=$WORK/run
+	STATE_DIRS=("$MYDOCKER_ROOT/containers" "$MYDOCKER_ROOT/snapshots" "$MYDOCKER_ROOT/volumes" "$MYDOCKER_ROOT/names" "$MYDOCKER_STATE")
+	BOX_BEFORE=(run --rm)
+	BOX_AFTER=(host)
+	STDIN_FLAG=-i
+	REMOVE_BOXES=remove_containers
+}
+
+# Containers outlive their clients: whatever a check has left is removed after it.
+remove_containers() {
+	local ids
+	ids=$("$PROGRAM" ps -aq 2>/dev/null) || return 0
+	# shellcheck disable=SC2086 # a list
+	[ -z "$ids" ] || "$PROGRAM" rm -f $ids >/dev/null 2>&1 || true
+}
+
+# engine_warm_up: the image and the parent of the containers' cgroups stay; they are made before the host is looked at.
+engine_warm_up() { "$PROGRAM" run --rm host true >/dev/null 2>&1 || true; }

@@ -14,9 +14,8 @@ case $RUNS$KILLED in *[!0-9]*) die "用法 usage: scripts/soak.sh [RUNS [KILLED 
 soak_arguments() {
 	case $STEP in
 	step06-*)
-		BOX_BEFORE=(run --rm) BOX_AFTER=(host)
-		export MYDOCKER_ROOT=$WORK/lib MYDOCKER_STATE=$WORK/run
-		run_box -- true # the first run makes the image, which stays
+		engine_setup
+		engine_warm_up
 		;;
 	*) BOX_BEFORE=(run) BOX_AFTER=(--) ;;
 	esac
@@ -39,6 +38,7 @@ kill_half_way() {
 	esac
 	kill -KILL "$BOX"
 	wait "$BOX" 2>/dev/null || true
+	"$REMOVE_BOXES" # a container outlives the engine's client
 	sleeper=$MARK
 	until_true 10 no_sleeper "$sleeper" || fail_because "还在运行 still running: pid $SLEEPER"
 }

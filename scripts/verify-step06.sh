@@ -6,21 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 begin step06-final docs/zh/08-step06-engine.md
 
-export MYDOCKER_ROOT=$WORK/lib MYDOCKER_STATE=$WORK/run
-STATE_DIRS=("$MYDOCKER_ROOT/containers" "$MYDOCKER_ROOT/snapshots" "$MYDOCKER_ROOT/volumes" "$MYDOCKER_ROOT/names" "$MYDOCKER_STATE")
-BOX_BEFORE=(run --rm)
-BOX_AFTER=(host)
-STDIN_FLAG=-i
+engine_setup
 NAME=verify-$$
-
-# Containers outlive their clients: whatever a check has left is removed after it.
-remove_containers() {
-	local ids
-	ids=$("$PROGRAM" ps -aq 2>/dev/null) || return 0
-	# shellcheck disable=SC2086 # a list
-	[ -z "$ids" ] || "$PROGRAM" rm -f $ids >/dev/null 2>&1 || true
-}
-REMOVE_BOXES=remove_containers
 
 # engine ARG…: one command of the engine that must succeed; OUT is what it said.
 engine() {
@@ -417,8 +404,8 @@ check_ordinary_user() {
 	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary"
 }
 
-if is_root; then # the image and the parents of the containers' cgroups stay: they are made before the host is looked at
-	"$PROGRAM" run --rm host true >/dev/null 2>&1 || true
+if is_root; then
+	engine_warm_up
 fi
 remember_host
 NEEDS=need_root
