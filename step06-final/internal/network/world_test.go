@@ -50,9 +50,9 @@ func TestMain(m *testing.M) {
 	if exit, ok := err.(*exec.ExitError); ok {
 		os.Exit(exit.ExitCode())
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "test world:", err)
-		os.Exit(1)
+	if err != nil { // root of a container without the right to make namespaces
+		fmt.Fprintln(os.Stderr, "no test world, tests that need it are skipped:", err)
+		os.Exit(m.Run())
 	}
 	os.Exit(0)
 }
