@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
-# build.sh DIR [GOARCH]: static programs of all steps into DIR, each named after its directory, and myrunc.
-# A step that does not build is reported and left out: the others can still be tried.
+# build.sh DIR [GOARCH]: static programs of all steps into DIR, each named after its directory, and what the stage
+# checks need besides: myrunc, the attackers, enosys and faults. The same sources and Go give the same bytes.
+# What does not build is reported and left out, so that the others can be tried; with BUILD_STRICT=1 it is an error.
 set -euo pipefail
 
 out=$1
 export CGO_ENABLED=0 GOOS=linux GOARCH=${2:-amd64}
-repo=$(cd "$(dirname "$0")/../.." && pwd)
+repo=${BUILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 failed=0
-build() { # NAME DIR
-  (cd "$2" && go build -trimpath -ldflags '-s -w -buildid=' -o "$out/$1" .) || { echo "build.sh: $1 does not build" >&2; failed=1; }
+build() { # NAME MODULE PACKAGE
+  (cd "$repo/$2" && ls "$3"/*.go >/dev/null 2>&1 && go build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o "$out/$1" "$3") ||
+    { echo "build.sh: $1 does not build" >&2; failed=1; }
 }
 for dir in "$repo"/step0*; do
-  ls "$dir"/*.go >/dev/null 2>&1 || continue
-  build "$(basename "$dir")" "$dir"
+  build "$(basename "$dir")" "$(basename "$dir")" .
 done
-if [ -d "$repo/step06-final/cmd/myrunc" ]; then build myrunc "$repo/step06-final/cmd/myrunc"; fi
+build myrunc step06-final ./cmd/myrunc
+build escape step05-rootfs ./testdata/escape
+build attack step06-final ./testdata/attack
+build enosys scripts ./enosys
+[ "$GOARCH" != amd64 ] || build faults scripts ./faults # it knows the registers of x86-64
 [ -z "${BUILD_STRICT:-}" ] || exit "$failed"

@@ -66,7 +66,8 @@ bootstrap_debian() { # DIR: a minimal Debian of the host's own release, from the
 
 bootstrap_busybox() { # DIR: nothing but busybox, as on the smallest of machines
   local dir=$1
-  mkdir -p "$dir.new"/{bin,sbin,usr/bin,usr/sbin,etc,root,proc,sys,dev,run,tmp,var/lib,lib/modules}
+  mkdir -p "$dir.new"/{bin,usr,etc,root,proc,sys,dev,run,tmp,var/lib,lib/modules}
+  ln -s bin "$dir.new/sbin"; ln -s ../bin "$dir.new/usr/bin"; ln -s ../bin "$dir.new/usr/sbin"
   cp "$(command -v busybox)" "$dir.new/bin/busybox"
   local applet
   for applet in $(busybox --list); do

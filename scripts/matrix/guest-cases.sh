@@ -11,6 +11,7 @@ for words in "$@"; do
     echo "status $?" >>"/results/$words/$step.out"
     echo $((SECONDS - begin)) >"/results/$words/$step.seconds"
     printf '%-26s %-7s %4ss  %s\n' "$words" "$step" "$((SECONDS - begin))" "$(grep -E '^[0-9]+ passed' "/results/$words/$step.out" || tail -n 2 "/results/$words/$step.out" | tr '\n' ' ')"
+    grep -A1 '^✘' "/results/$words/$step.out" | cut -c 1-600
   done
 done
 exit 0
