@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -167,10 +168,25 @@ func (d *Driver) Get(id string) (*Snapshot, error) {
 		return nil, err
 	}
 	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id)}
-	if err := disk.ReadJSON(filepath.Join(s.dir, "snapshot.json"), &s.description); err != nil {
+	if err := readDescription(s.dir, &s.description); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", id, err)
 	}
 	return s, nil
+}
+
+func readDescription(dir string, d *description) error {
+	return disk.ReadJSON(filepath.Join(dir, "snapshot.json"), d)
+}
+
+// removeDir deletes a snapshot's directory. Its description goes last: it says how the rest can be deleted.
+func (d *Driver) removeDir(dir string) error {
+	s := &Snapshot{ID: filepath.Base(dir), dir: dir, driver: d}
+	if readDescription(dir, &s.description) == nil && s.foreign() {
+		if err := s.help("remove", io.Discard); err != nil {
+			return err
+		}
+	}
+	return layer.RemoveTree(dir)
 }
 
 // List returns the ids of all snapshots.
@@ -252,7 +268,7 @@ func (d *Driver) Sweep() error {
 	}
 	defer lock.Unlock()
 	for _, dir := range unfinished {
-		if err := layer.RemoveTree(dir); err != nil {
+		if err := d.removeDir(dir); err != nil {
 			return fmt.Errorf("remove unfinished snapshot: %w", err)
 		}
 	}

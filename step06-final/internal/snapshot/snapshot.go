@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -105,7 +107,7 @@ func (s *Snapshot) Remove() error {
 	gone := filepath.Join(s.driver.dir, ".gone-"+s.ID)
 	err := os.Rename(s.dir, gone)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
-		if err := layer.RemoveTree(gone); err != nil { // an interrupted deletion of the same name
+		if err := s.driver.removeDir(gone); err != nil { // an interrupted deletion of the same name
 			return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 		}
 		err = os.Rename(s.dir, gone)
@@ -113,7 +115,7 @@ func (s *Snapshot) Remove() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 	}
-	if err := layer.RemoveTree(gone); err != nil {
+	if err := s.driver.removeDir(gone); err != nil {
 		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 	}
 	return nil
@@ -121,11 +123,17 @@ func (s *Snapshot) Remove() error {
 
 // Export writes the whole tree as a tar. The snapshot must be mounted.
 func (s *Snapshot) Export(w io.Writer) error {
+	if s.foreign() {
+		return s.help("export", w)
+	}
 	return layer.Pack(w, s.Root(), layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown})
 }
 
 // Diff writes what changed since Prepare as a layer archive (uncompressed tar, whiteouts as .wh. files).
 func (s *Snapshot) Diff(w io.Writer) error {
+	if s.foreign() {
+		return s.help("diff", w)
+	}
 	o := layer.Options{Whiteouts: s.Whiteouts, Map: s.IDMap, NoChown: s.NoChown}
 	if s.Kind == overlayKind {
 		return layer.Pack(w, filepath.Join(s.dir, "upper"), o)
@@ -136,10 +144,20 @@ func (s *Snapshot) Diff(w io.Writer) error {
 // Size is what the changes occupy: the sizes of the changed files, in bytes. Overlay knows it from its upper directory;
 // the copying form has to count what differs.
 func (s *Snapshot) Size() (int64, error) {
+	var size int64
+	if s.foreign() {
+		var out bytes.Buffer
+		if err := s.help("size", &out); err != nil {
+			return 0, err
+		}
+		if err := json.Unmarshal(out.Bytes(), &size); err != nil {
+			return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
+		}
+		return size, nil
+	}
 	if s.Kind == copyKind {
 		return s.sizeCopy()
 	}
-	var size int64
 	err := filepath.WalkDir(filepath.Join(s.dir, "upper"), func(_ string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // deleted while we walk
