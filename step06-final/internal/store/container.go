@@ -69,12 +69,15 @@ type Store struct{ Data, State string }
 
 // Open makes the directories.
 func Open(data, state string) (*Store, error) {
-	for _, dir := range []string{data, filepath.Join(data, "containers"), filepath.Join(data, "names"), filepath.Join(data, "volumes"), state} {
-		mode := os.FileMode(0o700)
-		if dir == data {
-			mode = 0o711 // a container in a user namespace reaches its root file system through here
-		}
-		if err := os.MkdirAll(dir, mode); err != nil {
+	for _, dir := range []struct {
+		path string
+		mode os.FileMode
+	}{
+		// A container in a user namespace goes through 0711 to its root file system, hosts and volumes; it cannot list them.
+		{data, 0o711}, {filepath.Join(data, "containers"), 0o711}, {filepath.Join(data, "volumes"), 0o711},
+		{filepath.Join(data, "names"), 0o700}, {state, 0o700},
+	} {
+		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
 			return nil, fmt.Errorf("prepare the engine's directories: %w; name a writable place with --root and --state", err)
 		}
 	}
