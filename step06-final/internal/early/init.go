@@ -16,6 +16,7 @@ type initProcess struct {
 
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
+	heedSignals()
 	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, emptyDir: -1}
 	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {

@@ -141,8 +141,6 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 	select {
 	case <-detached:
 		return 0, ErrDetached
-	case <-finished:
-		return p.Wait()
 	case result := <-waitAsync(p):
 		// A process in the background may keep the terminal open: what is there already is enough.
 		drain(finished)
