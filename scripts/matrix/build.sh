@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh DIR [GOARCH]: static programs of all steps into DIR, each named after its directory, and what the stage
-# checks need besides: myrunc, the attackers, enosys and faults. The same sources and Go give the same bytes.
+# checks need besides: myrunc, the programs of testdata, enosys and faults. The same sources and Go give the same bytes.
 # What does not build is reported and left out, so that the others can be tried; with BUILD_STRICT=1 it is an error.
 set -euo pipefail
 
@@ -11,15 +11,16 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 failed=0
 build() { # NAME MODULE PACKAGE
-  (cd "$repo/$2" && ls "$3"/*.go >/dev/null 2>&1 && go build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o "$out/$1" "$3") ||
+  (cd "$repo" && cd "$2" && ls "$3"/*.go >/dev/null 2>&1 && go build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o "$out/$1" "$3") ||
     { echo "build.sh: $1 does not build" >&2; failed=1; }
 }
 for dir in "$repo"/step0*; do
   build "$(basename "$dir")" "$(basename "$dir")" .
 done
 build myrunc step06-final ./cmd/myrunc
-build escape step05-rootfs ./testdata/escape
-build attack step06-final ./testdata/attack
+for dir in "$repo"/step0*/testdata/*/; do # what the checks put into containers
+  ! ls "$dir"*.go >/dev/null 2>&1 || build "$(basename "$dir")" "${dir%/testdata/*}" "./testdata/$(basename "$dir")"
+done
 build enosys scripts ./enosys
 [ "$GOARCH" != amd64 ] || build faults scripts ./faults # it knows the registers of x86-64
 [ -z "${BUILD_STRICT:-}" ] || exit "$failed"
