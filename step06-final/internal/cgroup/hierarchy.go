@@ -133,7 +133,7 @@ var knownController = map[string]bool{"cpu": true, "cpuacct": true, "cpuset": tr
 
 // unescape undoes the \ooo of mountinfo.
 func unescape(s string) string {
-	for i := strings.IndexByte(s, '\\'); i >= 0 && i+4 <= len(s); i = strings.IndexByte(s, '\\') {
+	if i := strings.IndexByte(s, '\\'); i >= 0 && i+4 <= len(s) {
 		n, err := strconv.ParseUint(s[i+1:i+4], 8, 8)
 		if err != nil {
 			return s

@@ -208,7 +208,7 @@ func CheckHostname(name string) error {
 		return fmt.Errorf("invalid host name: %d characters, the kernel takes 64", len(name))
 	}
 	if !regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$`).MatchString(name) {
-		return fmt.Errorf("invalid host name %q: want letters, digits, - and .", name)
+		return fmt.Errorf("invalid host name %q: want letters, digits, dots and dashes", name)
 	}
 	return nil
 }
