@@ -53,7 +53,7 @@ func commands() []command {
 		{"update", "update [options] ID", 1, updateCommand, updateFlags},
 		{"events", "events [options] ID", 1, eventsCommand, eventsFlags},
 		{"spec", "spec [options]", 0, specCommand, specFlags},
-		{"features", "features", 0, featuresCommand, noFlags},
+		{"features", "features [options]", 0, featuresCommand, featuresFlags},
 	}
 }
 

@@ -114,8 +114,15 @@ func makeRootless(spec *specs.Spec) error {
 	return nil
 }
 
+func featuresFlags(f *flag.FlagSet) {
+	f.Bool("default-seccomp", false, "print docker's default seccomp profile instead, as linux.seccomp")
+}
+
 // featuresCommand says what this runtime can do (features.md of the runtime specification).
 func featuresCommand(c *context, flags *flag.FlagSet) (int, error) {
+	if truth(flags, "default-seccomp") {
+		return 0, printJSON(security.DefaultSeccomp(security.DefaultCapabilities()))
+	}
 	yes, no := true, false
 	options := oci.MountOptions()
 	sort.Strings(options)
