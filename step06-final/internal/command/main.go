@@ -140,6 +140,7 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 	if ctx.GlobalBool("debug") || ctx.Bool("debug") {
 		logrus.SetLevel(logrus.DebugLevel)
 		logrus.SetOutput(os.Stderr)
+		logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true, DisableQuote: true})
 		debug = logrus.Debugf
 	}
 	warn := func(format string, args ...interface{}) {

@@ -15,6 +15,7 @@ import (
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/security"
 )
 
 // Chapters of docs/zh that the lines point to.
@@ -183,7 +184,7 @@ func (p *page) capabilities() {
 			p.line("%s: this kernel does not tell", set.field)
 			continue
 		}
-		p.line("%s = %s", set.meaning, capabilityNames(mask))
+		p.line("%s = %s", set.meaning, capabilityText(mask))
 	}
 	p.line("no_new_privs: %s (1: execve gains nothing, not even from a set-uid program)", orUnknown(status["NoNewPrivs"]))
 	mode := orUnknown(seccompModes[status["Seccomp"]])
@@ -191,6 +192,13 @@ func (p *page) capabilities() {
 		mode += ", " + filters + " program(s)"
 	}
 	p.line("seccomp: %s", mode)
+}
+
+func capabilityText(mask uint64) string {
+	if mask == 0 {
+		return "none"
+	}
+	return strings.Join(security.CapabilityNames(mask), " ")
 }
 
 func orUnknown(text string) string {
@@ -202,25 +210,8 @@ func orUnknown(text string) string {
 
 func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 	p.title("cgroups: limit beside use", chapterCgroups)
-	var controllers []string
-	for controller := range rc.CgroupPaths {
-		controllers = append(controllers, controller)
-	}
-	sort.Strings(controllers)
-	paths := map[string][]string{}
-	var order []string
-	for _, controller := range controllers {
-		path := rc.CgroupPaths[controller]
-		if paths[path] == nil {
-			order = append(order, path)
-		}
-		paths[path] = append(paths[path], controller)
-	}
-	for _, path := range order {
-		p.line("%s: %s", strings.Join(paths[path], ","), path)
-	}
-	if len(order) == 0 {
-		p.line("none: this user may not make cgroups here (no delegation)")
+	for _, line := range cgroupLines(rc.CgroupPaths) {
+		p.line("%s", line)
 	}
 	sample, err := e.Sample(v)
 	if err != nil {
@@ -239,6 +230,33 @@ func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 	for _, device := range s.IO {
 		p.line("device %d:%d: %s read, %s written", device.Major, device.Minor, size(device.ReadBytes), size(device.WriteBytes))
 	}
+}
+
+// cgroupLines tells where the container's cgroups are. Under v1 there is one in each hierarchy, mostly with the same path below
+// the hierarchy's own directory.
+func cgroupLines(paths map[string]string) []string {
+	if len(paths) == 0 {
+		return []string{"none: this user may not make cgroups here (no delegation)"}
+	}
+	controllers := map[string][]string{} // by the path below /sys/fs/cgroup/HIERARCHY
+	for controller, path := range paths {
+		below := path
+		if fields := strings.SplitN(strings.TrimPrefix(path, "/sys/fs/cgroup/"), "/", 2); controller != "" && len(fields) == 2 {
+			below = "/sys/fs/cgroup/CONTROLLER/" + fields[1]
+		}
+		controllers[below] = append(controllers[below], controller)
+	}
+	var lines []string
+	for path, names := range controllers {
+		sort.Strings(names)
+		version := "v1: " + strings.Join(names, ", ")
+		if names[0] == "" {
+			version = "v2"
+		}
+		lines = append(lines, path+"  ("+version+")")
+	}
+	sort.Strings(lines)
+	return lines
 }
 
 func quota(v engine.View) string {

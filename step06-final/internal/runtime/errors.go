@@ -69,14 +69,3 @@ func stepAdvice(e *StepError) string {
 	}
 	return ""
 }
-
-// describeStep writes a step for --debug; binary arguments are shown by their length.
-func describeStep(step early.Step) string {
-	if step[0] == "seccomp" && len(step) == 3 {
-		return fmt.Sprintf("seccomp flags %s, %d instructions", step[1], len(step[2])/8)
-	}
-	if step[0] == "environment" {
-		return fmt.Sprintf("environment of %d variables", len(step)-1) // values may be secrets
-	}
-	return strings.Join(step, " ")
-}
