@@ -271,6 +271,7 @@ func (s *supervisor) serve(fd int) {
 		if err != nil || kind != MsgGo { // the parent has given up, and kills init
 			s.orphaned = true
 		}
+		forgetBinary()
 	case fd == s.ended && !s.hasEnded:
 		var value [4]byte
 		readFull(fd, value[:])

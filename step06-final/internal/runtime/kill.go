@@ -62,6 +62,9 @@ func (c *Container) Pause() error {
 	if status := c.Status(); status != specs.StateRunning && status != specs.StateCreated {
 		return fmt.Errorf("pause: container %q is %s", c.ID, status)
 	}
+	if len(c.CgroupPaths) == 0 {
+		return fmt.Errorf("pause: container %q has no cgroup (an ordinary user needs a delegated one)", c.ID)
+	}
 	return c.group().Freeze()
 }
 
