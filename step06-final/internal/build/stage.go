@@ -279,5 +279,5 @@ func (b *builder) makeWorkdir(c *current, in dockerfile.Instruction) error {
 
 // unpackInto writes an archive into a mounted snapshot.
 func (b *builder) unpackInto(s *snapshot.Snapshot, write func(io.Writer) error) error {
-	return layer.UnpackFrom(b.ctx, s.Root(), layer.Options{Whiteouts: layer.Plain, NoChown: s.NoChown}, write)
+	return layer.Connect(write, func(r io.Reader) error { return s.Unpack(b.ctx, r) })
 }

@@ -62,8 +62,11 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if err != nil {
 		return "", 0, err
 	}
-	if able.NoChown {
+	switch {
+	case able.NoChown:
 		m = nil
+	case able.Map != nil:
+		m = able.Map
 	}
 	dir = s.layerDir(l.DiffID, able, m)
 	if size, ok := s.unpackedSize(dir, l.DiffID); ok {
@@ -84,8 +87,8 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if err != nil {
 		return "", 0, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}
-	defer layer.RemoveTree(temp)
-	size, err = unpackInto(ctx, temp, blob, l.DiffID, layer.Options{Map: m, Whiteouts: able.Whiteouts, NoChown: able.NoChown})
+	defer layer.RemoveTreeAs(able.Map, temp) // nothing is there once it is renamed
+	size, err = unpackInto(ctx, temp, blob, l.DiffID, able, m)
 	if err != nil {
 		return "", 0, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}
@@ -119,13 +122,13 @@ func (s *Store) unpackedSize(dir string, id digest.Digest) (int64, bool) {
 const maxPadding = 16 << 20
 
 // unpackInto unpacks a blob and checks that the archive in it is the one that was promised.
-func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Digest, o layer.Options) (int64, error) {
+func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Digest, able snapshot.Abilities, m *layer.IDMap) (int64, error) {
 	// The archive's entry for the root, if it has one, sets another mode.
 	if err := os.Chmod(dir, 0755); err != nil {
 		return 0, err
 	}
-	if o.Map != nil {
-		uid, gid, err := o.Map.ToHost(0, 0)
+	if m != nil {
+		uid, gid, err := m.ToHost(0, 0)
 		if err != nil {
 			return 0, err
 		}
@@ -140,7 +143,7 @@ func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Dig
 	defer content.Close()
 	hash := sha256.New()
 	archive := io.TeeReader(content, hash)
-	size, err := layer.Unpack(ctx, dir, archive, o)
+	size, err := able.UnpackLayer(ctx, dir, archive, m)
 	if err != nil {
 		return 0, err
 	}
@@ -222,6 +225,10 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 
 // removeLayerDirs deletes the unpacked forms of layers for which keep is false.
 func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (freed int64, err error) {
+	able, err := s.snapshots.Abilities()
+	if err != nil {
+		return 0, err
+	}
 	entries, err := os.ReadDir(s.layers())
 	if err != nil {
 		return 0, fmt.Errorf("list layers: %w", err)
@@ -246,7 +253,7 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 			}
 			dir = gone
 		}
-		if err := layer.RemoveTree(dir); err != nil {
+		if err := layer.RemoveTreeAs(able.Map, dir); err != nil {
 			return freed, fmt.Errorf("remove layer: %w", err)
 		}
 	}

@@ -152,7 +152,7 @@ func TestLoadRefuses(t *testing.T) {
 		"more layers than diff ids": {docker(manifest(dockerItem{Config: configName, Layers: []string{layerName, layerName}})), "2 layers"},
 		"bad name":                  {docker(manifest(dockerItem{Config: configName, Layers: []string{layerName}, RepoTags: []string{"../x"}})), "not the name"},
 		"layer that escapes":        {dockerFiles(t, "x:1", layerWithout).tar(t), layer.ErrEscape},
-		"layer with padding bomb":   {dockerFiles(t, "x:1", append(append([]byte{}, good...), make([]byte, maxPadding+1)...)).tar(t), layer.ErrTooBig},
+		"layer with padding bomb":   {dockerFiles(t, "x:1", append(append([]byte{}, good...), make([]byte, maxPadding+1<<20)...)).tar(t), layer.ErrTooBig},
 		"manifest too long":         {docker(func(f files) { f["manifest.json"] = make([]byte, maxJSON+1) }), "longer than"},
 		"index is no JSON":          {oci(func(f files) { f["index.json"] = []byte("{") }), "index.json"},
 		"index without images":      {oci(func(f files) { f["index.json"] = []byte("{}") }), "no image"},

@@ -8,6 +8,14 @@ import (
 
 // UnpackFrom unpacks what write writes, while it writes it.
 func UnpackFrom(ctx context.Context, dir string, o Options, write func(io.Writer) error) error {
+	return Connect(write, func(r io.Reader) error {
+		_, err := Unpack(ctx, dir, r, o)
+		return err
+	})
+}
+
+// Connect lets read read what write writes. An error of either side stops the other.
+func Connect(write func(io.Writer) error, read func(io.Reader) error) error {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
@@ -15,9 +23,9 @@ func UnpackFrom(ctx context.Context, dir string, o Options, write func(io.Writer
 		w.CloseWithError(err)
 		written <- err
 	}()
-	_, err := Unpack(ctx, dir, r, o)
+	err := read(r)
 	if err == nil {
-		_, err = io.Copy(io.Discard, r) // the archive's padding
+		_, err = io.Copy(io.Discard, r) // an archive's padding
 	}
 	if err != nil {
 		r.CloseWithError(err) // the writer stops with this error, too

@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 
 	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/layer"
+	"mydocker/step06-final/internal/userns"
 )
 
 const (
@@ -26,8 +29,18 @@ type Abilities struct {
 	Reason    string          // why not overlay
 	Whiteouts layer.Whiteouts // the form in which layers are unpacked
 	NoChown   bool            // this process may not give files away
+	Map       *layer.IDMap    // an ordinary user's subordinate ids: layers are unpacked for this map, by a helper
 
 	Situation string // for which process, kernel and boot this was found out
+}
+
+// UnpackLayer is layer.Unpack in the form that this machine needs, by the helper if need be. m is a container's map.
+func (a Abilities) UnpackLayer(ctx context.Context, dir string, r io.Reader, m *layer.IDMap) (size int64, err error) {
+	o := layer.Options{Map: m, Whiteouts: a.Whiteouts, NoChown: a.NoChown}
+	if a.Map != nil {
+		return layer.UnpackAs(a.Map, dir, r, o)
+	}
+	return layer.Unpack(ctx, dir, r, o)
 }
 
 // kindVariable forces the copying form, for comparing the two and for testing.
@@ -67,18 +80,34 @@ func situation() (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read user namespace map: %w", err)
 	}
-	return fmt.Sprintf("boot %s euid %d map %s %s", strings.TrimSpace(string(boot)), os.Geteuid(),
-		strings.Join(strings.Fields(string(ids)), " "), os.Getenv(kindVariable)), nil
+	subordinate := ""
+	if os.Geteuid() != 0 {
+		uids, gids, _, err := userns.Mappings()
+		if err != nil {
+			return "", err
+		}
+		subordinate = fmt.Sprint(uids, gids)
+	}
+	return fmt.Sprintf("boot %s euid %d map %s %s %s", strings.TrimSpace(string(boot)), os.Geteuid(),
+		strings.Join(strings.Fields(string(ids)), " "), subordinate, os.Getenv(kindVariable)), nil
 }
 
 func (d *Driver) tryOut() (Abilities, error) {
 	able := Abilities{Kind: copyKind, Whiteouts: layer.Files, NoChown: os.Geteuid() != 0 || !severalIDs()}
-	if os.Getenv(kindVariable) == copyKind {
-		able.Reason = kindVariable + "=copy"
-		return able, nil
-	}
 	if os.Geteuid() != 0 {
 		able.Reason = "mounting overlay needs root, of the host or of a user namespace"
+		uids, gids, full, err := userns.Mappings()
+		if err != nil || !full {
+			return able, err
+		}
+		m := &layer.IDMap{UIDs: uids, GIDs: gids}
+		if layer.CanHelp(m) == nil {
+			able.Map, able.NoChown = m, false
+		}
+		return able, nil
+	}
+	if os.Getenv(kindVariable) == copyKind {
+		able.Reason = kindVariable + "=copy"
 		return able, nil
 	}
 	form, err := d.tryOverlay()

@@ -1,8 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,15 +31,9 @@ type Change struct {
 // Changes lists what changed since Prepare, sorted by path.
 func (s *Snapshot) Changes() ([]Change, error) {
 	if s.foreign() {
-		var out bytes.Buffer
-		if err := s.help("changes", &out); err != nil {
-			return nil, err
-		}
 		var changes []Change
-		if err := json.Unmarshal(out.Bytes(), &changes); err != nil {
-			return nil, fmt.Errorf("changes of snapshot %s: %w", s.ID, err)
-		}
-		return changes, nil
+		err := s.ask("changes", &changes)
+		return changes, err
 	}
 	if s.Kind == copyKind {
 		return s.compare()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -87,6 +86,9 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err != nil {
 		return nil, err
 	}
+	if able.Map != nil {
+		o.IDMap = able.Map
+	}
 	bottom, err := d.mountPointLayer(able, o.IDMap)
 	if err != nil {
 		return nil, err
@@ -100,20 +102,23 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err != nil {
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
-	defer layer.RemoveTree(temp)
+	defer d.removeDir(temp) // nothing is there once it is renamed
 	if err := os.Chmod(temp, 0711); err != nil {
-		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
-	}
-	if s.Kind == overlayKind {
-		err = s.prepareOverlay(temp)
-	} else {
-		err = s.prepareCopy(temp)
-	}
-	if err != nil {
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
 	if err := writeDescription(temp, s.description); err != nil {
 		return nil, err
+	}
+	switch {
+	case s.Kind == overlayKind:
+		err = s.prepareOverlay(temp)
+	case s.foreign():
+		err = layer.Help(s.IDMap, "snapshot", "copy", helperTask{ID: id, Dir: temp, Driver: d.dir, Layers: d.layers}, nil, nil)
+	default:
+		err = s.prepareCopy(temp)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
 	if err := os.Rename(temp, s.dir); err != nil {
 		return nil, fmt.Errorf("prepare snapshot: %w", err)
@@ -180,9 +185,9 @@ func readDescription(dir string, d *description) error {
 
 // removeDir deletes a snapshot's directory. Its description goes last: it says how the rest can be deleted.
 func (d *Driver) removeDir(dir string) error {
-	s := &Snapshot{ID: filepath.Base(dir), dir: dir, driver: d}
-	if readDescription(dir, &s.description) == nil && s.foreign() {
-		if err := s.help("remove", io.Discard); err != nil {
+	var about description
+	if readDescription(dir, &about) == nil && about.foreign() {
+		if err := layer.RemoveTreeAs(about.IDMap, filepath.Join(dir, "tree")); err != nil {
 			return err
 		}
 	}

@@ -2,8 +2,7 @@ package snapshot
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +120,17 @@ func (s *Snapshot) Remove() error {
 	return nil
 }
 
+// Unpack writes an archive that is no layer into the mounted tree: for COPY and the like.
+func (s *Snapshot) Unpack(ctx context.Context, r io.Reader) error {
+	o := layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown}
+	if s.foreign() {
+		_, err := layer.UnpackAs(s.IDMap, s.Root(), r, o)
+		return err
+	}
+	_, err := layer.Unpack(ctx, s.Root(), r, o)
+	return err
+}
+
 // Export writes the whole tree as a tar. The snapshot must be mounted.
 func (s *Snapshot) Export(w io.Writer) error {
 	if s.foreign() {
@@ -146,14 +156,8 @@ func (s *Snapshot) Diff(w io.Writer) error {
 func (s *Snapshot) Size() (int64, error) {
 	var size int64
 	if s.foreign() {
-		var out bytes.Buffer
-		if err := s.help("size", &out); err != nil {
-			return 0, err
-		}
-		if err := json.Unmarshal(out.Bytes(), &size); err != nil {
-			return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
-		}
-		return size, nil
+		err := s.ask("size", &size)
+		return size, err
 	}
 	if s.Kind == copyKind {
 		return s.sizeCopy()

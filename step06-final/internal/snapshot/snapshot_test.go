@@ -44,7 +44,7 @@ func tree(t testing.TB, d *Driver, name string, lines ...string) string {
 	require.NoError(t, os.Mkdir(dir, 0755))
 	able, err := d.Abilities()
 	require.NoError(t, err)
-	_, err = layer.Unpack(context.Background(), dir, &buf, layer.Options{Whiteouts: able.Whiteouts, NoChown: able.NoChown})
+	_, err = able.UnpackLayer(context.Background(), dir, &buf, nil)
 	require.NoError(t, err)
 	return dir
 }
@@ -134,7 +134,7 @@ func TestSnapshot(t *testing.T) {
 		require.NoError(t, os.Mkdir(dir, 0755))
 		able, err := d.Abilities()
 		require.NoError(t, err)
-		_, err = layer.Unpack(context.Background(), dir, &diff, layer.Options{Whiteouts: able.Whiteouts, NoChown: able.NoChown})
+		_, err = able.UnpackLayer(context.Background(), dir, &diff, nil)
 		require.NoError(t, err)
 		again := mounted(t, d, "c2", append(layers, dir)...)
 		require.Equal(t, list(t, root), list(t, again.Root()))
