@@ -29,6 +29,8 @@ func TestTranscriptMasks(t *testing.T) {
 		{"anything on a line", []string{"a ‹…› z"}, "a b c z", true},
 		{"any lines", []string{"first", "…", "last"}, "first\n1\n2\nlast", true},
 		{"any lines, also none", []string{"first", "…"}, "first", true},
+		{"columns may be wider", []string{"    PID COMMAND", "      1 sh"}, "  PID COMMAND\n    1 sh", true},
+		{"one space is one space", []string{"a b"}, "a  b", false},
 		{"any lines do not hide a missing one", []string{"first", "…", "last"}, "first\n1", false},
 	} {
 		ok, why := matches(c.want, c.got)

@@ -322,6 +322,10 @@ func missingNeed(needs string) string {
 			if !strings.Contains(string(data), "memory") {
 				return "this host has no memory controller of cgroup v2"
 			}
+		case "cgroup": // either version
+			if missingNeed("cgroup-v1") != "" && missingNeed("cgroup-v2") != "" {
+				return "this host has no memory controller in a cgroup hierarchy"
+			}
 		case "cgroup-ns", "time-ns":
 			if _, err := os.Stat("/proc/self/ns/" + strings.TrimSuffix(need, "-ns")); err != nil {
 				return "this kernel has no " + need

@@ -35,8 +35,9 @@ END
 }
 
 if [ "$1" = --user ]; then
-	for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
-		[ ! -e "$procs" ] || echo $$ >"$procs"
+	for group in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ ! -e "$group/shells" ] || group=$group/shells
+		[ ! -e "$group/cgroup.procs" ] || echo $$ >"$group/cgroup.procs"
 	done
 	cd /opt/mydocker
 	clean_env HOME=/home/student USER=student LOGNAME=student \
@@ -45,7 +46,7 @@ if [ "$1" = --user ]; then
 fi
 
 dir=$1 repo=$2
-if [ "${3:-}" != inside ]; then
+if [ "${3:-}" = '' ]; then
 	# Outside: a cgroup of the sandbox's own in every mounted hierarchy, then the namespaces.
 	name=doccheck-$$
 	echo "$name" >"$dir/name"
@@ -62,8 +63,18 @@ if [ "${3:-}" != inside ]; then
 	cgroup=
 	[ ! -e /proc/self/ns/cgroup ] || cgroup=--cgroup
 	# shellcheck disable=SC2086 # no word at all when the kernel has no cgroup namespace
-	exec unshare --mount --pid --net --uts --ipc $cgroup --fork --kill-child --propagation private \
-		bash "$0" "$dir" "$repo" inside
+	exec unshare --uts $cgroup bash "$0" "$dir" "$repo" leaf
+fi
+if [ "$3" = leaf ]; then
+	# In v2 a group with processes cannot hand controllers down (cgroups(7)): the sandbox's group is the root of its
+	# cgroup namespace now, and its processes move into a child.
+	target=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)
+	if [ "$target" ]; then
+		group=$target/$(cat "$dir/name")/shells
+		mkdir "$group"
+		echo $$ >"$group/cgroup.procs"
+	fi
+	exec unshare --mount --pid --net --ipc --fork --kill-child --propagation private bash "$0" "$dir" "$repo" inside
 fi
 
 # Inside. /proc is still the host's, so the first field is this process's number outside: nsenter needs it.
@@ -88,6 +99,9 @@ if grep -q ' cgroup ' <<<"$mounted"; then
 	done <<<"$mounted"
 else
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	tr ' ' '\n' </sys/fs/cgroup/cgroup.controllers | while read -r controller; do
+		echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true # one that this host does not hand down
+	done
 fi
 mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/lock /var/lib/mydocker

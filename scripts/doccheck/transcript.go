@@ -53,6 +53,14 @@ func commandsOf(c *Chapter, f *Fence) ([]*command, error) {
 	return commands, nil
 }
 
+var spaces = regexp.MustCompile(`^ +|  +`)
+
+// columns is the pattern for a piece of text in which the width of columns may vary: ps makes them as wide as the
+// largest process number of the machine.
+func columns(text string) string {
+	return spaces.ReplaceAllString(regexp.QuoteMeta(text), " +")
+}
+
 var mask = regexp.MustCompile(`‹([^›]+)›`)
 
 // matches says whether the output fits the lines with masks, and if not, why.
@@ -71,10 +79,10 @@ func matches(want []string, got string) (bool, string) {
 		for {
 			at := mask.FindStringSubmatchIndex(rest)
 			if at == nil {
-				pattern.WriteString(regexp.QuoteMeta(rest))
+				pattern.WriteString(columns(rest))
 				break
 			}
-			pattern.WriteString(regexp.QuoteMeta(rest[:at[0]]))
+			pattern.WriteString(columns(rest[:at[0]]))
 			name := rest[at[2]:at[3]]
 			if name == "…" {
 				pattern.WriteString(`[^\n]*?`)
