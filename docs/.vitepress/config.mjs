@@ -126,6 +126,8 @@ export default defineConfig({
       const fence = md.renderer.rules.fence
       md.renderer.rules.fence = (tokens, index, ...rest) => {
         const info = tokens[index].info
+        // Only the language is for the highlighter: it takes any digits after it for numbers of lines to mark.
+        tokens[index].info = info.split(' ')[0]
         const html = fence(tokens, index, ...rest)
         const file = /\bfile=(\S+)/.exec(info)
         if (!file) return html
