@@ -39,6 +39,7 @@ build() {
 }
 
 work=$(mktemp -d)
+chmod 755 "$work" # root of a user namespace must reach the bundles
 trap 'rm -rf --one-file-system "$work"' EXIT
 
 if [ "${CONFORMANCE_PREPARE:-}" = 1 ]; then build; exit 0; fi # fetch and build only: where there is a network
@@ -67,16 +68,16 @@ run_program() {
   (cd "$cache/bin" && RUNTIME=$runtime TMPDIR=$work unshare --mount --propagation private timeout -k 5 20 "./$program") > "$out" 2> "$out.err" < /dev/null || rc=$?
   ok=$(grep -c '^ *ok ' "$out") || true
   notok=$(grep -c '^ *not ok ' "$out") || true
+  if [ -n "${CONFORMANCE_LOG:-}" ]; then
+    mkdir -p "$CONFORMANCE_LOG"
+    { cat "$out"; echo "--- stderr, exit $rc"; cat "$out.err"; } > "$CONFORMANCE_LOG/$(basename "$runtime").$program"
+  fi
   if [ $((ok + notok)) -eq 0 ]; then
     if [ $rc -eq 0 ]; then echo "none 0 0"; else echo "fail 0 0"; fi
   elif [ "$notok" -eq 0 ] && [ $rc -eq 0 ]; then
     echo "pass $ok $notok"
   else
     echo "fail $ok $notok"
-  fi
-  if [ -n "${CONFORMANCE_LOG:-}" ]; then
-    mkdir -p "$CONFORMANCE_LOG"
-    { cat "$out"; echo "--- stderr, exit $rc"; cat "$out.err"; } > "$CONFORMANCE_LOG/$(basename "$runtime").$program"
   fi
 }
 
