@@ -30,6 +30,9 @@ type Change struct {
 
 // Changes lists what changed since Prepare, sorted by path.
 func (s *Snapshot) Changes() ([]Change, error) {
+	if s.damage != nil {
+		return nil, s.damage
+	}
 	if s.foreign() {
 		var changes []Change
 		err := s.ask("changes", &changes)

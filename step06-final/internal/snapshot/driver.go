@@ -167,14 +167,19 @@ func checkID(id string) error {
 	return nil
 }
 
-// Get finds a snapshot; fs.ErrNotExist if there is none.
+// Get finds a snapshot; fs.ErrNotExist if there is none. One whose description a power failure has damaged can still be
+// removed: everything else answers with the damage.
 func (d *Driver) Get(id string) (*Snapshot, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
 	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id)}
-	if err := readDescription(s.dir, &s.description); err != nil {
+	if _, err := os.Stat(s.dir); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", id, err)
+	}
+	if err := readDescription(s.dir, &s.description); err != nil {
+		s.damage = fmt.Errorf("snapshot %s cannot be used any more, only removed: %w", id, err)
+		s.Kind = overlayKind // its mount, if there is one, has to go
 	}
 	return s, nil
 }
@@ -221,6 +226,9 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 		s, err := d.Get(id)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
+		}
+		if err == nil {
+			err = s.damage
 		}
 		if err != nil {
 			return nil, err

@@ -21,6 +21,7 @@ type Snapshot struct {
 	ID     string
 	driver *Driver
 	dir    string
+	damage error // why there is no description
 	description
 }
 
@@ -35,6 +36,9 @@ func (s *Snapshot) Root() string {
 // Mount makes the whole tree appear at target; "" means the snapshot's own directory (Root). Mounting twice is no error.
 // The mount is made in the calling process's mount namespace.
 func (s *Snapshot) Mount(target string) error {
+	if s.damage != nil {
+		return s.damage
+	}
 	if target == "" {
 		target = s.Root()
 	}
@@ -133,6 +137,9 @@ func (s *Snapshot) Unpack(ctx context.Context, r io.Reader) error {
 
 // Export writes the whole tree as a tar. The snapshot must be mounted.
 func (s *Snapshot) Export(w io.Writer) error {
+	if s.damage != nil {
+		return s.damage
+	}
 	if s.foreign() {
 		return s.help("export", w)
 	}
@@ -141,6 +148,9 @@ func (s *Snapshot) Export(w io.Writer) error {
 
 // Diff writes what changed since Prepare as a layer archive (uncompressed tar, whiteouts as .wh. files).
 func (s *Snapshot) Diff(w io.Writer) error {
+	if s.damage != nil {
+		return s.damage
+	}
 	if s.foreign() {
 		return s.help("diff", w)
 	}
@@ -155,6 +165,9 @@ func (s *Snapshot) Diff(w io.Writer) error {
 // the copying form has to count what differs.
 func (s *Snapshot) Size() (int64, error) {
 	var size int64
+	if s.damage != nil {
+		return 0, s.damage
+	}
 	if s.foreign() {
 		err := s.ask("size", &size)
 		return size, err

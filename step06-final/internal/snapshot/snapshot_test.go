@@ -281,8 +281,17 @@ func TestDamagedDescription(t *testing.T) {
 	_, err := d.Prepare("c", []string{tree(t, d, "one", "a=1")}, Options{})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(d.dir+"/c/snapshot.json", []byte(`{"Kind":`), 0600))
-	_, err = d.Get("c")
+	s, err := d.Get("c")
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Mount(""), "damaged")
+	require.ErrorContains(t, s.Diff(io.Discard), "damaged")
+	_, err = s.Changes()
 	require.ErrorContains(t, err, "damaged")
+	_, err = d.LayersInUse()
+	require.ErrorContains(t, err, "damaged", "nobody may conclude that its layers are free")
+	require.NoError(t, s.Remove())
+	_, err = d.Get("c")
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestParallel(t *testing.T) {
