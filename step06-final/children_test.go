@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // started are the children that tests wait for, so that reap leaves them alone.
@@ -31,3 +32,10 @@ func finish(cmd *exec.Cmd) error {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// dockerAs is docker for an ordinary user.
+func dockerAs(uid uint32, args ...string) result {
+	cmd := exec.Command(binary, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return execute(cmd)
+}

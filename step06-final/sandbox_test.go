@@ -164,8 +164,13 @@ func docker(args ...string) result { return dockerInput(nil, args...) }
 
 func dockerInput(input io.Reader, args ...string) result {
 	cmd := exec.Command(binary, args...)
+	cmd.Stdin = input
+	return execute(cmd)
+}
+
+func execute(cmd *exec.Cmd) result {
 	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, &out, &errs
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := start(cmd); err != nil {
 		return result{err: err.Error(), code: -1}
 	}

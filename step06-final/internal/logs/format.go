@@ -14,7 +14,7 @@
 //
 // # Rotation
 //
-// When a file would grow past LogMaxSize the supervisor renames FILE.1 to FILE.2 and so on (LogMaxFiles in all, the
+// When a file has grown past LogMaxSize the supervisor renames FILE.1 to FILE.2 and so on (LogMaxFiles in all, the
 // current one included; the oldest is deleted), FILE to FILE.1, and opens a new FILE.
 package logs
 
