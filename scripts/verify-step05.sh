@@ -106,6 +106,7 @@ check_proc_masked() {
 	expect_equal "/proc/kcore, timer_list, keys" "$(printf '0\n0')" "$OUT"
 	# Opened for writing, but nothing is written: no harm is done where it succeeds.
 	for file in sysrq-trigger sys/kernel/panic sys/kernel/core_pattern irq/default_smp_affinity; do
+		[ -e "/proc/$file" ] || continue # not in this kernel
 		run_box -- sh -c ": >>/proc/$file"
 		[ "$STATUS" != 0 ] || fail_because "/proc/$file 可写 can be written"
 		expect_contains "/proc/$file" ead-only "$ERR"

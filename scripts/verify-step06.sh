@@ -108,6 +108,7 @@ check_masked() {
 	run_box -- sh -c 'cat /proc/kcore /proc/timer_list /proc/keys 2>/dev/null | wc -c'
 	expect_equal "/proc/kcore, timer_list, keys" 0 "$OUT"
 	for file in /proc/sysrq-trigger /proc/sys/kernel/panic /proc/irq/default_smp_affinity; do
+		[ -e "$file" ] || continue # not in this kernel
 		run_box -- sh -c ": >>$file" # opened, nothing written
 		[ "$STATUS" != 0 ] || fail_because "$file 可写 can be written"
 	done

@@ -42,6 +42,19 @@ prepare_go() {
 # count_tests PATTERN: top-level results of go test -v
 count_tests() { grep -c "^--- $1: " "$WORK/tests" || true; }
 
+# failures: what go test -v said of the tests that failed, and of what did not compile
+failures() {
+	awk '
+		/^=== RUN +[^\/]+$/ { kept = ""; inside = 1; show = 0; next }
+		/^=== / { next }
+		/^--- (PASS|SKIP)/ { kept = ""; inside = 0; show = 0; next }
+		/^--- FAIL/ { printf "%s", kept; print; kept = ""; inside = 0; show = 1; next }
+		/^(ok|PASS|\?)/ { show = 0; next }
+		/^(# |panic:|FAIL)/ { printf "%s", kept; kept = ""; show = 1 }
+		show { print; next }
+		inside { kept = kept $0 "\n" }'
+}
+
 # go_tests MODULE
 go_tests() {
 	local status=0 now_passed now_failed now_skipped
@@ -56,7 +69,7 @@ go_tests() {
 		say "✔ $1: $now_passed 个测试通过 tests passed, $now_skipped 个跳过 skipped"
 	else
 		say "✘ $1: $now_failed 个测试失败 tests failed, $now_passed 个通过 passed, $now_skipped 个跳过 skipped"
-		grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|[[:space:]]*--- PASS|ok |PASS|\?)' "$WORK/tests" | sed 's/^/    /' | head -n 200
+		failures <"$WORK/tests" | sed 's/^/    /' | head -n 200
 		say "    办法 remedy:  cd $1 && ${GO} test ./..."
 	fi
 	grep -A1 '^--- SKIP: ' "$WORK/tests" | sed -n 's/^[[:space:]][^:]*:[0-9]*: /  - 跳过 skipped: /p' | sort | uniq -c | sed 's/^ *\([0-9]*\) *\(.*\)/  \2 (×\1)/'
