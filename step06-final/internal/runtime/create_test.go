@@ -21,7 +21,7 @@ func TestContainerIsIsolated(t *testing.T) {
 	bundle, spec := newBundle(t, "sh", "-c", `echo pid $$; hostname; id -u; ls /proc/self/fd | grep -c .; grep -E '^(NoNewPrivs|Seccomp|CapEff|CapBnd):' /proc/self/status; ls /; readlink /proc/self/ns/net; echo $HOME; cat /proc/self/cgroup`)
 	out, code := output(t, bundle, spec)
 	require.Equal(t, 0, code, out)
-	for _, want := range []string{"pid 1\n", "\nbox\n", "NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t00000000a80425fb", "\n/\n", "/" + testIDPrefix} {
+	for _, want := range []string{"pid 1\n", "\nbox\n", "NoNewPrivs:\t1", "Seccomp:\t2", "a80425fb\nNoNewPrivs:", "\n/\n", "/" + testIDPrefix} {
 		assert.Contains(t, out, want)
 	}
 	assert.Contains(t, out, "\n0\n4\n", "the descriptors 0 to 2, and ls's own")
@@ -362,6 +362,9 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		_, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec})
 		if strings.Contains(want, "apparmor") && err == nil {
 			continue // this host has AppArmor
+		}
+		if want == "another type" && err != nil && strings.Contains(err.Error(), "setns CLONE_NEWUTS") {
+			continue // kernels before 4.11 find out only then
 		}
 		if !assert.ErrorContains(t, err, want) {
 			continue

@@ -95,7 +95,7 @@ func privateCopy(original *os.File, directory string) (*os.File, error) {
 	if _, err := io.Copy(f, original); err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o500); err != nil {
+	if err := f.Chmod(0o555); err != nil { // root of a user namespace is somebody else on the host
 		return nil, err
 	}
 	return os.Open(f.Name())
