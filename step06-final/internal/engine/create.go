@@ -61,13 +61,14 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 		return nil, err
 	}
 	defer lock.Unlock()
+	id := c.ID        // the returns below set c to nil
 	var made []string // anonymous volumes
 	defer func() {
 		if err != nil {
 			for _, name := range made {
 				err = withNote(err, e.Store.RemoveVolume(name))
 			}
-			err = withNote(err, e.erase(c.ID))
+			err = withNote(err, e.erase(id))
 		}
 	}()
 	if made, err = e.makeVolumes(c); err != nil {
