@@ -11,17 +11,18 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
 export LC_ALL=C TZ=UTC
+commit=$(git -C "$repo" rev-parse HEAD)
 
 pack() { # FILE
   local file=$1 stage time module arch
   stage=$(mktemp -d "${TMPDIR:-/tmp}/bundle.XXXXXX")
   # shellcheck disable=SC2064 # the value of now
   trap "rm -rf '$stage'" EXIT
-  time=$(git -C "$repo" log -1 --format=%ct)
+  time=$(git -C "$repo" log -1 --format=%ct "$commit")
   mkdir -p "$stage/mydocker-lab/src" "$stage/mydocker-lab/bin"
   cd "$stage/mydocker-lab"
-  git -C "$repo" archive HEAD | tar -xf - -C src
-  git -C "$repo" log -1 --format='%H %cI' >VERSION
+  git -C "$repo" archive "$commit" | tar -xf - -C src
+  git -C "$repo" log -1 --format='%H %cI' "$commit" >VERSION
   # With go.work present Go would be in workspace mode, which does not use the modules' vendor directories.
   rm -f src/go.work src/go.work.sum
   for module in src/step0* src/scripts; do
