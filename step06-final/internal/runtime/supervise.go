@@ -43,7 +43,7 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 	}
 	start := &early.Spawn{Exe: spawn.Exe, Stage: early.StageSupervisor, Files: files.fds, Sync: int(theirs.Fd()), CgroupFd: -1}
 	s := &supervisor{connection: ours}
-	c.runtime.debug("start the supervisor")
+	c.runtime.debug("start the supervisor; it makes init: clone %s", early.CloneFlagNames(spawn.CloneFlags))
 	s.pid, err = start.Start()
 	theirs.Close()
 	if err == nil {
