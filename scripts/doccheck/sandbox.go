@@ -160,6 +160,14 @@ func (b *sandbox) close() {
 	if pid, err := os.ReadFile(filepath.Join(b.dir, "name")); err == nil {
 		removeCgroups(strings.TrimSpace(string(pid)))
 	}
+	if enabled, err := os.ReadFile(filepath.Join(b.dir, "enabled")); err == nil {
+		for _, line := range strings.Split(strings.TrimSpace(string(enabled)), "\n") {
+			if file, controller, ok := strings.Cut(line, " "); ok {
+				// Busy when somebody else has begun to use it meanwhile: then it stays.
+				_ = os.WriteFile(file, []byte("-"+controller), 0)
+			}
+		}
+	}
 	if err := os.RemoveAll(b.dir); err != nil {
 		fmt.Println("doccheck: cleaning up:", err)
 	}

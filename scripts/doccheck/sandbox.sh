@@ -58,6 +58,15 @@ if [ "${3:-}" = '' ]; then
 			cat "$target/cpuset.cpus" >"$group/cpuset.cpus"
 			cat "$target/cpuset.mems" >"$group/cpuset.mems"
 		fi
+		if [ "$type" = cgroup2 ]; then
+			# The controllers that the host does not hand down already are taken back at the end (doccheck).
+			for controller in $(<"$target/cgroup.controllers"); do
+				case " $(<"$target/cgroup.subtree_control") " in *" $controller "*) continue ;; esac
+				if echo "+$controller" 2>/dev/null >"$target/cgroup.subtree_control"; then
+					echo "$target/cgroup.subtree_control $controller" >>"$dir/enabled"
+				fi
+			done
+		fi
 		echo $$ >"$group/cgroup.procs"
 	done </proc/mounts
 	cgroup=
