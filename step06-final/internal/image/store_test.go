@@ -152,6 +152,38 @@ func TestContainerKeepsItsLayers(t *testing.T) {
 	s.empty(t)
 }
 
+// What an image has lost comes back when it is loaded again, as the errors advise.
+func TestLoadHeals(t *testing.T) {
+	s := newStore(t)
+	archive := dockerFiles(t, "x:1", layerTar(t, "a", "1")).tar(t)
+	s.mustLoad(t, archive)
+	img, err := s.Resolve("x:1")
+	require.NoError(t, err)
+	dirs, err := s.LayerDirs(img, nil)
+	require.NoError(t, err)
+	able, err := s.snapshots.Abilities()
+	require.NoError(t, err)
+	require.NoError(t, layer.RemoveTreeAs(able.Map, dirs[0]))
+	require.NoError(t, os.Remove(s.blobPath(img.record.Layers[0].Digest)))
+	_, err = s.LayerDirs(img, nil)
+	require.ErrorContains(t, err, "load the image again")
+	s.mustLoad(t, archive)
+	require.Equal(t, "1", s.read(t, "x:1", "a"))
+}
+
+// Prune looks for images without a name; one that gets its name meanwhile stays.
+func TestPruneLooksAgain(t *testing.T) {
+	s := newStore(t)
+	s.mustLoad(t, dockerFiles(t, "x:1", layerTar(t, "a", "1")).tar(t))
+	img, err := s.Resolve("x:1")
+	require.NoError(t, err)
+	lines, err := s.unname(img.ID, RemoveOptions{Force: true, onlyUnnamed: true})
+	require.NoError(t, err)
+	require.Empty(t, lines)
+	_, err = s.Resolve("x:1")
+	require.NoError(t, err)
+}
+
 func TestPruneAll(t *testing.T) {
 	s := newStore(t)
 	for _, name := range []string{"x:1", "x:2", "x:3"} {

@@ -190,6 +190,16 @@ func TestUnpackStaysInside(t *testing.T) {
 	}
 }
 
+// Links are followed as they would be in the container: an absolute one from its root.
+func TestUnpackFollowsLinksInside(t *testing.T) {
+	root, err := unpack(t, options(), dir("usr/lib"), dir("sub/usr/lib"), link(tar.TypeSymlink, "sub/abs", "/usr/lib"), link(tar.TypeSymlink, "lib", "usr/lib"),
+		link(tar.TypeSymlink, "sub/up", "../../../usr/./lib"), reg("sub/abs/a", "1"), reg("lib/b", "2"), reg("sub/up/c", "3"))
+	require.NoError(t, err)
+	for _, name := range []string{"a", "b", "c"} {
+		require.FileExists(t, filepath.Join(root, "usr/lib", name))
+	}
+}
+
 func TestUnpackLimits(t *testing.T) {
 	o := options()
 	o.MaxSize = 10
@@ -234,6 +244,8 @@ func TestUnpackCutShort(t *testing.T) {
 		_, err := Unpack(context.Background(), t.TempDir(), bytes.NewReader(whole[:n]), options())
 		require.Error(t, err, "%d bytes of %d", n, len(whole))
 	}
+	_, err := Unpack(context.Background(), t.TempDir(), bytes.NewReader(whole[:1000]), options())
+	require.ErrorContains(t, err, `"a": create: the archive is cut short`)
 }
 
 func TestUnpackSparse(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"sort"
 	"strings"
 	"time"
 
@@ -61,8 +60,7 @@ type unpacker struct {
 	parentFD int
 }
 
-// dirMeta waits until the directory has its content: a file made in it changes its time, and without CAP_DAC_OVERRIDE
-// nothing can be made in a directory of mode 0555.
+// dirMeta waits until the directory has its content: a file made in it changes its time.
 type dirMeta struct {
 	mode uint32
 	time time.Time
@@ -229,15 +227,9 @@ func (u *unpacker) existingDir(parent int, base, name string, h *tar.Header) err
 	return nil
 }
 
-// finishDirs works from the leaves to the root: a directory that its owner may not search comes after its children.
 func (u *unpacker) finishDirs() error {
-	names := make([]string, 0, len(u.dirs))
-	for name := range u.dirs {
-		names = append(names, name)
-	}
-	sort.Sort(sort.Reverse(sort.StringSlice(names)))
-	for _, name := range names {
-		if err := u.finishDir(name, u.dirs[name]); err != nil {
+	for name, meta := range u.dirs {
+		if err := u.finishDir(name, meta); err != nil {
 			return fmt.Errorf("directory %q: %w", name, err)
 		}
 	}
