@@ -103,7 +103,7 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 //
 //	36 35 98:0 /root /mountpoint options [optional fields] - fstype source superoptions
 func parseMount(line string) (Hierarchy, bool) {
-	separator := strings.Index(line, " - ")
+	separator := strings.Index(line, " - cgroup") // a look at most lines is enough: there may be hundreds
 	if separator < 0 {
 		return Hierarchy{}, false
 	}
