@@ -81,6 +81,9 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 		}
 	}
 
+	if err := s.tidy(); err != nil {
+		return nil, err
+	}
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err

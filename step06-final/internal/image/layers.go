@@ -223,6 +223,31 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// tidy deletes the temporary files of commands that were killed. While another command adds content, it leaves all.
+func (s *Store) tidy() error {
+	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
+	if err != nil || lock == nil {
+		return err
+	}
+	defer lock.Unlock()
+	able, err := s.snapshots.Abilities()
+	if err != nil {
+		return err
+	}
+	for _, pattern := range []string{"images/tmp/*", "layers/.new-*", "layers/.gone-*"} {
+		found, err := filepath.Glob(s.path(pattern))
+		if err != nil {
+			return fmt.Errorf("list temporary files: %w", err)
+		}
+		for _, path := range found {
+			if err := layer.RemoveTreeAs(able.Map, path); err != nil {
+				return fmt.Errorf("remove leftover: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // removeLayerDirs deletes the unpacked forms of layers for which keep is false.
 func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (freed int64, err error) {
 	able, err := s.snapshots.Abilities()

@@ -23,6 +23,9 @@ type LoadOptions struct {
 // Load reads a docker archive or an OCI layout, as a tar (compressed or not). It returns the names it gave, or the ID of
 // an image without a name. Either all images of the archive are there afterwards, or none.
 func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]string, error) {
+	if err := s.tidy(); err != nil {
+		return nil, err
+	}
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err
@@ -38,6 +41,9 @@ func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]string,
 
 // LoadDir is Load for an OCI layout or unpacked docker archive in a directory.
 func (s *Store) LoadDir(ctx context.Context, dir string, o LoadOptions) ([]string, error) {
+	if err := s.tidy(); err != nil {
+		return nil, err
+	}
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err != nil {
 		return nil, err
 	}
+	if err := s.tidy(); err != nil {
+		return nil, err
+	}
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err

@@ -111,9 +111,15 @@ func (r Reference) remote(plainHTTP bool) (name.Reference, error) {
 	if plainHTTP {
 		options = append(options, name.Insecure)
 	}
-	ref, err := name.ParseReference(r.String(), options...)
+	var ref name.Reference
+	var err error
+	if r.Digest != "" {
+		ref, err = name.NewDigest(r.String(), options...)
+	} else {
+		ref, err = name.NewTag(r.String(), options...)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("name for the registry: %w", err)
+		return nil, fmt.Errorf("%s is no name for a registry: %w", r.Familiar(), err)
 	}
 	return ref, nil
 }

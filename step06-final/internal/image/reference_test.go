@@ -35,6 +35,21 @@ func TestParseReference(t *testing.T) {
 	}
 }
 
+func TestRemoteName(t *testing.T) {
+	ref, err := ParseReference("reg.example.com/x:1")
+	require.NoError(t, err)
+	_, err = ref.remote(true)
+	require.ErrorContains(t, err, "between 2 and 255", "a limit of the registry client")
+	ref, err = ParseReference("reg.example.com/xx:1")
+	require.NoError(t, err)
+	remote, err := ref.remote(true)
+	require.NoError(t, err)
+	require.Equal(t, "http", remote.Context().Scheme())
+	remote, err = ref.remote(false)
+	require.NoError(t, err)
+	require.Equal(t, "https", remote.Context().Scheme())
+}
+
 func FuzzParseReference(f *testing.F) {
 	f.Add("localhost:5000/a/b:c@sha256:" + strings.Repeat("0a", 32))
 	f.Add("busybox")
