@@ -76,6 +76,9 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err != nil {
 		return nil, err
 	}
+	if err := d.Sweep(); err != nil {
+		return nil, err
+	}
 	lock, err := disk.Shared(LockLayers(d.layers))
 	if err != nil {
 		return nil, err

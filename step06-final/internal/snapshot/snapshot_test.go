@@ -256,6 +256,12 @@ func TestUsedLayersAndSweep(t *testing.T) {
 	require.NoError(t, d.Sweep())
 	require.NoDirExists(t, d.dir+"/.new-killed")
 
+	require.NoError(t, os.Mkdir(d.dir+"/.gone-killed", 0700))
+	other, err := d.Prepare("other", []string{one}, Options{})
+	require.NoError(t, err)
+	require.NoDirExists(t, d.dir+"/.gone-killed", "Prepare sweeps, too")
+	require.NoError(t, other.Remove())
+
 	id, lock, err := d.Temporary()
 	require.NoError(t, err)
 	_, err = d.Prepare(id, []string{one}, Options{})
