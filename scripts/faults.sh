@@ -42,7 +42,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 status=0
 for step in "${STEPS[@]}"; do
 	program "$step" || die "$step"
-	arguments=() watch=/run/mydocker:/var/lib/mydocker
+	arguments=() failure=125 watch=/run/mydocker:/var/lib/mydocker
 	case $step in
 	step01* | step02* | step03*) arguments=(run --hostname box true) ;;
 	step04*) arguments=(run --hostname box -m 64m --cpus 0.5 --pids-limit 100 --cpuset-cpus 0 --name faults true) ;;
@@ -59,12 +59,12 @@ for step in "${STEPS[@]}"; do
 		(cd "$WORK/bundle" && "$WORK/myrunc" spec) || die "myrunc spec failed"
 		sed -i 's|"sh"|"/bin/true"|; s|"terminal": true|"terminal": false|' "$WORK/bundle/config.json"
 		watch=$watch:$WORK/bundle:/run/myrunc
-		arguments=(run --bundle "$WORK/bundle" faults)
+		arguments=(run --bundle "$WORK/bundle" faults) failure=1 # as runc does
 		;;
 	esac
 	for errno in ${ERRNOS:-EPERM}; do
 		rm -f "$out/$step-$errno.json"
-		"$FAULTS" --errno "$errno" --watch "$watch" --json "$out/$step-$errno.json" "$step" "$WORK/$STEP" "${arguments[@]}" >"$out/$step-$errno.txt" 2>&1 || status=1
+		"$FAULTS" --failure "$failure" --errno "$errno" --watch "$watch" --json "$out/$step-$errno.json" "$step" "$WORK/$STEP" "${arguments[@]}" >"$out/$step-$errno.txt" 2>&1 || status=1
 		grep '^✘' "$out/$step-$errno.txt"
 		tail -n 1 "$out/$step-$errno.txt"
 	done

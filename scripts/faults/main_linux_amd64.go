@@ -38,11 +38,15 @@ func main() {
 	errno := flag.String("errno", "EPERM", "the error that is injected")
 	watch := flag.String("watch", "", "colon-separated directories that must be as before")
 	table := flag.String("json", "", "append the results to this file, one JSON object a line")
+	flag.IntVar(&failure, "failure", 125, "exit status of the program's own failures; after 125, 126 and 127 are good too")
 	list := flag.Bool("list", false, "only list the calls")
 	only := flag.String("only", "", "only calls that contain this")
 	flag.Parse()
 	os.Exit(all(*command, *errno, *watch, *table, *only, *list))
 }
+
+// failure is the exit status of the program's own failures.
+var failure = 125
 
 // temporary is the programs' TMPDIR: nobody else writes there.
 var temporary string
@@ -143,7 +147,7 @@ func judge(out outcome, before []string, watch []string) result {
 		r.Verdict, r.Good = "not reached", true // the order of calls varies a little from run to run
 	case out.status == 0:
 		r.Verdict, r.Good = "tolerated", true
-	case out.status < 125 || out.status > 127:
+	case out.status != failure && (failure != 125 || out.status < 125 || out.status > 127):
 		r.Verdict = "STATUS"
 	case r.Message == "":
 		r.Verdict = "SILENT"
