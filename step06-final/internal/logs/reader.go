@@ -69,7 +69,7 @@ func ignoreEnd(err error) error {
 func open(path string) ([]*os.File, error) {
 	newest, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open log %s: it does not exist (the container was never started, or was started with --log-driver none)", path)
+		return nil, fmt.Errorf("open log %s: %w (the container was never started, or was started with --log-driver none)", path, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -234,7 +234,7 @@ func follow(path string, file *os.File, o Options, deliver func(Record) error) e
 func successor(path string, file *os.File) (*os.File, error) {
 	files, err := open(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || !exists(path) {
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil // between the two steps of a rotation, or removed
 		}
 		return nil, err
@@ -256,11 +256,6 @@ func successor(path string, file *os.File) (*os.File, error) {
 		}
 	}
 	return next, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
 
 // watch wakes a follower when the log's file grows (inotify(7)); without inotify it only sleeps.
