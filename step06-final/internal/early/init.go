@@ -113,8 +113,8 @@ func (p *initProcess) perform(step Step) {
 	// The file system, seen from the host's tree.
 	case "propagation":
 		err = mountPropagation("/", uintptr(number(0)))
-	case "rootfs":
-		err = p.enterRootfs(a[0])
+	case "rootfs": // path, shared|not-shared: what its mount is now
+		err = p.enterRootfs(a[0], a[1] == "shared")
 	case "shared-rootfs":
 		err = p.shareRootfs(a[0])
 	case "mount": // source, destination, type, flags, data, directory|file

@@ -11,10 +11,10 @@ func mountPropagation(path string, flags uintptr) error {
 }
 
 // enterRootfs makes the root directory a mount point of its own, as pivot_root wants it.
-func (p *initProcess) enterRootfs(path string) error {
+func (p *initProcess) enterRootfs(path string, shared bool) error {
 	// pivot_root refuses when the parent mount of the new root is shared, and what is mounted would show on the
 	// host. Only a mount point can be made private: walk up to the one that the directory is on.
-	for parent := path; ; parent = parentDirectory(parent) {
+	for parent := path; shared; parent = parentDirectory(parent) {
 		err := mountPropagation(parent, syscall.MS_PRIVATE)
 		if err == nil || parent == "/" {
 			break

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -216,4 +218,65 @@ func TestWithoutMountNamespace(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, own+"\n/dev/null\n", string(data))
 	assert.Equal(t, before, hostFacts(t))
+}
+
+// An ordinary user without any range of ids, and without a cgroup: the test starts itself again as nobody.
+func TestOrdinaryUser(t *testing.T) {
+	const as = "MYDOCKER_TEST_AS_NOBODY"
+	if directory := os.Getenv(as); directory != "" {
+		asOrdinaryUser(t, directory)
+		return
+	}
+	needRoot(t)
+	bundle, _ := newBundle(t, "true")
+	require.NoError(t, os.Chown(bundle, 65534, 65534))
+	require.NoError(t, filepath.Walk(bundle, func(path string, _ os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, 65534, 65534)
+	}))
+	binary := filepath.Join(bundle, "test-binary")
+	data, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(binary, data, 0o755))
+	command := exec.Command(binary, "-test.run", "^TestOrdinaryUser$", "-test.v")
+	command.Dir = bundle
+	command.Env = append(os.Environ(), as+"="+bundle, "TMPDIR="+bundle)
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := command.CombinedOutput()
+	if strings.Contains(string(out), "--- SKIP") {
+		t.Skip(string(out))
+	}
+	require.NoError(t, err, string(out))
+}
+
+func asOrdinaryUser(t *testing.T, bundle string) {
+	_, spec := newBundle(t, "sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null; exec sleep 1000")
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: "user"})
+	spec.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: 65534, Size: 1}}
+	spec.Linux.GIDMappings = spec.Linux.UIDMappings
+	spec.Linux.Resources = nil
+	out, err := os.CreateTemp(bundle, "out")
+	require.NoError(t, err)
+	r := &Runtime{Root: filepath.Join(bundle, "state")}
+	c, err := r.Create(CreateOptions{ID: "mine", Bundle: bundle, Spec: spec, Stdout: out, Stderr: out})
+	if err != nil && (strings.Contains(err.Error(), "max_user_namespaces") || strings.Contains(err.Error(), "unprivileged_userns_clone") || strings.Contains(err.Error(), "mount: /")) {
+		t.Skip("ordinary users cannot make this container here: " + err.Error())
+	}
+	require.NoError(t, err)
+	defer endContainer(t, c)
+	require.NoError(t, c.Start())
+	eventually(t, "output", func() bool {
+		data, err := os.ReadFile(out.Name())
+		return err == nil && strings.Contains(string(data), "65534")
+	})
+	text, code := execOutput(t, c, "sh", "-c", "id -u; exit 6")
+	assert.Equal(t, 6, code)
+	assert.Equal(t, "0\n", text)
+	limit := int64(5)
+	spec.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}
+	_, err = r.Create(CreateOptions{ID: "limited", Bundle: bundle, Spec: spec})
+	assert.ErrorContains(t, err, "Delegate", "limits need a cgroup, and the error says how to get one")
+	assert.NoDirExists(t, filepath.Join(r.Root, "limited"))
 }

@@ -104,9 +104,7 @@ func (c *Container) Stats() (*cgroup.Stats, error) {
 func (c *Container) Delete(force bool) error {
 	switch status := c.Status(); {
 	case status == specs.StateStopped:
-	case status == specs.StateCreated: // its program has never run: nothing is lost (runc does so too)
-		force = true
-	case !force:
+	case !force: // also a created one, which runc deletes: the specification says that it must be an error
 		return fmt.Errorf("delete: container %q is %s (stop it first, or use --force)", c.ID, status)
 	}
 	if force {

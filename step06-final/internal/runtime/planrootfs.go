@@ -26,7 +26,11 @@ func (p *planner) planRootfs() error {
 	}
 	if p.ns.separate(specs.MountNamespace) {
 		p.add("propagation", utoa(propagation))
-		p.add("rootfs", p.rootfs)
+		kind := "not-shared"
+		if propagation&unix.MS_SHARED != 0 {
+			kind = "shared"
+		}
+		p.add("rootfs", p.rootfs, kind)
 	} else {
 		p.add("shared-rootfs", p.rootfs)
 	}

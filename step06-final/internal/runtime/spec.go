@@ -77,6 +77,12 @@ func validateSpec(spec *specs.Spec) error {
 	if spec.Linux == nil {
 		spec.Linux = &specs.Linux{}
 	}
+	if spec.Linux.IntelRdt != nil {
+		return fieldError("linux.intelRdt", "is not supported (resctrl)")
+	}
+	if len(spec.Linux.NetDevices) > 0 {
+		return fieldError("linux.netDevices", "is not supported: it came with version 1.3 of the specification, this is %s", SpecVersion)
+	}
 	if spec.Process != nil {
 		return validateProcess(spec.Process)
 	}
