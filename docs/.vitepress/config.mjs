@@ -120,6 +120,18 @@ export default defineConfig({
     },
   },
   markdown: {
+    codeTransformers: [
+      {
+        // Added and removed lines of a diff get a background, so that it can be read without telling colours apart.
+        name: 'diff-lines',
+        line(node, number) {
+          if (this.options.lang !== 'diff') return
+          const line = this.source.split('\n')[number - 1]
+          if (/^\+(?!\+\+ )/.test(line)) this.addClassToHast(node, 'added')
+          if (/^-(?!-- )/.test(line)) this.addClassToHast(node, 'removed')
+        },
+      },
+    ],
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
       // A snippet says which file it is from: ```go file=step01-uts/run.go func=run
