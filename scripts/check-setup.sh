@@ -145,6 +145,7 @@ check_bad_usage() {
 	expect_contains "--nonsense" "--dry-run" "$OUT"
 }
 
+NEEDS=need_root # the world below has files that only root reads and removes
 check check_dry_run "--dry-run 说出一切，什么都不改 / --dry-run tells everything and changes nothing" "setup.sh: change"
 check check_debian "Debian：软件包和内核参数 / packages and the kernel parameter" "setup.sh"
 check check_twice "第二次什么都不改，不需要网络 / the second time changes nothing, without network" "setup.sh"
@@ -152,5 +153,6 @@ check check_undo "--undo 恢复原状 / --undo restores everything" "setup.sh: u
 check check_centos "CentOS 7：镜像改到 vault，--undo 改回来 / mirrors to the vault, and back with --undo" "setup.sh: use_vault"
 check check_go_tarball "--go-tarball 安装 Go，拒绝太旧的 / installs Go, refuses what is too old" "setup.sh: unpack_go"
 check check_proxy "--goproxy" "setup.sh: set_up_proxy"
+NEEDS=true
 check check_bad_usage "写错的参数：用法 / a wrong flag: the usage" "setup.sh: usage"
 finish

@@ -980,4 +980,15 @@ remove_containers() {
 }
 
 # engine_warm_up: the image and the parent of the containers' cgroups stay; they are made before the host is looked at.
-engine_warm_up() { "$PROGRAM" run --rm host true >/dev/null 2>&1 || true; }
+engine_warm_up() {
+	"$PROGRAM" run --rm host true >/dev/null 2>&1 || true
+	"$PROGRAM" ps -a >/dev/null 2>&1 || true
+}
+
+# need_engine: root, or an ordinary user whom the kernel lets run containers
+need_engine() {
+	is_root && return 0
+	need_user_namespace
+	run_program run --rm host true
+	[ "$STATUS" = 0 ] || skip_because "普通用户在这里不能运行容器 / an ordinary user cannot run containers here: $ERR"
+}

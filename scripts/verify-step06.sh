@@ -47,6 +47,7 @@ check_new_namespaces() {
 }
 
 check_root_is_overlay() {
+	need_root # an ordinary user has copies for overlays, and no cgroup unless one was given to him
 	start_sleeper
 	expect_differ "/proc/PID/root" "$(stat -L -c %d:%i /)" "$(stat -L -c %d:%i "/proc/$SLEEPER/root/")"
 	if "$SCRIPTS/check-env.sh" 2>/dev/null | grep -q '^✔ overlay'; then
@@ -204,6 +205,7 @@ check_name_taken() {
 }
 
 check_pause() {
+	need_root
 	detached_sleeper
 	if [ -z "$(cgroup_mount cgroup freezer)$(cgroup_mount cgroup2)" ]; then
 		skip_because "没有 freezer / no freezer"
@@ -215,12 +217,14 @@ check_pause() {
 }
 
 check_hog() {
+	need_root
 	need_controller memory
 	run_box -m 50m -- dd if=/dev/zero of=/dev/null bs=200M count=1
 	expect_equal "dd bs=200M" 137 "$STATUS"
 }
 
 check_oom_reported() {
+	need_root
 	need_controller memory
 	detached -m 50m -- dd if=/dev/zero of=/dev/null bs=200M count=1
 	until_true 20 ps_shows "Exited (137)" || fail_because "ps -a: $("$PROGRAM" ps -a)"
@@ -369,6 +373,7 @@ check_supervisor_killed() {
 }
 
 check_shared_root_06() {
+	need_root
 	local seen
 	box_args -- echo inside
 	# shellcheck disable=SC2016 # for the inner shell
@@ -405,11 +410,9 @@ check_ordinary_user() {
 	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary"
 }
 
-if is_root; then
-	engine_warm_up
-fi
+engine_warm_up
 remember_host
-NEEDS=need_root
+NEEDS=need_engine
 check check_new_namespaces "命名空间是新的 / the namespaces are new" "internal/runtime"
 check check_root_is_overlay "根是 overlay / the root is an overlay" "internal/snapshot; scripts/check-env.sh"
 check check_layers_apart "容器的改动不进镜像 / changes of a container stay out of the image" "internal/snapshot"
@@ -432,10 +435,12 @@ check check_pause "pause 和 unpause / pause and unpause" "internal/cgroup"
 check check_memory_limit "-m 50m 写进了 cgroup / -m 50m is in the cgroup file" "internal/cgroup"
 check check_hog "-m 50m：占内存的程序被 OOM 杀死 / a memory hog is OOM-killed" "internal/cgroup"
 check check_oom_reported "inspect 说出 OOM / inspect tells of the OOM" "internal/engine"
+NEEDS=need_root
 check check_cpu_limit_files "--cpus 和 --cpu-shares 写进了 cgroup / --cpus and --cpu-shares are in the cgroup files" "internal/cgroup"
 check check_half_a_cpu "--cpus 0.5：死循环只用 0.5 个 CPU（±10%）/ a busy loop gets 0.5 CPU (±10 %)" "internal/cgroup"
 check check_cpuset "--cpuset-cpus 0 有效 / --cpuset-cpus 0 works" "internal/cgroup"
 check check_pids_limit "--pids-limit 20 挡住 fork 炸弹 / --pids-limit 20 stops a fork bomb" "internal/cgroup"
+NEEDS=need_engine
 check check_terminal "-it：真正的终端，跟随大小 / -it: a real terminal that follows resizes" "internal/engine/terminal.go"
 check check_exec_terminal "exec -it" "internal/engine/exec.go"
 check check_images_and_import "images、import、rmi" "internal/image"
