@@ -25,7 +25,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 		return 1, err
 	}
 	detach := truth(flags, "detach")
-	if o.Spec, err = runtime.LoadSpec(o.Bundle); err != nil {
+	if o.Spec, o.Config, err = runtime.LoadSpec(o.Bundle); err != nil {
 		return 1, err
 	}
 	var terminal *foreground

@@ -93,7 +93,7 @@ func (c *creation) read() error {
 	}
 	c.Bundle = bundle
 	if c.Spec = c.options.Spec; c.Spec == nil {
-		if c.Spec, err = LoadSpec(bundle); err != nil {
+		if c.Spec, c.options.Config, err = LoadSpec(bundle); err != nil {
 			return err
 		}
 	}
@@ -172,9 +172,11 @@ func (c *creation) makeDirectory() error {
 		return fmt.Errorf("read own start time: %w", err)
 	}
 	c.creatorPidStart = start
-	config, err := json.Marshal(c.Spec)
-	if err != nil {
-		return fmt.Errorf("save the configuration: %w", err)
+	config := c.options.Config
+	if config == nil {
+		if config, err = json.Marshal(c.Spec); err != nil {
+			return fmt.Errorf("save the configuration: %w", err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
 		return fmt.Errorf("save the configuration: %w", err)

@@ -18,6 +18,7 @@ type CreateOptions struct {
 	ID     string
 	Bundle string      // directory; Spec.Root.Path is relative to it
 	Spec   *specs.Spec // nil: read Bundle/config.json
+	Config []byte      // Spec as JSON, if the caller has it: writing it again takes longer than a system call or two. May be nil
 
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null. Not used when Process.Terminal is set
 	ConsoleSocket         string   // unix socket that gets the pty master (Process.Terminal without a Supervisor)

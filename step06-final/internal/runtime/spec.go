@@ -15,17 +15,18 @@ import (
 // SpecVersion is the version of the runtime specification that this package implements.
 const SpecVersion = "1.2.0"
 
-// LoadSpec reads a bundle's config.json.
-func LoadSpec(bundle string) (*specs.Spec, error) {
+// LoadSpec reads a bundle's config.json, and returns the file's content too.
+func LoadSpec(bundle string) (*specs.Spec, []byte, error) {
 	path := filepath.Join(bundle, "config.json")
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)
+		return nil, nil, fmt.Errorf("%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the bundle's configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the bundle's configuration: %w", err)
 	}
-	return ParseSpec(data)
+	spec, err := ParseSpec(data)
+	return spec, data, err
 }
 
 // ParseSpec reads a configuration. An error of the JSON names the field or the line.
