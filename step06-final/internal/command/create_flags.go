@@ -221,6 +221,9 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 		Tty: ctx.Bool("tty"), OpenStdin: ctx.Bool("interactive"), WorkingDir: ctx.String("workdir"), StopSignal: ctx.String("stop-signal"),
 		MacAddress: ctx.String("mac-address"), Labels: r.pairs("label", "label-file"), ExposedPorts: r.exposed(), Env: r.environment(),
 	}
+	// Who starts it in the foreground feeds it, and the end of that input is the end of the container's (docker: StdinOnce).
+	o.Config.AttachStdout = !ctx.Bool("detach")
+	o.Config.StdinOnce = o.Config.OpenStdin && o.Config.AttachStdout
 	if seconds, given := r.number("stop-timeout", -1, 1<<31); given {
 		timeout := int(seconds)
 		o.Config.StopTimeout = &timeout

@@ -128,8 +128,6 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	if o.Config.Tty && o.Config.OpenStdin && !detach && !engine.IsTerminal(os.Stdin) {
 		return failure(fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file"))
 	}
-	o.Config.StdinOnce = o.Config.OpenStdin && !detach
-	o.Config.AttachStdout = !detach
 	c, err := create(ctx, e, o)
 	if err != nil {
 		return failure(err)

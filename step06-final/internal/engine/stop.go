@@ -50,7 +50,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if waitGone(rc, seconds) {
 		return e.settled(v.Container)
 	}
-	if ignored {
+	if ignored && seconds > 0 {
 		e.Warn("container %s: its first process has no handler for signal %d, and PID 1 of a namespace only gets signals that it handles; it was killed after %d s. `run --init` puts an init in front that does, --stop-signal names another signal", v.Name, number, seconds)
 	}
 	if err := signalInit(rc, unix.SIGKILL); err != nil {
