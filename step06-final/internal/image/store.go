@@ -22,7 +22,7 @@ func Open(root string) (*Store, error) {
 		return nil, fmt.Errorf("open image store: %w", err)
 	}
 	s := &Store{root: root}
-	// The layers' path must be open to a container's root in a user namespace: 0711. What is in images/ is ours alone.
+	// A container's root in a user namespace must be able to walk to its tree: 0711. What is in images/ is ours alone.
 	for dir, mode := range map[string]os.FileMode{root: 0711, s.path("images"): 0700} {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return nil, fmt.Errorf("open image store: %w", err)

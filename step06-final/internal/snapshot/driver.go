@@ -38,11 +38,13 @@ func Open(root, layersDir string) (*Driver, error) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	d := &Driver{dir: filepath.Join(root, "snapshots"), layers: layersDir}
-	// 0711: a container's root in a user namespace must be able to walk to its tree.
-	for _, dir := range []string{d.dir, d.layers, filepath.Join(d.layers, "l")} {
-		if err := os.MkdirAll(dir, 0711); err != nil {
-			return nil, fmt.Errorf("make snapshot directory: %w", err)
-		}
+	// Trees of containers hold set-user-id programs that no user of the host may reach (CVE-2021-41091 was this): layers
+	// are for root alone. A container's root in a user namespace must be able to walk to its own tree: 0711.
+	if err := os.MkdirAll(d.dir, 0711); err != nil {
+		return nil, fmt.Errorf("make snapshot directory: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(d.layers, "l"), 0700); err != nil {
+		return nil, fmt.Errorf("make layer directory: %w", err)
 	}
 	return d, nil
 }
@@ -106,7 +108,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
 	defer d.removeDir(temp) // nothing is there once it is renamed
-	if err := os.Chmod(temp, 0711); err != nil {
+	if err := admit(temp, o.IDMap); err != nil {
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
 	if err := writeDescription(temp, s.description); err != nil {
@@ -127,6 +129,21 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 		return nil, fmt.Errorf("prepare snapshot: %w", err)
 	}
 	return s, nil
+}
+
+// admit lets the container's root, and no other user, walk through the snapshot's directory.
+func admit(dir string, m *layer.IDMap) error {
+	if m == nil || os.Geteuid() != 0 {
+		return os.Chmod(dir, 0700) // it is the one who owns the directory
+	}
+	_, gid, err := m.ToHost(0, 0)
+	if err != nil {
+		return err
+	}
+	if err := os.Chown(dir, 0, gid); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0710)
 }
 
 // writeDescription does not wait for the disk: the engine's record of the container, which is written later, does.

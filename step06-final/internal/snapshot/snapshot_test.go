@@ -282,6 +282,18 @@ func TestUsedLayersAndSweep(t *testing.T) {
 	require.Empty(t, used)
 }
 
+// Nobody but root reaches the files of a container, whose set-user-id programs would work for anyone.
+func TestTreesArePrivate(t *testing.T) {
+	each(t, func(t *testing.T, d *Driver) {
+		s := mounted(t, d, "c", tree(t, d, "one", "a=1"))
+		for _, dir := range []string{d.layers, s.dir} {
+			info, err := os.Stat(dir)
+			require.NoError(t, err)
+			require.Equal(t, os.ModeDir|0700, info.Mode(), dir)
+		}
+	})
+}
+
 func TestDamagedDescription(t *testing.T) {
 	d := open(t)
 	_, err := d.Prepare("c", []string{tree(t, d, "one", "a=1")}, Options{})
@@ -339,6 +351,9 @@ func TestIDMapOfRoot(t *testing.T) {
 		require.NoError(t, err)
 		defer s.Remove()
 		require.NoError(t, s.Mount(""))
+		var st unix.Stat_t
+		require.NoError(t, unix.Stat(s.dir, &st))
+		require.Equal(t, []uint32{0, 100000, unix.S_IFDIR | 0710}, []uint32{st.Uid, st.Gid, st.Mode})
 		for _, name := range []string{"", "/proc", "/etc/hosts"} {
 			var st unix.Stat_t
 			require.NoError(t, unix.Lstat(s.Root()+name, &st))
