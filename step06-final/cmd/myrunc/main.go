@@ -1,5 +1,5 @@
 // Command myrunc is an OCI runtime: the command line of runc on the packages that the engine uses. Podman, containerd and Kubernetes can drive it
-// (docs/zh, chapter "The engine: myrunc").
+// (docs/zh/08-step06-oci.md).
 package main
 
 import (

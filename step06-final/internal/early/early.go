@@ -10,7 +10,7 @@
 // a name and its arguments. The early process only performs system calls and reports the first that fails as
 // "step: object: errno".
 //
-// The story is told in docs/zh, chapter "The engine: the runtime".
+// The story is told in docs/zh/08-step06-oci.md.
 package early
 
 import "syscall"
