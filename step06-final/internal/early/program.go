@@ -12,7 +12,7 @@ func lookUp(name string, env []string) (string, error) {
 			return name, executable(name)
 		}
 	}
-	path := ""
+	path := "/bin:/usr/bin" // execvp's, when there is no PATH at all
 	for _, variable := range env {
 		if hasPrefix(variable, "PATH=") {
 			path = variable[len("PATH="):]
