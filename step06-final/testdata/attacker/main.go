@@ -219,22 +219,16 @@ func toErrno(err error) error {
 	return err
 }
 
-// descriptors looks for open files that nobody gave us: CVE-2024-21626 went through one.
+// descriptors looks for open files that nobody gave us: CVE-2024-21626 went through one. It asks the kernel about each number: package os
+// would open descriptors of its own for the Go runtime.
 func descriptors([]string) error {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		n, err := strconv.Atoi(entry.Name())
-		if err != nil || n <= 2 {
+	for n := 3; n < 1024; n++ {
+		var target [256]byte
+		length, err := unix.Readlink(fmt.Sprintf("/proc/self/fd/%d", n), target[:])
+		if err != nil {
 			continue
 		}
-		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
-		if err != nil || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "anon_inode:") {
-			continue // our own: the directory that we read, and the Go runtime's
-		}
-		fmt.Println("descriptor", n, "is", target)
+		fmt.Println("descriptor", n, "is", string(target[:length]))
 		return nil
 	}
 	return errors.New("there is none")
