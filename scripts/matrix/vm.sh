@@ -85,7 +85,7 @@ if [ $# -eq 0 ] && [ -t 0 ]; then interactive=1; fi
 status=0
 # shellcheck disable=SC2054 # commas are qemu's own syntax
 qemu=(qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${MATRIX_CPUS:-2}" -m "${MATRIX_MEMORY:-1536}" -display none -nodefaults -no-reboot
-  -kernel "$disk/vmlinuz" -initrd "$work/initrd.img" -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr mx.cgroup=$layout${interactive:+ mx.interactive}"
+  -kernel "$disk/vmlinuz" -initrd "$work/initrd.img" -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no_timer_check mx.cgroup=$layout${interactive:+ mx.interactive}"
   -drive "file=$disk/root-$userland.ext4,format=raw,if=virtio,snapshot=on,cache=unsafe"
   -drive "file=$work/vdb.tar,format=raw,if=virtio,readonly=on"
   -drive "file=$work/vdc.tar,format=raw,if=virtio,cache=unsafe"
