@@ -31,6 +31,26 @@ func TestRestartPolicyCountsAndStopEndsIt(t *testing.T) {
 	require.Equal(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "ever"))
 }
 
+func TestRestartGoesOnWhenItsProcessIsKilled(t *testing.T) {
+	remove(t, "stubborn")
+	must(t, "run", "-d", "--name", "stubborn", "--restart", "on-failure:5", "host", "false")
+	eventually(t, "a restart that waits for a second", func() bool { return must(t, "inspect", "-f", "{{.RestartCount}}", "stubborn") == "3" })
+	killed := false
+	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, path := range processes {
+		if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), "internal-exited") {
+			pid, err := strconv.Atoi(strings.Split(path, "/")[2])
+			require.NoError(t, err)
+			killed = unix.Kill(pid, unix.SIGKILL) == nil || killed
+		}
+	}
+	require.True(t, killed)
+	eventually(t, "the last restart", func() bool {
+		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "stubborn") == "5 exited"
+	})
+}
+
 func TestMemoryHogIsKilledAndReported(t *testing.T) {
 	remove(t, "hog")
 	r := docker("run", "--name", "hog", "-m", "20m", "--memory-swap", "20m", "host", "sh", "-c", "x=x; while :; do x=$x$x; done")

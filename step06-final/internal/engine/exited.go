@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mydocker/step06-final/internal/store"
 )
 
@@ -19,6 +21,14 @@ func (e *Engine) Exited(id string) error {
 	if err != nil {
 		return err
 	}
+	release, err := lockRestarter(c, unix.LOCK_EX) // an earlier one may be on its way out
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
 	v, err := e.View(c)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

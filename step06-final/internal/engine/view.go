@@ -61,6 +61,9 @@ func active(status string) bool { return status == store.Running || status == st
 // View tells the truth about a container: it looks, and if the record is wrong it settles that first.
 func (e *Engine) View(c *store.Container) (View, error) {
 	v, err := e.look(c)
+	if err == nil && v.State.Status == store.Restarting {
+		return v, e.resumeRestart(c)
+	}
 	if err == nil {
 		return v, nil
 	}
