@@ -922,9 +922,9 @@ check_half_a_cpu() {
 		used=$(($(cpu_time "$SLEEPER") - used)) begin=$(($(date +%s%N) - begin))
 		rate=$((used * 1000 / begin))
 		end_boxes
-		[ "$rate" -le 550 ] || fail_because "0.5 CPU: 用了 used 0.$rate CPU"
+		[ "$rate" -le 550 ] || fail_because "0.5 CPU: 用了 used $rate/1000 CPU"
 		[ "$rate" -lt 450 ] || return 0
-		busy="$busy 0.$rate"
+		busy="$busy $(printf 0.%03d "$rate")"
 	done
 	skip_because "机器太忙，测不准 / too busy to measure (try $try):$busy CPU, load $(cut -d' ' -f1-3 /proc/loadavg)"
 }
