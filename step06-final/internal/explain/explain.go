@@ -25,7 +25,11 @@ const (
 	chapterUser    = "05-step03-user-ns"
 	chapterCgroups = "06-step04-cgroups"
 	chapterRootfs  = "07-step05-rootfs"
-	chapterEngine  = "08-step06-engine"
+
+	chapterSecurity    = "08-step06-security"
+	chapterNetwork     = "08-step06-network"
+	chapterSupervision = "08-step06-supervision"
+	chapterOverlay     = "08-step06-overlay"
 )
 
 // page writes titled blocks of lines.
@@ -85,7 +89,7 @@ func (p *page) processes(rc *runtime.Container) {
 		p.line("NSpid: %s (its number in each PID namespace, outermost first)", strings.Join(strings.Fields(inside), " → "))
 	}
 	if rc.SupervisorPid != 0 {
-		p.line("supervisor: pid %d, keeps log and exit status", rc.SupervisorPid)
+		p.line("supervisor: pid %d, keeps log and exit status  [%s]", rc.SupervisorPid, chapterSupervision)
 	}
 }
 
@@ -170,7 +174,7 @@ func readStatus(path string) (map[string]string, error) {
 var seccompModes = map[string]string{"0": "off: every system call is allowed", "1": "strict: read, write, _exit, sigreturn", "2": "filter"}
 
 func (p *page) capabilities() {
-	p.title("privileges of init", chapterEngine)
+	p.title("privileges of init", chapterSecurity)
 	status, err := readStatus(p.proc("status"))
 	if err != nil {
 		p.unknown("status", err)
@@ -325,13 +329,13 @@ func (p *page) overlay(options string) {
 		case "upperdir":
 			p.line("    changes go to %s", value)
 		case "lowerdir":
-			p.line("    read from %d layer(s): %s", strings.Count(value, ":")+1, strings.ReplaceAll(value, ":", " over "))
+			p.line("    read from %d layer(s): %s  [%s]", strings.Count(value, ":")+1, strings.ReplaceAll(value, ":", " over "), chapterOverlay)
 		}
 	}
 }
 
 func (p *page) network(e *engine.Engine, v engine.View) {
-	p.title("network: from the container to the outside", chapterEngine)
+	p.title("network: from the container to the outside", chapterNetwork)
 	switch mode := v.HostConfig.NetworkMode; {
 	case mode == "host":
 		p.line("the host's network namespace: nothing in between, every port is the host's")
