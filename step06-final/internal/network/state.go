@@ -35,6 +35,10 @@ func (m *Manager) load() (*state, error) {
 		}
 	}
 	err := readJSON(m.endpointsFile(), &s.endpoints)
+	var unreadable *os.PathError
+	if errors.As(err, &unreadable) {
+		return nil, fmt.Errorf("list of attached containers: %w", err) // not damaged: the file may well be good
+	}
 	if err == nil {
 		err = s.validateEndpoints()
 	}
