@@ -91,6 +91,10 @@ func (p *initProcess) seccomp(flags uintptr, filter []byte) error {
 		filter unsafe.Pointer
 	}{uint16(len(filter) / 8), unsafe.Pointer(&filter[0])}
 	fd, _, errno := syscall.RawSyscall(sysSeccomp, setModeFilter, flags, uintptr(unsafe.Pointer(&program)))
+	if errno == syscall.ENOSYS && flags == 0 { // before seccomp(2), Linux 3.17, there was prctl
+		const prSetSeccomp, modeFilter = 22, 2
+		return call(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)), 0, 0)
+	}
 	if errno != 0 {
 		return errno
 	}

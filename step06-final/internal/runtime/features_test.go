@@ -41,8 +41,8 @@ func TestJoinNamespacesByPath(t *testing.T) {
 
 func TestTimeNamespace(t *testing.T) {
 	needRoot(t)
-	if _, err := os.Stat("/proc/self/ns/time"); err != nil {
-		t.Skip("this kernel has no time namespace (Linux 5.6)")
+	if err := exec.Command("unshare", "--time", "true").Run(); err != nil {
+		t.Skip("this kernel has no time namespace (Linux 5.6), or unshare(1) does not know it")
 	}
 	bundle, spec := newBundle(t, "cat", "/proc/uptime")
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: "time"})
@@ -108,6 +108,9 @@ func TestIdmappedMount(t *testing.T) {
 
 func TestSchedulingAndPersonality(t *testing.T) {
 	needRoot(t)
+	if _, err := unix.SchedGetAttr(0, 0); err == unix.ENOSYS {
+		t.Skip("this kernel has no sched_setattr (Linux 3.14)")
+	}
 	bundle, spec := newBundle(t, "sh", "-c", "cat /proc/self/personality; grep -E '^policy' /proc/self/sched || true; cut -d' ' -f18,19 /proc/self/stat")
 	spec.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
 	spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 7}
@@ -137,8 +140,8 @@ func TestSeccompListener(t *testing.T) {
 	require.NoError(t, err)
 	defer out.Close()
 	c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Stdout: out, Stderr: out})
-	if err != nil && strings.Contains(err.Error(), "pidfd_getfd") {
-		t.Skip("needs pidfd_getfd (Linux 5.6): " + err.Error())
+	if err != nil && (strings.Contains(err.Error(), "pidfd_getfd") || strings.Contains(err.Error(), "seccomp: ")) {
+		t.Skip("needs seccomp listeners and pidfd_getfd (Linux 5.6): " + err.Error())
 	}
 	require.NoError(t, err)
 	state, notify := receiveListener(t, int(listener.Fd()))
