@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -66,13 +67,17 @@ func checkFlags(book *Book) []Problem {
 
 // flagsOf reads the flags out of the help of a step and of all its commands.
 func flagsOf(step string) (map[string]bool, error) {
-	bin := filepath.Join(step, ".doccheck-help")
+	dir, err := os.MkdirTemp("", "doccheck-help-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	bin := filepath.Join(dir, filepath.Base(step))
 	build := exec.Command("go", "build", "-o", bin, ".")
 	build.Dir = step
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("does not build: %v\n%s", err, indent(string(out)))
 	}
-	defer exec.Command("rm", "-f", bin).Run()
 	flags := map[string]bool{}
 	help := func(args ...string) string {
 		// Help may end with a status of its own; what counts is the text.
