@@ -81,6 +81,25 @@ func TestSupervisorKilled(t *testing.T) {
 	require.NotContains(t, mounts(t), "snapshots/")
 }
 
+func TestRestartPolicyOutlivesItsSupervisor(t *testing.T) {
+	remove(t, "phoenix")
+	must(t, "run", "-d", "--name", "phoenix", "--restart", "always", "host", "sleep", "1000")
+	data, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "phoenix"), "supervisor"))
+	require.NoError(t, err)
+	supervisor, err := strconv.Atoi(strings.Fields(string(data))[0])
+	require.NoError(t, err)
+	init, err := strconv.Atoi(must(t, "inspect", "-f", "{{.State.Pid}}", "phoenix"))
+	require.NoError(t, err)
+	require.NoError(t, unix.Kill(supervisor, unix.SIGKILL))
+	unix.Kill(init, unix.SIGKILL)
+	eventually(t, "the restart", func() bool {
+		now := must(t, "inspect", "-f", "{{.State.Pid}}", "phoenix")
+		return now != "0" && now != itoa(init)
+	})
+	must(t, "stop", "-t", "0", "phoenix")
+	require.Equal(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "phoenix"))
+}
+
 func isZombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")

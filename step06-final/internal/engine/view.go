@@ -74,8 +74,14 @@ func (e *Engine) View(c *store.Container) (View, error) {
 	if err != nil {
 		return v, err
 	}
-	defer lock.Unlock()
-	return e.settle(c)
+	v, err = e.settle(c)
+	lock.Unlock()
+	if err == nil && v.State.BootID == BootID() && wantsRestart(c, v.State) {
+		// Usually the supervisor has started the process that does it; not if somebody has killed the supervisor. After a
+		// reboot it is for `system restore` to do.
+		err = e.resumeRestart(c)
+	}
+	return v, err
 }
 
 // Views is View of every container, the newest first. What a crash left half made is swept away before, and what cannot be read is warned of.
