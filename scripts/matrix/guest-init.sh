@@ -23,7 +23,8 @@ if [ -e /initramfs ]; then
 fi
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH HOME=/root TERM=dumb LC_ALL=C.UTF-8
+export PATH HOME=/root TERM=dumb
+if [ -x /bin/bash ]; then export SHELL=/bin/bash LC_ALL=C.UTF-8; fi # what a login sets; a bare busybox has neither
 mount -t sysfs sysfs /sys
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=620,ptmxmode=666,gid=5 devpts /dev/pts
