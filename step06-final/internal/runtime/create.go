@@ -499,7 +499,7 @@ func (c *creation) undo() error {
 		}
 		keep(c.reap())
 		if c.Spec.Hooks != nil {
-			keep(runHooks("poststop", c.Spec.Hooks.Poststop, c.State()))
+			c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, c.State())
 		}
 	}
 	if c.hasCgroup {

@@ -269,6 +269,10 @@ func TestHooks(t *testing.T) {
 	spec.Hooks = &specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
 		StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat > /from-hook"}, Env: []string{"PATH=/bin"}}},
 		Poststart:      hook("poststart"), Poststop: hook("poststop")}
+	// A late hook that fails is a warning; those after it run all the same.
+	broken := specs.Hook{Path: "/bin/false"}
+	spec.Hooks.Poststart = append([]specs.Hook{broken}, spec.Hooks.Poststart...)
+	spec.Hooks.Poststop = append([]specs.Hook{broken}, spec.Hooks.Poststop...)
 	spec.Annotations = map[string]string{"note": "seen"}
 	r := newRuntime(t)
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))

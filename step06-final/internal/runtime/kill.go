@@ -128,9 +128,7 @@ func (c *Container) Delete(force bool) error {
 		return fmt.Errorf("delete: %w", err)
 	}
 	if c.Spec.Hooks != nil {
-		if err := runHooks("poststop", c.Spec.Hooks.Poststop, state); err != nil {
-			c.runtime.warn("%v", err) // the specification: log, and go on
-		}
+		c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, state)
 	}
 	return nil
 }

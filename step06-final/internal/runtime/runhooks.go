@@ -30,6 +30,15 @@ func runHooks(kind string, hooks []specs.Hook, state specs.State) error {
 	return nil
 }
 
+// runLateHooks runs hooks that cannot change anything any more (poststart, poststop): one that fails is a warning, and the others run all the same.
+func (r *Runtime) runLateHooks(kind string, hooks []specs.Hook, state specs.State) {
+	for i := range hooks {
+		if err := runHooks(kind, hooks[i:i+1], state); err != nil {
+			r.warn("%v", err)
+		}
+	}
+}
+
 func runHook(h specs.Hook, state []byte) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	if h.Timeout != nil {

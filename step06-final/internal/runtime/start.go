@@ -43,9 +43,7 @@ func (c *Container) Start() error {
 	if c.Spec.Hooks != nil {
 		state := c.State()
 		state.Status, state.Pid = specs.StateRunning, c.Pid // also if it has ended already
-		if err := runHooks("poststart", c.Spec.Hooks.Poststart, state); err != nil {
-			c.runtime.warn("%v", err) // the specification: log, and go on
-		}
+		c.runtime.runLateHooks("poststart", c.Spec.Hooks.Poststart, state)
 	}
 	return nil
 }
