@@ -75,10 +75,12 @@ func open(path string) ([]*os.File, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	files := []*os.File{newest}
-	for n := 1; ; n++ {
+	// A rotation moves one file after the other, the oldest first: in the middle of it one number is free.
+	for n, missing := 1, 0; missing < 2; n++ {
 		file, err := os.Open(fmt.Sprintf("%s.%d", path, n))
 		if errors.Is(err, fs.ErrNotExist) {
-			return files, nil
+			missing++
+			continue
 		}
 		if err != nil {
 			closeAll(files)
@@ -90,6 +92,7 @@ func open(path string) ([]*os.File, error) {
 		}
 		files = append([]*os.File{file}, files...)
 	}
+	return files, nil
 }
 
 func closeAll(files []*os.File) {
