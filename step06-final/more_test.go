@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -105,6 +106,34 @@ func TestOrdinaryUser(t *testing.T) {
 		require.Contains(t, r.err, "delegate")
 	}
 	require.Empty(t, as("ps", "-aq").out)
+
+	// A network of his own needs /dev/net/tun. Where it is closed he has none, is told, and cannot publish a port.
+	if tun(t, 0o600) {
+		r = as("run", "--rm", "host", "ls", "/sys/class/net")
+		require.Equal(t, "lo", r.out, r.err)
+		require.Contains(t, r.err, "no network but lo")
+		r = as("run", "--rm", "-p", "18080:80", "host", "true")
+		require.Equal(t, 125, r.code, r.out)
+		require.Empty(t, as("ps", "-aq").out)
+	}
+	if _, err := exec.LookPath("slirp4netns"); err == nil && tun(t, 0o666) {
+		r = as("run", "--rm", "host", "ls", "/sys/class/net")
+		require.Contains(t, r.out, "tap0", r.err)
+		require.Empty(t, r.err)
+	}
+}
+
+// tun covers /dev/net/tun by one with these rights. It tells false where the kernel has none.
+func tun(t *testing.T, mode uint32) bool {
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		return false
+	}
+	path := filepath.Join(work, fmt.Sprintf("tun-%o", mode))
+	require.NoError(t, unix.Mknod(path, unix.S_IFCHR|mode, int(unix.Mkdev(10, 200))))
+	require.NoError(t, os.Chmod(path, os.FileMode(mode)))
+	require.NoError(t, unix.Mount(path, "/dev/net/tun", "", unix.MS_BIND, ""))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount("/dev/net/tun", 0)) })
+	return true
 }
 
 func TestLogRotationByFlag(t *testing.T) {

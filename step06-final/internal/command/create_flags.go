@@ -249,9 +249,6 @@ func (r *reader) hostConfig() spec.HostConfig {
 		DNSOptions: ctx.StringSlice("dns-option"), ExtraHosts: ctx.StringSlice("add-host"), NetworkAliases: ctx.StringSlice("network-alias"),
 		IPAddress: ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", spec.ParseBytes),
 	}
-	if h.NetworkMode == "" || h.NetworkMode == "default" {
-		h.NetworkMode = network.DefaultNetwork
-	}
 	h.DeviceReadBps, h.DeviceWriteBps = r.throttles("device-read-bps", true), r.throttles("device-write-bps", true)
 	h.DeviceReadIOps, h.DeviceWriteIOps = r.throttles("device-read-iops", false), r.throttles("device-write-iops", false)
 	h.DeviceCgroupRules = ctx.StringSlice("device-cgroup-rule")

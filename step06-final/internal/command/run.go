@@ -84,7 +84,7 @@ func shell(ctx *cli.Context) error {
 		return failure(err)
 	}
 	o := engine.CreateOptions{Args: []string{"sh"}, Config: spec.Config{Image: "host", OpenStdin: true, StdinOnce: true, Tty: engine.IsTerminal(os.Stdin)},
-		HostConfig: spec.HostConfig{AutoRemove: true, NetworkMode: "bridge"}}
+		HostConfig: spec.HostConfig{AutoRemove: true}}
 	c, err := e.Create(o)
 	if err != nil {
 		return failure(err)

@@ -25,7 +25,8 @@ func (e *Engine) RunStep(ctx context.Context, s *snapshot.Snapshot, image v1.Ima
 	id := c.ID
 	c.Name, c.Image = "build_"+id[:12], "build"
 	c.Config = spec.Config{Env: image.Env, Cmd: argv, User: image.User, WorkingDir: image.WorkingDir}
-	c.HostConfig = spec.HostConfig{NetworkMode: "bridge", AutoRemove: true}
+	c.HostConfig = spec.HostConfig{AutoRemove: true}
+	e.chooseNetwork(&c.HostConfig)
 	lock, err := e.Store.Add(c)
 	if err != nil {
 		return err

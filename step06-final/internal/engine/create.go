@@ -49,6 +49,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 		c.Name = makeName(c.ID)
 	}
 	applyImage(&c.Config, img.Config.Config, o)
+	e.chooseNetwork(&c.HostConfig)
 	if c.Mounts, err = e.collectMounts(c); err != nil {
 		return nil, err
 	}
@@ -331,13 +332,26 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 	return anonymous, nil
 }
 
+// chooseNetwork decides for a container whose user named no network: the bridge, or none for an ordinary user without what a network of
+// his own needs. That is said, and is an error where ports are to be published.
+func (e *Engine) chooseNetwork(h *spec.HostConfig) {
+	if h.NetworkMode != "" && h.NetworkMode != "default" {
+		return
+	}
+	h.NetworkMode = network.DefaultNetwork
+	if len(h.PortBindings) > 0 || h.PublishAll || h.IPAddress != "" || len(h.NetworkAliases) > 0 {
+		return
+	}
+	if err := e.Networks.CheckUserMode(); err != nil {
+		e.Warn("the container gets no network but lo: %v", err)
+		h.NetworkMode = network.ModeNone
+	}
+}
+
 // attachRequest is what the network package is told about a container's first network.
 func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error) {
 	r := network.AttachRequest{ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, Network: c.HostConfig.NetworkMode,
 		MAC: c.Config.MacAddress, Aliases: c.HostConfig.NetworkAliases, HostsPath: filepath.Join(c.Dir(), "hosts"), ExtraHosts: c.HostConfig.ExtraHosts}
-	if r.Network == "" || r.Network == "default" {
-		r.Network = network.DefaultNetwork
-	}
 	if c.HostConfig.IPAddress != "" {
 		if r.IP = net.ParseIP(c.HostConfig.IPAddress); r.IP == nil {
 			return r, fmt.Errorf("invalid IP address %q", c.HostConfig.IPAddress)

@@ -38,7 +38,7 @@ func (s *state) planUser(r AttachRequest) (*Network, *Endpoint, *reservation, er
 	if s.endpoint(r.ContainerID, DefaultNetwork) != nil {
 		return nil, nil, nil, errors.New("the container is attached to it already")
 	}
-	if _, err := findHelper(); err != nil {
+	if err := checkHelper(); err != nil {
 		return nil, nil, nil, err
 	}
 	ports, reserved, err := s.reservePorts(r.Ports)
@@ -50,6 +50,26 @@ func (s *state) planUser(r AttachRequest) (*Network, *Endpoint, *reservation, er
 	e.IP, e.Gateway, e.Mask = parseIP4(userIP), parseIP4(userGateway), 24
 	n := userNetwork()
 	return &n, e, reserved, nil
+}
+
+// CheckUserMode says why an ordinary user's container cannot have a network of its own here. For root there is no reason.
+func (m *Manager) CheckUserMode() error {
+	if !m.userMode {
+		return nil
+	}
+	return checkHelper()
+}
+
+// checkHelper looks for what a helper needs: both make a tap device in the container's network namespace, with the rights of this
+// user (the kernel's networking/tuntap.rst).
+func checkHelper() error {
+	if _, err := findHelper(); err != nil {
+		return err
+	}
+	if err := unix.Access("/dev/net/tun", unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("an ordinary user's container needs /dev/net/tun for its network: %w: as root: modprobe tun; chmod 666 /dev/net/tun; or use --network none or host", err)
+	}
+	return nil
 }
 
 func findHelper() (string, error) {

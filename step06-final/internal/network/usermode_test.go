@@ -63,11 +63,8 @@ func TestUserMode(t *testing.T) {
 	m, err := Open(t.TempDir(), t.TempDir())
 	require.NoError(t, err)
 	require.True(t, m.UserMode())
-	if _, err := findHelper(); err != nil {
-		t.Skip("neither slirp4netns nor pasta is installed")
-	}
-	if err := unix.Access("/dev/net/tun", unix.R_OK|unix.W_OK); err != nil {
-		t.Skip("/dev/net/tun is not open to ordinary users here")
+	if err := m.CheckUserMode(); err != nil {
+		t.Skip(err.Error())
 	}
 	list, err := m.List()
 	require.NoError(t, err)

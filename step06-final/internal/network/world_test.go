@@ -164,7 +164,7 @@ func hostState(t *testing.T) string {
 			if line == "" || strings.ContainsAny(line[:1], "#*:") && !strings.Contains(line, "MYDOCKER") || line == "COMMIT" {
 				continue
 			}
-			line = regexp.MustCompile(`(state|mode|qdisc) \S+|<[^>]*>|^\d+:|linkdown`).ReplaceAllString(line, "")
+			line = regexp.MustCompile(`(state|mode|qdisc) \S+|<[^>]*>|^\d+:|linkdown|counter packets \d+ bytes \d+`).ReplaceAllString(line, "")
 			fmt.Fprintln(&out, strings.TrimSpace(line))
 		}
 	}
