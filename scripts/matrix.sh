@@ -3,7 +3,7 @@
 #
 #   scripts/matrix.sh                          every situation of matrix/cases.txt, every step; a table at the end
 #   scripts/matrix.sh --quick                  the situations marked quick (CI)
-#   scripts/matrix.sh --only WORDS             one situation, may be repeated
+#   scripts/matrix.sh --only WORDS             one situation, may be repeated; what DIR has of the others stays in the table
 #   scripts/matrix.sh --steps "step04-cgroups"  some steps only (names as in scripts/verify-NAME.sh: "step04 step05")
 #   scripts/matrix.sh --kernel 6.12            a newer kernel than Debian 12's 6.1
 #   scripts/matrix.sh --jobs 2                 two machines at once
@@ -46,10 +46,9 @@ fi
 # Everything that can be made once is made before the machines start.
 disk=$("$here/matrix/disk.sh" ${kernel:+--kernel "$kernel"})
 version=$(basename "$disk/modules"/*)
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-rm -rf "${out:?}/$version"
 mkdir -p "$out/$version"
+out=$(cd "$out" && pwd)
+for w in "${only[@]}"; do rm -rf "${out:?}/$version/$w"; done
 payload=$(mktemp "${TMPDIR:-/tmp}/matrix-payload.XXXXXX")
 pids=()
 # shellcheck disable=SC2317 # called by the trap

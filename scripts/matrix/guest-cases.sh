@@ -13,5 +13,7 @@ for words in "$@"; do
     printf '%-26s %-7s %4ss  %s\n' "$words" "$step" "$((SECONDS - begin))" "$(grep -E '^[0-9]+ passed' "/results/$words/$step.out" || tail -n 2 "/results/$words/$step.out" | tr '\n' ' ')"
     grep -A1 '^✘' "/results/$words/$step.out" | cut -c 1-600
   done
+  # What is done is kept, should the machine not come to its end.
+  tar -c -f /dev/vdc -C / results && sync
 done
 exit 0

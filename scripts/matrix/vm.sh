@@ -100,14 +100,15 @@ else
   qemu_pid=""
 fi
 
-if ! tar -xf "$work/vdc.tar" -C "$work" results 2>/dev/null || [ ! -e "$work/results/exit" ]; then
+tar -xf "$work/vdc.tar" -C "$work" results 2>/dev/null || true
+if [ -n "$results" ] && [ -d "$work/results" ]; then
+  mkdir -p "$results"
+  cp -r "$work/results/." "$results/"
+fi
+if [ ! -e "$work/results/exit" ]; then
   [ "$status" != 124 ] || echo "vm.sh: stopped after $timeout s; --timeout gives it more" >&2
   echo "vm.sh: the machine ended without a result (qemu: $status); the end of its console:" >&2
   tail -n 20 "$log" >&2
   exit 125
-fi
-if [ -n "$results" ]; then
-  mkdir -p "$results"
-  cp -r "$work/results/." "$results/"
 fi
 exit "$(cat "$work/results/exit")"
