@@ -77,12 +77,8 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 		return 0, false, err
 	}
 	defer lock.Unlock()
-	fresh, err := e.Store.Load(c.ID) // `update --restart` may have changed the policy
-	if err != nil {
-		return 0, false, err
-	}
 	state, err := c.State()
-	if err != nil || !wantsRestart(fresh, state) {
+	if err != nil || !wantsRestart(c, state) { // `update --restart` may have changed the policy: Lock has read it
 		if state.Status == store.Restarting {
 			state.Status = store.Exited
 			err = withFirst(err, c.SaveState(state))
@@ -137,10 +133,6 @@ func (e *Engine) restartNow(c *store.Container) (started bool, err error) {
 		return false, err
 	}
 	defer lock.Unlock()
-	c, err = e.Store.Load(c.ID)
-	if err != nil {
-		return false, err
-	}
 	v, err := e.settle(c)
 	if err != nil {
 		return false, err

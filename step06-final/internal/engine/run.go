@@ -83,7 +83,8 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 		streams.DetachKeys = o.DetachKeys
 	}
 	if o.SignalProxy {
-		stop := forwardSignals(func(s os.Signal) { e.proxySignal(c, s) })
+		id := c.ID
+		stop := forwardSignals(func(s os.Signal) { e.proxySignal(id, s) })
 		defer stop()
 	}
 	if err := attachment.Serve(streams); err != nil {
@@ -93,12 +94,12 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 }
 
 // proxySignal passes a signal of the client on. That the container is just ending is no error.
-func (e *Engine) proxySignal(c *store.Container, s os.Signal) {
+func (e *Engine) proxySignal(id string, s os.Signal) {
 	number, ok := s.(unix.Signal)
 	if !ok {
 		return
 	}
-	rc, err := e.Runtime.Load(c.ID)
+	rc, err := e.Runtime.Load(id)
 	if err != nil {
 		return
 	}

@@ -230,8 +230,21 @@ func (c *Container) State() (State, error) {
 	return state, err
 }
 
-// Lock waits for the container's lock. fs.ErrNotExist: it was removed meanwhile.
-func (c *Container) Lock() (*Lock, error) { return acquire(c.Dir(), true) }
+// Lock waits for the container's lock and then reads the record anew: who held the lock may have changed it, and who saves
+// a record from before would undo that. fs.ErrNotExist: the container was removed meanwhile.
+func (c *Container) Lock() (*Lock, error) {
+	lock, err := acquire(c.Dir(), true)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := c.store.Load(c.ID)
+	if err != nil {
+		lock.Unlock()
+		return nil, err
+	}
+	*c = *fresh
+	return lock, nil
+}
 
 // LockID is Lock for a container that cannot be loaded.
 func (s *Store) LockID(id string) (*Lock, error) { return acquire(s.Dir(id), true) }
@@ -305,7 +318,7 @@ func (s *Store) FindID(nameOrID string) (string, error) {
 		}
 	}
 	if id, err := os.Readlink(filepath.Join(s.Data, "names", nameOrID)); err == nil && idRule.MatchString(id) {
-		if _, err := os.Stat(s.Dir(id)); err == nil {
+		if _, err := os.Stat(s.Dir(id)); err == nil && s.ownsName(id, nameOrID) {
 			return id, nil
 		}
 	}

@@ -229,3 +229,47 @@ func FuzzStateFiles(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// Two commands that loaded the record before either had the lock: the second must not undo what the first has done.
+func TestLockReadsTheRecordAnew(t *testing.T) {
+	s := openStore(t)
+	id := add(t, s, "web").ID
+	first, err := s.Load(id)
+	require.NoError(t, err)
+	second, err := s.Load(id)
+	require.NoError(t, err)
+
+	lock, err := first.Lock()
+	require.NoError(t, err)
+	require.NoError(t, first.Rename("site"))
+	first.HostConfig.Memory = 64 << 20
+	require.NoError(t, first.Save())
+	lock.Unlock()
+
+	lock, err = second.Lock()
+	require.NoError(t, err)
+	require.NoError(t, second.Rename("shop"))
+	lock.Unlock()
+
+	now, err := s.Load(id)
+	require.NoError(t, err)
+	require.Equal(t, int64(64<<20), now.HostConfig.Memory)
+	for _, old := range []string{"web", "site"} {
+		_, err := s.Find(old)
+		require.Error(t, err, old)
+	}
+	require.NoError(t, os.RemoveAll(second.Dir()))
+	_, err = second.Lock()
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A crash between a rename's record and the release of the old name leaves a link that points to a container of another name.
+func TestStaleNameFindsNobody(t *testing.T) {
+	s := openStore(t)
+	id := add(t, s, "web").ID
+	require.NoError(t, os.Symlink(id, filepath.Join(s.Data, "names", "before")))
+	_, err := s.Find("before")
+	require.Error(t, err)
+	_, err = s.Find("web")
+	require.NoError(t, err)
+}
