@@ -109,3 +109,32 @@ func TestTimes(t *testing.T) {
 		require.Error(t, err, text)
 	}
 }
+
+// exitStatus runs a command line that ends before it opens the engine, or soon after, in directories of its own.
+func exitStatus(t *testing.T, line string) int {
+	t.Helper()
+	dir := t.TempDir()
+	return Main(append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state"}, strings.Fields(line)...))
+}
+
+// The numbers are docker 28's: 125 for flags that cannot be read, with every command; 1 for everything else that is not `run`'s own
+// failure; 64 for a template of one object.
+func TestExitStatusesOfBadCommandLines(t *testing.T) {
+	for line, want := range map[string]int{
+		"run": 1, "rm": 1, "ps a": 1, "exec x": 1, "pull": 1, "tag a": 1, "images a b": 1, "port": 1, "commit": 1, "nope": 1, "volume nope": 1,
+		"rm --nope": 125, "run --nope host": 125, "run -m xx host": 125, "run --attach foo host": 125, "ps --filter foo": 125, "run A": 125,
+		"create A": 1, "pull A": 1, "cp a b": 1, "cp a:x b:y": 1, "inspect --type foo a": 1, "ps --filter foo=bar": 1, "ps --format {{.Nope": 1,
+		"info --format {{.Nope": 64, "version --format {{.Nope": 64, "logs nosuch": 1, "wait nosuch": 1, "image prune -f --filter until=x": 1,
+		"import --platform x -": 1, "version": 0, "images nosuch*": 0, "system prune -f --filter label=x": 0,
+	} {
+		require.Equal(t, want, exitStatus(t, line), line)
+	}
+}
+
+func TestReferencePatterns(t *testing.T) {
+	row := imageRow{Repository: "localhost:5000/a/busybox", Tag: "1.36"}
+	for pattern, want := range map[string]bool{"localhost:5000/a/busybox": true, "localhost:5000/*/busy*": true, "localhost:5000/a/busybox:1.*": true,
+		"busybox": false, "localhost:5000/a/busybox:2": false, "[": false} {
+		require.Equal(t, want, matchReference(row, pattern), pattern)
+	}
+}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -80,9 +81,9 @@ func copyAction(ctx *cli.Context, e *engine.Engine) error {
 	to, target := splitContainerPath(ctx.Args().Get(1))
 	switch {
 	case from != "" && to != "":
-		return usageError(ctx, "copying between containers is not supported: go through the host")
+		return errors.New("copying between containers is not supported: go through the host")
 	case from == "" && to == "":
-		return usageError(ctx, "one side must be a container: CONTAINER:PATH")
+		return errors.New("one side must be a container, CONTAINER:PATH; see `mydocker cp --help`")
 	case from != "":
 		v, err := e.Find(from)
 		if err != nil {

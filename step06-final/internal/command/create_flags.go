@@ -74,6 +74,7 @@ func createFlags() []cli.Flag {
 		cli.StringSliceFlag{Name: "publish, p", Usage: "publish a port (`[IP:][HOST_PORT:]PORT[/PROTO]`)"},
 		cli.BoolFlag{Name: "publish-all, P", Usage: "publish every exposed port on a free port of the host"},
 		cli.StringFlag{Name: "pull", Usage: "pull the image `WHEN` missing, always or never", Value: "missing"},
+		cli.BoolFlag{Name: "quiet, q", Usage: "no progress when the image is pulled"},
 		cli.BoolFlag{Name: "read-only", Usage: "read-only root file system"},
 		cli.StringFlag{Name: "restart", Usage: "`POLICY` no, always, unless-stopped or on-failure[:MAX]", Value: "no"},
 		cli.BoolFlag{Name: "rm", Usage: "remove the container when it has ended"},

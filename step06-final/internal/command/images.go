@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -118,10 +117,11 @@ func loadCommand() cli.Command {
 	return cli.Command{
 		Name: "load", Usage: "Read images from a docker archive or an OCI layout", ArgsUsage: " ",
 		Flags: []cli.Flag{cli.StringFlag{Name: "input, i", Usage: "`FILE` or layout directory instead of stdin"},
+			cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[/VARIANT]` to take from an archive of several"},
 			cli.BoolFlag{Name: "quiet, q", Usage: "no progress"}},
 		Description: examples("mydocker load -i busybox.tar", "skopeo copy docker://alpine oci-archive:/dev/stdout | mydocker load"),
 		Action: withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
-			o := image.LoadOptions{Progress: os.Stderr}
+			o := image.LoadOptions{Progress: os.Stderr, Platform: ctx.String("platform")}
 			if ctx.Bool("quiet") {
 				o.Progress = nil
 			}
@@ -145,7 +145,7 @@ func load(ctx *cli.Context, e *engine.Engine, o image.LoadOptions) ([]string, er
 	input := ctx.String("input")
 	if input == "" {
 		if engine.IsTerminal(os.Stdin) {
-			return nil, usageError(ctx, "an archive is read from a file (-i FILE) or a pipe, not from a terminal")
+			return nil, errors.New("an archive is read from a file (-i FILE) or a pipe, not from a terminal")
 		}
 		return e.Images.Load(context.Background(), os.Stdin, o)
 	}
@@ -180,7 +180,7 @@ func importCommand() cli.Command {
 		Name: "import", Usage: "Make an image from the tar of a file system", ArgsUsage: "FILE|- [REPOSITORY[:TAG]]",
 		Flags: []cli.Flag{cli.StringSliceFlag{Name: "change, c", Usage: "apply a Dockerfile `INSTRUCTION`"},
 			cli.StringFlag{Name: "message, m", Usage: "`TEXT` for the history"},
-			cli.StringFlag{Name: "platform", Usage: "accepted for compatibility (`OS/ARCH`): the image is this host's"}},
+			cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[/VARIANT]` that the files are for, if not this host's"}},
 		Description: examples("mydocker import rootfs.tar my/base:1", "tar -C rootfs -c . | mydocker import -c 'CMD [\"sh\"]' - my/base"),
 		Action: withEngine(1, 2, func(ctx *cli.Context, e *engine.Engine) error {
 			in := os.Stdin
@@ -192,7 +192,7 @@ func importCommand() cli.Command {
 				defer file.Close()
 				in = file
 			}
-			img, err := e.Images.Import(context.Background(), in, image.ImportOptions{Name: ctx.Args().Get(1), Message: ctx.String("message"), Changes: ctx.StringSlice("change")})
+			img, err := e.Images.Import(context.Background(), in, image.ImportOptions{Name: ctx.Args().Get(1), Message: ctx.String("message"), Platform: ctx.String("platform"), Changes: ctx.StringSlice("change")})
 			if err != nil {
 				return err
 			}
@@ -219,25 +219,14 @@ func removeImageCommand(name string) cli.Command {
 			cli.BoolFlag{Name: "no-prune", Usage: "accepted for compatibility: images have no untagged parents here"}},
 		Description: examples("mydocker rmi busybox"),
 		Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-			failed := false
-			for _, name := range ctx.Args() {
+			return forEach(ctx, func(name string) (string, error) {
 				users, err := e.ImageUsers()
 				if err != nil {
-					return err
+					return "", err
 				}
 				lines, err := e.Images.Remove(name, image.RemoveOptions{Force: ctx.Bool("force"), Users: users})
-				for _, line := range lines {
-					fmt.Println(line)
-				}
-				if err != nil {
-					fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
-					failed = true
-				}
-			}
-			if failed {
-				return exitWith(exitFailure)
-			}
-			return nil
+				return strings.Join(lines, "\n"), err
+			})
 		}),
 	}
 }
@@ -334,7 +323,7 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 		return usageError(ctx, "%v", r.err)
 	}
 	if info, err := os.Stat(o.Context); err != nil || !info.IsDir() {
-		return usageError(ctx, "build context %s is not a directory", o.Context)
+		return fmt.Errorf("build context %s is not a directory", o.Context)
 	}
 	if ctx.Bool("quiet") {
 		o.Out = io.Discard
@@ -459,11 +448,8 @@ func splitName(name string) (repository, tag string) {
 }
 
 func wanted(row imageRow, name string, filters map[string][]string) bool {
-	if name != "" {
-		repository, tag := splitName(name)
-		if row.Repository != repository || (strings.HasSuffix(name, ":"+tag) && row.Tag != tag) {
-			return false
-		}
+	if name != "" && !matchReference(row, name) {
+		return false
 	}
 	for _, value := range filters["dangling"] {
 		if (row.Repository == "<none>") != (value == "true" || value == "1") {
@@ -471,25 +457,16 @@ func wanted(row imageRow, name string, filters map[string][]string) bool {
 		}
 	}
 	for _, pattern := range filters["reference"] {
-		whole, _ := path.Match(pattern, row.Repository+":"+row.Tag)
-		short, _ := path.Match(pattern, row.Repository)
-		if !whole && !short {
+		if !matchReference(row, pattern) {
 			return false
 		}
 	}
 	return true
 }
 
-// confirm asks before something is deleted; -f answers for the user.
-func confirm(ctx *cli.Context, what string) (bool, error) {
-	if ctx.Bool("force") {
-		return true, nil
-	}
-	fmt.Printf("WARNING! This will remove %s.\nAre you sure you want to continue? [y/N] ", what)
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read the answer: %w", err)
-	}
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes", nil
+// matchReference compares NAME or NAME:TAG with a pattern of path.Match, such as busy* or localhost:5000/*/app:1.
+func matchReference(row imageRow, pattern string) bool {
+	whole, _ := path.Match(pattern, row.Repository+":"+row.Tag) // a malformed pattern matches nothing
+	short, _ := path.Match(pattern, row.Repository)
+	return whole || short
 }

@@ -74,18 +74,14 @@ func lifecycleCommands() []cli.Command {
 			Name: "wait", Usage: "Wait until containers have ended, then print their exit statuses", ArgsUsage: "CONTAINER [CONTAINER...]",
 			Description: examples("mydocker wait job"),
 			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				for _, name := range ctx.Args() {
+				return forEach(ctx, func(name string) (string, error) {
 					c, err := e.Store.Find(name)
 					if err != nil {
-						return err
+						return "", err
 					}
 					status, err := e.Wait(c)
-					if err != nil {
-						return err
-					}
-					fmt.Println(status)
-				}
-				return nil
+					return strconv.Itoa(status), err
+				})
 			}),
 		},
 		{
@@ -103,6 +99,9 @@ func lifecycleCommands() []cli.Command {
 			Name: "update", Usage: "Change limits of one or more containers, while they run", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: updateFlags(),
 			Description: examples("mydocker update -m 100m --cpus 1.5 web", "mydocker update --restart unless-stopped web"),
 			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+				if ctx.NumFlags() == 0 {
+					return fmt.Errorf("nothing to update: give one or more flags; see `mydocker update --help`")
+				}
 				r := &reader{ctx: ctx}
 				o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"), RestartGiven: ctx.IsSet("restart")}
 				if r.err != nil {
@@ -207,14 +206,14 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 	o := logs.Options{Tail: -1, Follow: ctx.Bool("follow")}
 	if text := ctx.String("tail"); text != "all" {
 		if o.Tail, err = strconv.Atoi(text); err != nil {
-			return usageError(ctx, "invalid --tail %q: want a number or all", text)
+			return fmt.Errorf("invalid --tail %q: want a number or all", text)
 		}
 	}
 	if o.Since, err = parseTime(ctx.String("since")); err != nil {
-		return usageError(ctx, "--since: %v", err)
+		return fmt.Errorf("--since: %w", err)
 	}
 	if o.Until, err = parseTime(ctx.String("until")); err != nil {
-		return usageError(ctx, "--until: %v", err)
+		return fmt.Errorf("--until: %w", err)
 	}
 	prefix := ""
 	if ctx.Bool("details") {

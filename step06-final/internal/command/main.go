@@ -44,7 +44,7 @@ func exitWith(status int) error {
 	return &statusError{status: status}
 }
 
-// usageError is for command lines that cannot be understood.
+// usageError is for flags that cannot be understood: 125, with every command.
 func usageError(ctx *cli.Context, format string, args ...interface{}) error {
 	name := strings.TrimSpace("mydocker " + ctx.Command.FullName())
 	return &statusError{engine.ExitFailure, fmt.Errorf(format+"; see `"+name+" --help`", args...)}
@@ -161,7 +161,8 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 func withEngine(least, most int, action func(*cli.Context, *engine.Engine) error) func(*cli.Context) error {
 	return func(ctx *cli.Context) error {
 		if n := ctx.NArg(); n < least || (most >= 0 && n > most) {
-			return usageError(ctx, "%s", countError(ctx.Command.Name, least, most, n))
+			name := "mydocker " + ctx.Command.FullName()
+			return fmt.Errorf("'%s' %s; see `%s --help`", name, countError(least, most), name)
 		}
 		e, err := open(ctx)
 		if err != nil {
@@ -171,29 +172,46 @@ func withEngine(least, most int, action func(*cli.Context, *engine.Engine) error
 	}
 }
 
-func countError(name string, least, most, have int) string {
-	want := fmt.Sprintf("exactly %d", least)
+// countError says how many arguments a command wants.
+func countError(least, most int) string {
 	switch {
+	case most == 0:
+		return "accepts no arguments"
 	case most < 0:
-		want = fmt.Sprintf("at least %d", least)
-	case most != least && have < least:
-		want = fmt.Sprintf("at least %d", least)
-	case most != least:
-		want = fmt.Sprintf("at most %d", most)
+		return "requires at least " + arguments(least)
+	case most == least:
+		return "requires " + arguments(least)
+	case least == 0:
+		return "requires at most " + arguments(most)
 	}
-	return fmt.Sprintf("%q requires %s argument(s), got %d", name, want, have)
+	return fmt.Sprintf("requires at least %d and at most %s", least, arguments(most))
 }
 
-// each does something for every argument and prints the argument, as docker does; failures are told and the rest goes on.
+func arguments(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
+}
+
+// each does something for every argument and prints the argument, as docker does.
 func each(ctx *cli.Context, do func(name string) error) error {
+	return forEach(ctx, func(name string) (string, error) { return name, do(name) })
+}
+
+// forEach does something for every argument and prints what came of it; failures are told and the rest goes on.
+func forEach(ctx *cli.Context, do func(name string) (result string, err error)) error {
 	failed := false
 	for _, name := range ctx.Args() {
-		if err := do(name); err != nil {
+		result, err := do(name)
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
 			failed = true
 			continue
 		}
-		fmt.Fprintln(os.Stdout, name)
+		if result != "" {
+			fmt.Println(result)
+		}
 	}
 	if failed {
 		return &statusError{status: exitFailure}

@@ -92,27 +92,11 @@ func networkGroup() cli.Command {
 		},
 		{
 			Name: "prune", Usage: "Remove networks that no container uses", ArgsUsage: " ",
-			Flags:       []cli.Flag{forceFlag},
+			Flags:       []cli.Flag{forceFlag, pruneFilterFlag},
 			Description: examples("mydocker network prune -f"),
-			Action: withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
-				ok, err := confirm(ctx, "all networks that no container uses")
-				if err != nil || !ok {
-					return err
-				}
-				return pruneNetworks(ctx, e)
-			}),
+			Action:      pruneAction(always("all networks that no container uses"), pruneNetworks),
 		},
 	}}
-}
-
-func pruneNetworks(_ *cli.Context, e *engine.Engine) error {
-	users, err := e.NetworkUsers()
-	if err != nil {
-		return err
-	}
-	removed, err := e.Networks.Prune(func(n network.Network) bool { return len(users[n.Name]) > 0 })
-	printDeleted("Deleted Networks:", removed)
-	return err
 }
 
 func createNetwork(ctx *cli.Context, e *engine.Engine) error {

@@ -69,7 +69,7 @@ func observeCommands() []cli.Command {
 // inspect looks each name up among containers, then images, volumes and networks.
 func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 	if !contains([]string{"", "container", "image", "volume", "network"}, kind) {
-		return usageError(ctx, "invalid --type %q: want container, image, volume or network", kind)
+		return fmt.Errorf("unknown type %q: want container, image, volume or network", kind)
 	}
 	objects := []interface{}{}
 	var missing []string
@@ -148,8 +148,8 @@ func inspectContainer(ctx *cli.Context, e *engine.Engine, v engine.View) (interf
 	size, err := e.Size(v)
 	return struct {
 		*engine.Inspection
-		SizeRw int64
-	}{i, size}, true, err
+		SizeRw, SizeRootFs int64
+	}{i, size, e.VirtualSize(v, size)}, true, err
 }
 
 // statsRow is a line of `stats`.
@@ -269,11 +269,11 @@ func eventsAction(ctx *cli.Context, e *engine.Engine) error {
 	}
 	since, err := parseTime(ctx.String("since"))
 	if err != nil {
-		return usageError(ctx, "--since: %v", err)
+		return fmt.Errorf("--since: %w", err)
 	}
 	until, err := parseTime(ctx.String("until"))
 	if err != nil {
-		return usageError(ctx, "--until: %v", err)
+		return fmt.Errorf("--until: %w", err)
 	}
 	if since.IsZero() {
 		since = time.Now()

@@ -59,7 +59,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	}
 	for _, value := range filters["status"] {
 		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
-			return usageError(ctx, "invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
+			return fmt.Errorf("invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
 		}
 	}
 	views, err := e.Views()
@@ -78,7 +78,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 		matches, err := matchContainer(e, v, views, filters)
 		if err != nil {
-			return usageError(ctx, "%v", err)
+			return err
 		}
 		if !matches {
 			continue
@@ -138,7 +138,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (con
 		if err != nil {
 			return row, err
 		}
-		row.Size = humanSize(float64(size), 3)
+		row.Size = fmt.Sprintf("%s (virtual %s)", humanSize(float64(size), 3), humanSize(float64(e.VirtualSize(v, size)), 3))
 	}
 	return row, nil
 }
@@ -191,8 +191,11 @@ func parseFilters(ctx *cli.Context, known ...string) (map[string][]string, error
 	filters := map[string][]string{}
 	for _, value := range ctx.StringSlice("filter") {
 		key, val, found := strings.Cut(value, "=")
-		if !found || !contains(known, key) {
-			return nil, usageError(ctx, "invalid filter %q: want KEY=VALUE with one of %s", value, strings.Join(known, ", "))
+		if !found {
+			return nil, usageError(ctx, "invalid filter %q: want KEY=VALUE", value)
+		}
+		if !contains(known, key) {
+			return nil, fmt.Errorf("invalid filter %q: the keys are %s", key, strings.Join(known, ", "))
 		}
 		filters[key] = append(filters[key], val)
 	}

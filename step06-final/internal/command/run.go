@@ -122,8 +122,14 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		return usageError(ctx, "%v", err)
 	}
 	detach := ctx.Bool("detach")
-	if detach && len(ctx.StringSlice("attach")) > 0 {
+	streams := ctx.StringSlice("attach")
+	if detach && len(streams) > 0 {
 		return usageError(ctx, "-d and -a contradict each other")
+	}
+	for _, stream := range streams {
+		if !containsFold([]string{"stdin", "stdout", "stderr"}, stream) {
+			return usageError(ctx, "--attach: invalid stream %q: want stdin, stdout or stderr", stream)
+		}
 	}
 	if o.Config.Tty && o.Config.OpenStdin && !detach && !engine.IsTerminal(os.Stdin) {
 		return failure(fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file"))
@@ -140,7 +146,7 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		return nil
 	}
 	options := engine.AttachOptions{Stdin: true, Output: true, SignalProxy: ctx.BoolT("sig-proxy") && !o.Config.Tty, DetachKeys: keys}
-	if streams := ctx.StringSlice("attach"); len(streams) > 0 {
+	if len(streams) > 0 {
 		options.Stdin = containsFold(streams, "stdin")
 		options.Output = containsFold(streams, "stdout") || containsFold(streams, "stderr")
 	}
@@ -185,7 +191,7 @@ func create(ctx *cli.Context, e *engine.Engine, o engine.CreateOptions) (*store.
 	}
 	c, err := e.Create(o)
 	if err != nil {
-		return nil, failure(err)
+		return nil, err
 	}
 	if path := ctx.String("cidfile"); path != "" {
 		if err := writeNew(path, c.ID); err != nil {
@@ -233,19 +239,24 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 		return nil
 	}
 	if !errors.Is(err, os.ErrNotExist) && err != nil {
-		return failure(err)
+		return err
 	}
 	hint := "without a registry, `mydocker run host …` uses the built-in image, `mydocker load` and `mydocker import` read files"
 	if looksLikeCommand(name) {
 		hint = fmt.Sprintf("%q looks like a command, but the image comes first: mydocker run host %s", name, quoteArgs(ctx.Args()))
 	}
 	if when == "never" || name == "sh" || name[0] == '/' || name[0] == '.' {
-		return failure(fmt.Errorf("there is no image %q here; %s", name, hint))
+		return fmt.Errorf("there is no image %q here; %s", name, hint)
 	}
-	fmt.Fprintf(os.Stderr, "Unable to find image '%s' locally\n", name)
-	_, err = e.Images.Pull(context.Background(), name, image.PullOptions{Platform: ctx.String("platform"), Progress: os.Stderr})
-	if err != nil {
-		return failure(fmt.Errorf("%w; %s", err, hint))
+	o := image.PullOptions{Platform: ctx.String("platform")}
+	if !ctx.Bool("quiet") {
+		o.Progress = os.Stderr
+		if err != nil { // with --pull always it may be here
+			fmt.Fprintf(os.Stderr, "Unable to find image '%s' locally\n", name)
+		}
+	}
+	if _, err := e.Images.Pull(context.Background(), name, o); err != nil {
+		return fmt.Errorf("%w; %s", err, hint)
 	}
 	return nil
 }
@@ -262,7 +273,7 @@ func startAction(ctx *cli.Context, e *engine.Engine) error {
 		})
 	}
 	if ctx.NArg() != 1 {
-		return usageError(ctx, "only one container can be started with -a or -i")
+		return errors.New("only one container can be started with -a or -i")
 	}
 	v, err := e.Find(ctx.Args().First())
 	if err != nil {

@@ -40,6 +40,7 @@ var functions = template.FuncMap{
 		return strings.ToUpper(s[:1]) + s[1:]
 	},
 	"println": fmt.Sprintln,
+	"memory":  func(bytes uint64) string { return humanBytes(float64(bytes)) }, // ours, for info
 	"pad": func(s string, before, after int) string {
 		return strings.Repeat(" ", before) + s + strings.Repeat(" ", after)
 	},
@@ -72,7 +73,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 	format = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format)
 	t, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
-		return &statusError{64, fmt.Errorf("invalid --format: %w", err)}
+		return fmt.Errorf("invalid --format: %w", err)
 	}
 	var out bytes.Buffer
 	if table {
@@ -105,7 +106,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 	return w.Flush()
 }
 
-// printTemplate prints one object: with a template, or as indented JSON in a list, as `inspect` does.
+// printObjects is `inspect`: objects with a template, or as JSON in a list.
 func printObjects(objects []interface{}, format string) error {
 	if format == "" || format == "json" {
 		var data []byte
@@ -121,16 +122,27 @@ func printObjects(objects []interface{}, format string) error {
 		_, err = fmt.Println(string(data))
 		return err
 	}
-	t, err := template.New("").Funcs(functions).Parse(format)
-	if err != nil {
-		return &statusError{64, fmt.Errorf("invalid --format: %w", err)}
-	}
 	for _, object := range objects {
-		var out bytes.Buffer
-		if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
-			return fmt.Errorf("invalid --format: %w", err)
+		if err := printObject(object, format); err != nil {
+			return err
 		}
-		fmt.Println(out.String())
 	}
 	return nil
+}
+
+// printObject prints one object with a template; "json" is short for {{json .}}.
+func printObject(object interface{}, format string) error {
+	if format == "json" {
+		format = "{{json .}}"
+	}
+	t, err := template.New("").Funcs(functions).Parse(format)
+	if err != nil {
+		return &statusError{64, fmt.Errorf("invalid --format: %w", err)} // docker's status, for one object only
+	}
+	var out bytes.Buffer
+	if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
+		return fmt.Errorf("invalid --format: %w", err)
+	}
+	_, err = fmt.Println(out.String())
+	return err
 }

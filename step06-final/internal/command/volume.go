@@ -63,21 +63,15 @@ func volumeGroup() cli.Command {
 		},
 		{
 			Name: "prune", Usage: "Remove volumes that no container uses", ArgsUsage: " ",
-			Flags:       []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "those with a name too"}, forceFlag},
+			Flags:       []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "those with a name too"}, forceFlag, pruneFilterFlag},
 			Description: examples("mydocker volume prune -af"),
-			Action: withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
-				ok, err := confirm(ctx, "volumes that no container uses")
-				if err != nil || !ok {
-					return err
+			Action: pruneAction(func(ctx *cli.Context) string {
+				if ctx.Bool("all") {
+					return "all volumes that no container uses"
 				}
-				var size int64
-				removed, err := e.PruneVolumes(ctx.Bool("all"), func(v *store.Volume) bool { size += treeSize(v.Mountpoint); return false })
-				printDeleted("Deleted Volumes:", removed)
-				if err != nil {
-					return err
-				}
-				fmt.Printf("Total reclaimed space: %s\n", humanSize(float64(size), 4))
-				return nil
+				return "anonymous volumes that no container uses"
+			}, func(ctx *cli.Context, e *engine.Engine, may mayGo) (int64, error) {
+				return pruneVolumes(ctx.Bool("all"), e, may)
 			}),
 		},
 	}}

@@ -98,3 +98,12 @@ func (e *Engine) Size(v View) (int64, error) {
 	}
 	return s.Size()
 }
+
+// VirtualSize is what the container sees: its image and what it has written. Without the image (rmi -f) only the latter is known.
+func (e *Engine) VirtualSize(v View, written int64) int64 {
+	img, err := e.Images.Resolve(v.ImageID)
+	if err != nil {
+		return written
+	}
+	return img.Size + written
+}

@@ -1,6 +1,6 @@
 // Package explain writes what no other engine shows: how the kernel isolates one container, read from the kernel itself
-// (/proc, the cgroup files), each part with the chapter of the course that teaches it. What cannot be read is said, never
-// guessed.
+// (/proc, the cgroup files), each line with the chapter of the course that teaches it. What cannot be read is said, never
+// guessed. Its own story is told in the chapter section "看穿一个容器" (seeing through a container).
 package explain
 
 import (
@@ -34,15 +34,22 @@ const (
 
 // page writes titled blocks of lines.
 type page struct {
-	w   *bufio.Writer
-	pid int
+	w       *bufio.Writer
+	pid     int
+	chapter string // of the block
 }
 
 func (p *page) title(text, chapter string) {
+	p.chapter = chapter
 	fmt.Fprintf(p.w, "\n%s  [docs/zh/%s.md]\n", text, chapter)
 }
-func (p *page) line(format string, args ...interface{}) {
-	fmt.Fprintf(p.w, "  "+format+"\n", args...)
+
+// line writes a line that the block's chapter teaches.
+func (p *page) line(format string, args ...interface{}) { p.lineOf(p.chapter, format, args...) }
+
+// lineOf writes a line that another chapter teaches.
+func (p *page) lineOf(chapter, format string, args ...interface{}) {
+	fmt.Fprintf(p.w, "  "+format+"  [%s]\n", append(args, chapter)...)
 }
 
 // unknown says why a line is missing.
@@ -55,6 +62,7 @@ func Write(w io.Writer, e *engine.Engine, v engine.View) error {
 	p := &page{w: bufio.NewWriter(w), pid: v.Pid}
 	fmt.Fprintf(p.w, "container %s (%s), image %s, %s\n", v.Name, v.ID[:12], v.Image, v.State.Status)
 	if !v.Running {
+		p.chapter = chapterSupervision
 		p.line("it does not run, so the kernel knows nothing about it: namespaces, cgroups and mounts ended with its last process")
 		p.line("exit status %d%s; `mydocker start %s` makes all of it anew", v.State.ExitCode, oomText(v.State.OOMKilled), v.Name)
 		return p.w.Flush()
@@ -89,7 +97,7 @@ func (p *page) processes(rc *runtime.Container) {
 		p.line("NSpid: %s (its number in each PID namespace, outermost first)", strings.Join(strings.Fields(inside), " → "))
 	}
 	if rc.SupervisorPid != 0 {
-		p.line("supervisor: pid %d, keeps log and exit status  [%s]", rc.SupervisorPid, chapterSupervision)
+		p.lineOf(chapterSupervision, "supervisor: pid %d, keeps log and exit status", rc.SupervisorPid)
 	}
 }
 
@@ -105,7 +113,7 @@ func (p *page) namespaces() {
 	for _, ns := range namespaceChapters {
 		inside, err := os.Readlink(p.proc("ns/" + ns.file))
 		if os.IsNotExist(err) {
-			p.line("%-7s this kernel has none  [%s]", ns.file, ns.chapter)
+			p.lineOf(ns.chapter, "%-7s this kernel has none", ns.file)
 			continue
 		}
 		if err != nil {
@@ -121,7 +129,7 @@ func (p *page) namespaces() {
 		if inside == outside {
 			relation = "the host's"
 		}
-		p.line("%-7s %s ↔ %s  %s: %s  [%s]", ns.file, inode(inside), inode(outside), relation, ns.what, ns.chapter)
+		p.lineOf(ns.chapter, "%-7s %s ↔ %s  %s: %s", ns.file, inode(inside), inode(outside), relation, ns.what)
 	}
 }
 
@@ -327,9 +335,9 @@ func (p *page) overlay(options string) {
 		name, value, _ := strings.Cut(option, "=")
 		switch name {
 		case "upperdir":
-			p.line("    changes go to %s", value)
+			p.lineOf(chapterOverlay, "    changes go to %s", value)
 		case "lowerdir":
-			p.line("    read from %d layer(s): %s  [%s]", strings.Count(value, ":")+1, strings.ReplaceAll(value, ":", " over "), chapterOverlay)
+			p.lineOf(chapterOverlay, "    read from %d layer(s): %s", strings.Count(value, ":")+1, strings.ReplaceAll(value, ":", " over "))
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package explain
 
 import (
+	"bufio"
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,4 +38,21 @@ func TestWords(t *testing.T) {
 	require.Equal(t, "none", capabilityText(0))
 	require.Equal(t, "CAP_CHOWN CAP_KILL", capabilityText(1|1<<5))
 	require.Equal(t, "4026531838", inode("uts:[4026531838]"))
+}
+
+func TestEveryLineNamesItsChapter(t *testing.T) {
+	var out bytes.Buffer
+	p := &page{w: bufio.NewWriter(&out), pid: os.Getpid()} // we are no container, but the kernel tells the same things about us
+	p.namespaces()
+	p.identity()
+	p.capabilities()
+	p.mounts()
+	require.NoError(t, p.w.Flush())
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Greater(t, len(lines), 20)
+	for _, line := range lines {
+		if line != "" {
+			require.Regexp(t, `\[(docs/zh/)?0[3-8]-step0[1-6]-[a-z-]+(\.md)?\]$`, line)
+		}
+	}
 }

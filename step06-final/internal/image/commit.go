@@ -15,9 +15,10 @@ import (
 // ImportOptions of Import. Changes are the Dockerfile instructions of --change: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK
 // LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR.
 type ImportOptions struct {
-	Name    string // may be empty
-	Message string
-	Changes []string
+	Name     string // may be empty
+	Message  string
+	Platform string // OS/ARCH[/VARIANT]; empty is this machine's
+	Changes  []string
 }
 
 // Import makes an image of one layer from the tar of a file system (compressed or not).
@@ -26,7 +27,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, o ImportOptions) (*Imag
 	if message == "" {
 		message = "Imported from -"
 	}
-	return s.Commit(ctx, nil, CommitOptions{Name: o.Name, Message: message, Changes: o.Changes,
+	return s.Commit(ctx, nil, CommitOptions{Name: o.Name, Message: message, Platform: o.Platform, Changes: o.Changes,
 		Diff: func(w io.Writer) error {
 			content, _, err := decompress(r)
 			if err != nil {
@@ -45,6 +46,7 @@ type CommitOptions struct {
 	Name       string // may be empty
 	Author     string
 	Message    string
+	Platform   string             // as in ImportOptions; empty is the base's
 	Changes    []string           // as in ImportOptions
 	Config     *v1.ImageConfig    // the container's own settings; nil keeps the base's
 	FullConfig *dockerfile.Config // the same with docker's extensions; wins over Config
@@ -68,6 +70,11 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 			return nil, err
 		}
 		layers = append(layers, base.record.Layers...)
+	}
+	if o.Platform != "" {
+		if c.Platform, err = parsePlatform(o.Platform); err != nil {
+			return nil, err
+		}
 	}
 	if o.Config != nil {
 		c.Config.ImageConfig = *o.Config

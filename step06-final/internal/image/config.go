@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	registry "github.com/google/go-containerregistry/pkg/v1"
 	digest "github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -75,6 +76,15 @@ func (s *Store) add(c *ConfigFile, layers []layerRecord, names ...Reference) (*I
 		return nil, err
 	}
 	return s.image(id, known)
+}
+
+// parsePlatform reads OS/ARCH[/VARIANT].
+func parsePlatform(text string) (v1.Platform, error) {
+	p, err := registry.ParsePlatform(text)
+	if err != nil || p.OS == "" || p.Architecture == "" {
+		return v1.Platform{}, fmt.Errorf("--platform %q: want OS/ARCH[/VARIANT], for example linux/arm64", text)
+	}
+	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}, nil
 }
 
 // newName parses the optional name of a new image.

@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -301,22 +302,48 @@ func TestDamagedState(t *testing.T) {
 	require.ErrorContains(t, err, "damaged")
 }
 
-func FuzzLoad(f *testing.F) {
-	f.Add(dockerFiles(f, "x:1", layerTar(f, "a", "1")).tar(f))
-	f.Add(ociFiles(f, "x:1", gzipped, layerTar(f, "a", "1")).tar(f))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s := newStore(t)
-		names, err := s.Load(ctx, bytes.NewReader(data), LoadOptions{})
-		if err == nil {
-			for _, name := range names {
-				_, err := s.Resolve(name)
-				require.NoError(t, err)
-			}
-			return
-		}
+// loadOrNothing loads an archive: afterwards its images are there, or nothing of it can be seen. The store is one for all inputs,
+// because opening one tries out mounts; it is emptied again.
+func loadOrNothing(t *testing.T, s *Store, archive []byte) {
+	names, err := s.Load(ctx, bytes.NewReader(archive), LoadOptions{})
+	if err != nil {
 		images, listErr := s.List()
 		require.NoError(t, listErr)
 		require.Empty(t, images)
 		s.clean(t)
+		return
+	}
+	for _, name := range names {
+		_, err := s.Resolve(name)
+		require.NoError(t, err, name)
+	}
+	_, err = s.Prune(true, nil, nil)
+	require.NoError(t, err)
+	s.empty(t)
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(dockerFiles(f, "x:1", layerTar(f, "a", "1")).tar(f))
+	f.Add(ociFiles(f, "x:1", gzipped, layerTar(f, "a", "1")).tar(f))
+	s := newStore(f)
+	f.Fuzz(func(t *testing.T, data []byte) { loadOrNothing(t, s, data) })
+}
+
+// FuzzLoadMetadata changes the JSON of an archive whose tar and digests are right: what FuzzLoad hardly ever gets to.
+func FuzzLoadMetadata(f *testing.F) {
+	layer := layerTar(f, "a", "1")
+	config := configFor(f, layer)
+	f.Add(asJSON(f, []dockerItem{{Config: "config", RepoTags: []string{"x:1"}, Layers: []string{"layer"}}}), config)
+	f.Add([]byte(`[{"Config":"config","RepoTags":["x:1","y"],"Layers":["../layer"]},{}]`), config)
+	f.Add([]byte(fmt.Sprintf(`{"config":{"digest":%q},"layers":[{"digest":%q,"size":-1}]}`, digest.FromBytes(config), digest.FromBytes(layer))), config)
+	f.Add([]byte(`{"manifests":[{"digest":"sha256:x","platform":{}}]}`), []byte(`{"rootfs":{"diff_ids":["sha256:"]}}`))
+	s := newStore(f)
+	f.Fuzz(func(t *testing.T, manifest, config []byte) {
+		loadOrNothing(t, s, files{"manifest.json": manifest, "config": config, "layer": layer}.tar(t))
+		oci := files{"index.json": asJSON(t, v1.Index{Manifests: []v1.Descriptor{{Digest: digest.FromBytes(manifest)}}})}
+		for _, blob := range [][]byte{manifest, config, layer} {
+			oci["blobs/sha256/"+digest.FromBytes(blob).Encoded()] = blob
+		}
+		loadOrNothing(t, s, oci.tar(t))
 	})
 }

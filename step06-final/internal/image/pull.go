@@ -88,18 +88,17 @@ func tagOrDigest(ref Reference) string {
 }
 
 func remoteOptions(ctx context.Context, platform string) ([]remote.Option, error) {
-	want := registry.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	want := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	if platform != "" {
-		p, err := registry.ParsePlatform(platform)
-		if err != nil {
-			return nil, fmt.Errorf("--platform %q: %w (want os/arch, for example linux/arm64)", platform, err)
+		var err error
+		if want, err = parsePlatform(platform); err != nil {
+			return nil, err
 		}
-		want = *p
 	}
 	return []remote.Option{
 		remote.WithContext(ctx),
 		remote.WithAuthFromKeychain(authn.DefaultKeychain), // ~/.docker/config.json and its credential helpers
-		remote.WithPlatform(want),
+		remote.WithPlatform(registry.Platform{OS: want.OS, Architecture: want.Architecture, Variant: want.Variant}),
 		remote.WithUserAgent("mydocker"),
 		remote.WithJobs(parallelLayers),
 	}, nil
