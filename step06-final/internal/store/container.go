@@ -73,8 +73,8 @@ func Open(data, state string) (*Store, error) {
 		path string
 		mode os.FileMode
 	}{
-		// A container in a user namespace goes through 0711 to its root file system, hosts and volumes; it cannot list them.
-		{data, 0o711}, {filepath.Join(data, "containers"), 0o711}, {filepath.Join(data, "volumes"), 0o711},
+		// A container in a user namespace goes through 0711 to its root file system and hosts; it cannot list them.
+		{data, 0o711}, {filepath.Join(data, "containers"), 0o711}, {filepath.Join(data, "volumes"), 0o700},
 		{filepath.Join(data, "names"), 0o700}, {state, 0o700},
 	} {
 		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
@@ -152,25 +152,28 @@ func (s *Store) makeLocked(id string) (*Lock, error) {
 }
 
 // newPrefix begins the names of directories that are not containers yet. The window between making and renaming is
-// microseconds; what is older than newAge is from a crash.
+// microseconds; what is older than newAge is from a crash. oldPrefix is for those that are no containers any more.
 const (
 	newPrefix = ".new-"
 	newAge    = time.Minute
+	oldPrefix = ".old-"
 )
 
-// removeNew removes the directories that crashes left before they were renamed.
-func (s *Store) removeNew() error {
-	matches, err := filepath.Glob(filepath.Join(s.Data, "containers", newPrefix+"*"))
-	if err != nil {
-		return fmt.Errorf("list containers: %w", err)
-	}
-	for _, path := range matches {
-		info, err := os.Stat(path)
-		if err != nil || time.Since(info.ModTime()) < newAge {
-			continue // renamed meanwhile, or young
+// removeRenamed removes the directories that crashes left before they were renamed, or after.
+func (s *Store) removeRenamed() error {
+	for _, prefix := range []string{newPrefix, oldPrefix} {
+		matches, err := filepath.Glob(filepath.Join(s.Data, "containers", prefix+"*"))
+		if err != nil {
+			return fmt.Errorf("list containers: %w", err)
 		}
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove what a crash has left: %w", err)
+		for _, path := range matches {
+			info, err := os.Stat(path)
+			if err != nil || prefix == newPrefix && time.Since(info.ModTime()) < newAge {
+				continue // renamed or removed meanwhile, or young
+			}
+			if err := os.RemoveAll(path); err != nil {
+				return fmt.Errorf("remove what a crash has left: %w", err)
+			}
 		}
 	}
 	return nil
@@ -402,7 +405,12 @@ func (s *Store) Delete(id string) error {
 			return err
 		}
 	}
-	if err := os.RemoveAll(s.Dir(id)); err != nil {
+	// Away with the whole directory at once: another command that waits for its lock would make files in it while it is emptied.
+	doomed := filepath.Join(s.Data, "containers", oldPrefix+id)
+	if err := os.Rename(s.Dir(id), doomed); err != nil && !isMissing(err) {
+		return fmt.Errorf("remove container %.12s: %w", id, err)
+	}
+	if err := os.RemoveAll(doomed); err != nil {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
 	}
 	return nil
@@ -410,7 +418,7 @@ func (s *Store) Delete(id string) error {
 
 // HalfMade lists the containers that a crash left without container.json and that nobody is working on, each with its lock held.
 func (s *Store) HalfMade() (map[string]*Lock, error) {
-	if err := s.removeNew(); err != nil {
+	if err := s.removeRenamed(); err != nil {
 		return nil, err
 	}
 	ids, err := s.IDs()
