@@ -71,6 +71,9 @@ func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine
 	if e.Store, err = store.Open(root, state); err != nil {
 		return nil, err
 	}
+	if err := guardVolumes(filepath.Join(root, "volumes")); err != nil {
+		return nil, err
+	}
 	if e.Images, err = image.Open(root); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -31,4 +34,27 @@ func remapRange(path string) specs.LinuxIDMapping {
 		}
 	}
 	return m
+}
+
+// guardVolumes keeps the host's other users out of the volumes: root of a container can leave a set-user-id program in one
+// (CVE-2021-41091). Only the root of --userns=remap must walk through, to mount them.
+func guardVolumes(dir string) error {
+	group, mode := int(remapRange("/etc/subgid").HostID), uint32(0o710)
+	if Rootless() {
+		group, mode = os.Getegid(), 0o700
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return fmt.Errorf("guard the volumes: %s: %w", dir, err)
+	}
+	if int(st.Gid) == group && st.Mode&0o7777 == mode {
+		return nil
+	}
+	if err := os.Chown(dir, -1, group); err != nil {
+		return fmt.Errorf("guard the volumes: %w", err)
+	}
+	if err := unix.Chmod(dir, mode); err != nil {
+		return fmt.Errorf("guard the volumes: chmod %s: %w", dir, err)
+	}
+	return nil
 }
