@@ -8,7 +8,7 @@ const (
 	sysMountSetattr = 442
 )
 
-// Flags that package syscall does not know (clone(2), prctl(2), openat(2), mount_setattr(2)).
+// Flags that package syscall does not know (clone(2), prctl(2), openat(2), close_range(2), mount_setattr(2)).
 const (
 	cloneIntoCgroup = 0x200000000
 	CloneNewTime    = 0x80
@@ -26,8 +26,9 @@ const (
 	prSetPdeathsig    = 1
 	prSetName         = 15
 
-	oPath       = 0x200000
-	atEmptyPath = 0x1000
-	atRecursive = 0x8000
-	mntDetach   = 2
+	oPath             = 0x200000
+	atEmptyPath       = 0x1000
+	atRecursive       = 0x8000
+	mntDetach         = 2
+	closeRangeCloexec = 4
 )

@@ -26,6 +26,7 @@ type Spawn struct {
 	CloneFlags uintptr  // CLONE_NEW*
 	WaitForGo  bool     // the child waits for one MsgGo before it executes anything (ID maps must be written first)
 	BecomeRoot bool     // the child becomes uid and gid 0 of its user namespace before it executes anything
+	Hidden     bool     // those who are in the joined namespaces already must not look into the child
 }
 
 // Join is an existing namespace: a descriptor of it, and its CLONE_NEW* type.
@@ -103,6 +104,7 @@ type child struct {
 	cgroupFd   int
 	waitForGo  bool
 	becomeRoot bool
+	hidden     bool
 	twoForks   bool // the child joins namespaces, then forks once more: that process is inside of the pid namespace
 	report     [2]int
 	files      []int // duplicates, all numbered higher than any final number
@@ -123,7 +125,7 @@ type cloneArgs struct {
 
 func (s *Spawn) prepare() (*child, error) {
 	c := &child{joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags, cgroupFd: s.CgroupFd,
-		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, report: [2]int{-1, -1},
+		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1},
 		twoForks: len(s.Joins) > 0 || s.Offsets != ""}
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
@@ -279,6 +281,10 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 				goto failed
 			}
 		}
+		// The next process is seen by the container, and is still a copy of us, with all descriptors of ours (CVE-2016-9962).
+		if c.hidden {
+			syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0)
+		}
 		// A pid namespace that was joined holds only the children from now on. CLONE_PARENT makes this one
 		// our parent's child, so that our parent can wait for it.
 		i = stageClone
@@ -316,6 +322,9 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			goto execFailed
 		}
 	}
+	// What a careless caller left open must not be there after execve: from then on we can be looked into, until runInit forbids
+	// it. Linux before 5.11 does not have this flag: runInit closes the rest.
+	syscall.RawSyscall(sysCloseRange, uintptr(len(c.files)), 0xffffffff, closeRangeCloexec)
 	syscall.RawSyscall6(sysExecveat, uintptr(c.exe), uintptr(unsafe.Pointer(c.emptyPath)),
 		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])), atEmptyPath, 0)
 	// Linux before 3.19 has no execveat.

@@ -122,12 +122,16 @@ func (e *execution) start() (int, error) {
 	}
 	e.files.owned = append(e.files.owned, exe)
 	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1, Joins: e.ns.joins,
-		BecomeRoot: e.ns.joined[specs.UserNamespace]}
+		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden()}
 	if err := joinGroup(e.container.group(), e.files, spawn); err != nil {
 		return 0, err
 	}
 	return e.launch(spawn, early.Encode(steps))
 }
+
+// hidden: nobody in the container may look into the new process before it has become the container's own. What is hidden from
+// those is hidden from an ordinary user too, who then could not write its oom_score_adj (proc(5)).
+func (e *execution) hidden() bool { return os.Geteuid() == 0 || e.process.OOMScoreAdj == nil }
 
 // plan is what the process does before it executes its program: the last part of init's plan.
 func (e *execution) plan() ([]early.Step, error) {
