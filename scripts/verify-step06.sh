@@ -74,6 +74,24 @@ check_flags() {
 	[ "$STATUS" != 0 ] || fail_because ":ro, --read-only: 还能写 can still be written"
 }
 
+# A file system that is mounted below a read-only volume is read-only in there too.
+check_readonly_below() {
+	need_root
+	mkdir -p "$WORK/tree/below"
+	REMOVE_BOXES=remove_tree
+	mount -t tmpfs none "$WORK/tree/below" || skip_because "不能挂 tmpfs / a tmpfs cannot be mounted"
+	run_box -v "$WORK/tree:/tree:ro" -- sh -c 'echo x >/tree/file; echo x >/tree/below/file'
+	[ ! -e "$WORK/tree/file" ] || fail_because "/tree: 还能写 can still be written"
+	[ ! -e "$WORK/tree/below/file" ] || fail_because "/tree/below: 还能写 can still be written"
+	run_box -v "$WORK/tree:/tree" -- sh -c 'echo x >/tree/below/file'
+	[ -e "$WORK/tree/below/file" ] || fail_because "没有 :ro 也写不了 / not even without :ro: $ERR"
+}
+remove_tree() {
+	umount "$WORK/tree/below"
+	rm -rf "$WORK/tree"
+	remove_containers
+}
+
 check_environment() {
 	export SECRET_OF_THE_HOST=42
 	run_box -- env
@@ -326,11 +344,25 @@ check_bridge() {
 	expect_contains "ip addr, 主机 host" mydocker "$(ip -o link)"
 }
 
+need_listener() {
+	run_box --network none -- nc --help
+	say "$ERR$OUT" | grep -q -e '-l' || skip_because "镜像里没有 nc / the image has no nc"
+}
+
+# need_user_network: what the network of an ordinary user's container needs of the host
+need_user_network() {
+	command -v slirp4netns >/dev/null || command -v pasta >/dev/null || skip_because "没有 slirp4netns 或 pasta / neither slirp4netns nor pasta is installed"
+	"${AS[@]}" sh -c ': <>/dev/net/tun' 2>/dev/null || skip_because "普通用户打不开 /dev/net/tun / is closed to ordinary users: chmod 666 /dev/net/tun"
+}
+
 check_published_port() {
 	local seen
-	need_bridge
-	run_box -- nc --help
-	say "$ERR$OUT" | grep -q -e '-l' || skip_because "镜像里没有 nc / the image has no nc"
+	if is_root; then
+		need_bridge
+	else
+		need_user_network
+	fi
+	need_listener
 	detached -p 127.0.0.1:18099:80 -- sh -c 'while :; do echo hello-from-inside | nc -l -p 80; done'
 	seen=''
 	until_true 20 port_answers || fail_because "127.0.0.1:18099 没有回答 does not answer"
@@ -410,6 +442,40 @@ check_ordinary_user() {
 	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary"
 }
 
+# remove_ordinary: what a check has left as an ordinary user
+remove_ordinary() {
+	"${AS[@]}" "$PROGRAM" ps -aq 2>/dev/null | xargs -r "${AS[@]}" "$PROGRAM" rm -f >/dev/null 2>&1 || true
+	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary" "$WORK/tmp/copied"
+}
+
+# The whole life of a container of an ordinary user: published port, exec, logs, cp, a volume, the end.
+check_ordinary_user_life() {
+	local seen helper
+	need_user_namespace
+	as_ordinary
+	need_user_network
+	AS+=(env MYDOCKER_ROOT="$WORK/tmp/lib.ordinary" MYDOCKER_STATE="$WORK/tmp/run.ordinary")
+	REMOVE_BOXES=remove_ordinary # when this check ends, however it ends
+	need_listener
+	detached -p 127.0.0.1:18099:80 -v kept:/kept -- sh -c 'echo started; while :; do echo hello-from-inside | nc -l -p 80; done'
+	until_true 20 port_answers || fail_because "127.0.0.1:18099 没有回答 does not answer"
+	expect_contains "127.0.0.1:18099" hello-from-inside "$seen"
+	engine exec "$NAME" sh -c 'id -u; echo x >/kept/file; echo y >/written'
+	expect_equal "exec id -u" 0 "$OUT"
+	engine logs "$NAME"
+	expect_contains "logs" started "$OUT"
+	engine cp "$NAME:/written" "$WORK/tmp/copied"
+	expect_equal "cp" y "$(cat "$WORK/tmp/copied")"
+	helper=$(pgrep -f "run.ordinary/network/helper-") || fail_because "没有 slirp4netns 或 pasta 的进程 / no process of slirp4netns or pasta"
+	engine stop -t 0 "$NAME"
+	until_true 20 gone "$helper" || fail_because "容器停了，进程 $helper 还在 / is left when the container has stopped"
+	engine rm "$NAME"
+	BOX_BEFORE=(run --rm)
+	run_box --network none -v kept:/kept -- cat /kept/file
+	expect_equal "volume" x "$OUT"
+	engine volume rm kept
+}
+
 engine_warm_up
 remember_host
 NEEDS=need_engine
@@ -417,6 +483,7 @@ check check_new_namespaces "命名空间是新的 / the namespaces are new" "int
 check check_root_is_overlay "根是 overlay / the root is an overlay" "internal/snapshot; scripts/check-env.sh"
 check check_layers_apart "容器的改动不进镜像 / changes of a container stay out of the image" "internal/snapshot"
 check check_flags "--name --hostname -e -w -v" "internal/spec"
+check check_readonly_below ":ro 也管下面的挂载 / :ro holds for the mounts below too" "internal/early/mounts.go"
 check check_environment "主机的环境变量不进来 / the host's environment stays out" "internal/spec"
 check check_capabilities "默认十四个 capability / docker's fourteen capabilities by default" "internal/security"
 check check_seccomp "默认有 seccomp 过滤器 / a seccomp filter by default" "internal/security"
@@ -461,5 +528,6 @@ check check_orphans_end "PID 1 结束后没有孤儿进程 / no orphan is left a
 common_checks
 NEEDS=true
 check check_ordinary_user "普通用户也可以 / an ordinary user can do it too" "internal/userns; scripts/check-env.sh"
+check check_ordinary_user_life "普通用户：发布端口、exec、logs、cp、卷 / an ordinary user: published port, exec, logs, cp, volume" "internal/network/usermode.go"
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"
 finish

@@ -62,6 +62,24 @@ func writeAll(fd int, data []byte) error {
 	return nil
 }
 
+// readAll reads a whole file, also one of proc(5), whose size is not known before.
+func readAll(path string) (string, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer syscall.Close(fd)
+	var all []byte
+	buffer := make([]byte, 16<<10)
+	for {
+		n, err := readFull(fd, buffer)
+		if err != nil || n == 0 {
+			return string(all), err
+		}
+		all = append(all, buffer[:n]...)
+	}
+}
+
 // readFull reads until the buffer is full or the end of file; n says how far it came.
 func readFull(fd int, data []byte) (n int, err error) {
 	for n < len(data) {

@@ -133,8 +133,73 @@ func (p *initProcess) setPropagation(destination string, flags uintptr) error {
 // setAttributes sets flags on a mount and all below it (mount_setattr(2), Linux 5.12).
 func (p *initProcess) setAttributes(destination string, set, clear int) error {
 	return p.at(destination, mustExist, func(_ string, fd int) error {
-		return mountSetattr(fd, uint64(set), uint64(clear))
+		err := mountSetattr(fd, uint64(set), uint64(clear))
+		const readonly = 1 // MOUNT_ATTR_RDONLY
+		if err == syscall.ENOSYS && set == readonly && clear == 0 {
+			return remountBelow(fd)
+		}
+		return err
 	})
+}
+
+// remountBelow makes a mount and all below it read-only one by one, as older kernels want it.
+func remountBelow(fd int) error {
+	top, err := fdPath(fd)
+	if err != nil {
+		return err
+	}
+	mountinfo, err := readAll("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for _, at := range mountPoints(mountinfo) {
+		if at != top && !hasPrefix(at, top+"/") {
+			continue
+		}
+		below, err := openat(-100, at, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		where, err := fdPath(below)
+		if err == nil && where != at {
+			err = syscall.EXDEV // exchanged while we looked
+		}
+		if err == nil {
+			err = remountReadonly(fdName(below), below)
+		}
+		syscall.Close(below)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mountPoints are the fifth fields of the lines of mountinfo (proc(5)).
+func mountPoints(mountinfo string) (points []string) {
+	for mountinfo != "" {
+		var line, field string
+		line, mountinfo = cutAt(mountinfo, '\n')
+		for i := 0; i < 5; i++ {
+			field, line = cutAt(line, ' ')
+		}
+		points = append(points, unescapeOctal(field))
+	}
+	return points
+}
+
+// unescapeOctal undoes what mountinfo does to blanks, tabs, line ends and backslashes: a backslash and three octal digits.
+func unescapeOctal(s string) string {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			out = append(out, (s[i+1]-'0')<<6|(s[i+2]-'0')<<3|(s[i+3]-'0'))
+			i += 3
+			continue
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
 }
 
 func (p *initProcess) makeDirectory(path string) error {

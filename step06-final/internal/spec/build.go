@@ -220,14 +220,14 @@ func (in Input) userMounts() []specs.Mount {
 			list = append(list, tmpfs(m.Destination, m.TmpfsOpts, m.ReadOnly))
 			continue
 		}
-		mode, propagation := "rw", m.Propagation
-		if m.ReadOnly {
-			mode = "ro"
+		options := []string{"rbind", m.Propagation, "rw"}
+		if m.Propagation == "" {
+			options[1] = "rprivate"
 		}
-		if propagation == "" {
-			propagation = "rprivate"
+		if m.ReadOnly { // and what is mounted below it: else "-v /:/host:ro" would leave /run and /dev/shm writable
+			options = append(options[:2], "ro", "rro")
 		}
-		list = append(list, specs.Mount{Destination: m.Destination, Type: "bind", Source: m.Source, Options: []string{"rbind", propagation, mode}})
+		list = append(list, specs.Mount{Destination: m.Destination, Type: "bind", Source: m.Source, Options: options})
 	}
 	return list
 }
