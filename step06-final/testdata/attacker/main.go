@@ -81,7 +81,6 @@ var attacks = map[string]func(args []string) error{
 	},
 	"reboot":          func([]string) error { return call(unix.SYS_REBOOT, argument, 0, 0, 0) },
 	"vsock":           socket(unix.AF_VSOCK, unix.SOCK_STREAM),
-	"raw-packet":      socket(unix.AF_PACKET, unix.SOCK_RAW),
 	"open-by-handle":  openByHandle,
 	"set-uid-program": setUIDProgram,
 	"connect":         connect,
@@ -92,6 +91,21 @@ var attacks = map[string]func(args []string) error{
 	"mknod":           mknod,
 	"descriptors":     descriptors,
 	"priority":        func([]string) error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -10) },
+	"kernel-log": func([]string) error {
+		buffer := make([]byte, 4096)
+		_, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buffer)
+		return err
+	},
+	"release-agent": releaseAgent,
+	"clone3":        clone3,
+	"read-memory":   readMemory,
+	"remount":       func(args []string) error { return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND, "") },
+	"unmask":        func(args []string) error { return unix.Unmount(args[0], 0) },
+	"list":          list,
+	"create":        create,
+	"variable":      variable,
+	"group":         group,
+	"signal":        signal,
 }
 
 func socket(family, kind int) func([]string) error {
@@ -114,7 +128,7 @@ func unshareUser([]string) error {
 
 func open(path string, flags int) error {
 	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
-	if err == unix.ENOENT && strings.HasPrefix(path, "/proc/") {
+	if err == unix.ENOENT && (strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")) {
 		return errCannot
 	}
 	if err == nil {
@@ -204,9 +218,10 @@ func seeProcess(args []string) error {
 
 // mknod makes a device and opens it.
 func mknod(args []string) error {
-	major, _ := strconv.Atoi(args[0])
-	minor, _ := strconv.Atoi(args[1])
-	if err := unix.Mknod("/tmp/node", unix.S_IFCHR|0o600, int(unix.Mkdev(uint32(major), uint32(minor)))); err != nil {
+	kind := map[string]uint32{"c": unix.S_IFCHR, "b": unix.S_IFBLK}[args[0]]
+	major, _ := strconv.Atoi(args[1])
+	minor, _ := strconv.Atoi(args[2])
+	if err := unix.Mknod("/tmp/node", kind|0o600, int(unix.Mkdev(uint32(major), uint32(minor)))); err != nil {
 		return err
 	}
 	return passed(toErrno(open("/tmp/node", unix.O_WRONLY)), unix.ENXIO, unix.ENODEV, unix.EBUSY)
@@ -232,4 +247,115 @@ func descriptors([]string) error {
 		return nil
 	}
 	return errors.New("there is none")
+}
+
+// releaseAgent mounts a hierarchy of cgroup v1 and opens the file that names a program which the host's root executes (cgroups(7)).
+func releaseAgent([]string) error {
+	const at = "/tmp/cgroup"
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		return err
+	}
+	var err error
+	for _, controller := range []string{"rdma", "memory", "pids", "devices"} {
+		if err = unix.Mount("cgroup", at, "cgroup", 0, controller); err == nil || err == unix.EPERM {
+			break
+		}
+	}
+	if err == unix.EPERM {
+		return err
+	}
+	if err != nil {
+		return errCannot // no v1 here
+	}
+	err = open(at+"/release_agent", unix.O_WRONLY)
+	if umountErr := unix.Unmount(at, 0); err == nil {
+		err = umountErr
+	}
+	return err
+}
+
+// clone3 makes a process in a new user namespace. Its flags are in memory, where a filter cannot look (seccomp(2)): so the
+// whole call must be refused, and with ENOSYS, to make the C library fall back to clone.
+func clone3([]string) error {
+	arguments := [11]uint64{0: unix.CLONE_NEWUSER, 4: uint64(unix.SIGCHLD)}
+	pid, _, errno := unix.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&arguments)), unsafe.Sizeof(arguments), 0)
+	if errno == 0 && pid == 0 {
+		for {
+			unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+		}
+	}
+	if errno == unix.ENOSYS {
+		return errors.New("there is no clone3, or none for us")
+	}
+	return passed(errno)
+}
+
+// readMemory reads the first page of another process's program (process_vm_readv(2)).
+func readMemory(args []string) error {
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return err
+	}
+	begin, err := strconv.ParseUint(strings.SplitN(string(maps), "-", 2)[0], 16, 64)
+	if err != nil {
+		return fmt.Errorf("nothing to see in %q", maps)
+	}
+	buffer := make([]byte, 16)
+	local := []unix.Iovec{{Base: &buffer[0], Len: uint64(len(buffer))}}
+	_, err = unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(begin), Len: len(buffer)}}, 0)
+	return err
+}
+
+// list finds something in a directory: a masked one is empty.
+func list(args []string) error {
+	entries, err := os.ReadDir(args[0])
+	if errors.Is(err, os.ErrNotExist) {
+		return errCannot
+	}
+	if err == nil && len(entries) == 0 {
+		return errors.New("it is empty")
+	}
+	return err
+}
+
+func create(args []string) error {
+	if err := os.WriteFile(args[0], nil, 0o600); err != nil {
+		return err
+	}
+	return os.Remove(args[0])
+}
+
+// variable finds a variable of the host's environment.
+func variable(args []string) error {
+	if os.Getenv(args[0]) == "" {
+		return errors.New("it is not set")
+	}
+	return nil
+}
+
+// group finds a supplementary group that whoever started the container has.
+func group(args []string) error {
+	groups, err := unix.Getgroups()
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if strconv.Itoa(g) == args[0] {
+			return nil
+		}
+	}
+	return fmt.Errorf("there are only %v", groups)
+}
+
+// signal asks whether a process may be sent signals (kill(2), signal 0).
+func signal(args []string) error {
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	return unix.Kill(pid, 0)
 }

