@@ -155,3 +155,19 @@ func TestLogRotationByFlag(t *testing.T) {
 	}
 	require.Equal(t, "line number 2998\nline number 2999", must(t, "logs", "--tail", "2", "loud"))
 }
+
+// TestFollowThroughRotation: who follows a log sees every line once and in order, however often the file changes.
+func TestFollowThroughRotation(t *testing.T) {
+	remove(t, "loud")
+	const lines = 3000
+	must(t, "run", "-d", "--name", "loud", "--log-opt", "max-size=4k", "--log-opt", "max-file=100", "host", "sh", "-c",
+		fmt.Sprintf("i=0; while [ $i -lt %d ]; do echo line number $i; i=$((i+1)); [ $((i%%100)) != 0 ] || sleep 0.01; done", lines))
+	followed := strings.Split(must(t, "logs", "-f", "loud"), "\n")
+	logs, err := filepath.Glob(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "loud"), "log*"))
+	require.NoError(t, err)
+	require.Greater(t, len(logs), 10, "the log was not rotated: nothing is proved")
+	require.Len(t, followed, lines)
+	for i, line := range followed {
+		require.Equal(t, fmt.Sprintf("line number %d", i), line)
+	}
+}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func supervised(t *testing.T, change func(*SupervisorOptions), command ...string) (*Container, *SupervisorOptions) {
@@ -86,6 +89,53 @@ func TestSupervisorRotatesLog(t *testing.T) {
 	last, err := os.ReadFile(o.LogPath)
 	require.NoError(t, err)
 	assert.Contains(t, string(last), "line-1999\n")
+}
+
+// TestSlowDisk: where the log cannot be written as fast as the container writes, the container waits; nothing is collected in
+// memory, and nothing is lost. The disk is a fifo that somebody reads slowly.
+func TestSlowDisk(t *testing.T) {
+	const lines = 20000
+	var disk *os.File
+	c, o := supervised(t, func(o *SupervisorOptions) {
+		require.NoError(t, unix.Mkfifo(o.LogPath, 0o600))
+		var err error
+		disk, err = os.OpenFile(o.LogPath, os.O_RDWR, 0) // both ends, so that nobody waits for the other to open it
+		require.NoError(t, err)
+	}, "sh", "-c", fmt.Sprintf("i=0; while [ $i -lt %d ]; do echo line-$i; i=$((i+1)); done", lines))
+	defer disk.Close()
+	require.NoError(t, c.Start())
+	time.Sleep(300 * time.Millisecond) // the pipes and the fifo are full now: at most 64 KiB each, some 3000 lines
+	require.False(t, exists(o.ExitPath), "the container has not waited")
+	before := residentAnonymous(t, c.SupervisorPid)
+	reader := bufio.NewScanner(disk)
+	for i := 0; i < lines; i++ {
+		line := ""
+		for complete := false; !complete; {
+			require.True(t, reader.Scan())
+			record := reader.Text()[len("2006-01-02T15:04:05.000000000Z stdout "):]
+			complete = record[0] == 'F'
+			line += record[2:]
+		}
+		require.Equal(t, fmt.Sprintf("line-%d", i), line)
+		if i%2000 == 0 {
+			time.Sleep(20 * time.Millisecond)
+			require.Less(t, residentAnonymous(t, c.SupervisorPid), before+512, "kB: the supervisor grows")
+		}
+	}
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+}
+
+// residentAnonymous is what a process has of its own in memory, in kB (proc(5), RssAnon of Linux 4.5; before that all of VmRSS).
+func residentAnonymous(t *testing.T, pid int) (size int) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(status), "\n") {
+		if strings.HasPrefix(line, "RssAnon:") || (size == 0 && strings.HasPrefix(line, "VmRSS:")) {
+			_, err := fmt.Sscan(strings.SplitN(line, ":", 2)[1], &size)
+			require.NoError(t, err)
+		}
+	}
+	return size
 }
 
 func send(t *testing.T, connection net.Conn, kind byte, payload []byte) {
