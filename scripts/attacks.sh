@@ -305,9 +305,9 @@ try_inheritable() {
 check try_inheritable "可继承的权能 / inheritable capabilities [CVE-2022-24769]" "internal/spec/security.go"
 
 # What types into the terminal that the caller uses is executed by the caller's shell, when the container has ended.
-push_input() { # COMMAND…
+push_input() { # COMMAND…: with an input that does not end, for script would type the end too
 	# shellcheck disable=SC2016 # for the inner shell
-	OUT=$(script -qec "$(quote "$@"); $(quote bash -c 'IFS= read -r -t 2 line && echo "the caller reads: $line"')" /dev/null </dev/null 2>&1) || true
+	OUT=$(script -qec "$(quote "$@"); $(quote bash -c 'IFS= read -r -t 2 line && echo "the caller reads: $line"')" /dev/null < <(sleep 5) 2>&1) || true
 }
 try_push_input() {
 	need_tool script
