@@ -121,6 +121,10 @@ func TestKilledAtRandomPoints(t *testing.T) {
 	}
 	must(t, "run", "--rm", "host", "true")
 	before := hostState(t)
+	// The moments are spread over a whole run, however fast this machine is.
+	begin := time.Now()
+	must(t, "run", "--rm", "host", "sleep", "0.05")
+	span := time.Since(begin)
 	random := rand.New(rand.NewSource(1))
 	for i := 0; i < kills; i++ {
 		args := []string{"run", "--name", "victim", "host", "sleep", "0.05"}
@@ -132,7 +136,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		}
 		cmd := exec.Command(binary, args...)
 		require.NoError(t, start(cmd))
-		time.Sleep(time.Duration(random.Intn(90)) * time.Millisecond)
+		time.Sleep(time.Duration(random.Int63n(int64(span))))
 		cmd.Process.Kill()
 		finish(cmd)
 		for _, line := range strings.Split(must(t, "ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.State}}"), "\n") {

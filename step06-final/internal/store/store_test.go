@@ -153,6 +153,42 @@ func TestLockOfADeletedContainer(t *testing.T) {
 	require.ErrorIs(t, <-result, os.ErrNotExist)
 }
 
+// TestDeleteWhileOthersAskForTheLock: asking makes the lock file, also in a directory that is being emptied.
+func TestDeleteWhileOthersAskForTheLock(t *testing.T) {
+	s := openStore(t)
+	for i := 0; i < 100; i++ {
+		c := add(t, s, "busy")
+		lock, err := s.LockID(c.ID)
+		require.NoError(t, err)
+		stop := make(chan struct{})
+		var others sync.WaitGroup
+		for n := 0; n < 4; n++ {
+			others.Add(1)
+			go func() {
+				defer others.Done()
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						if theirs, err := acquire(s.Dir(c.ID), false); err == nil {
+							theirs.Unlock()
+						}
+					}
+				}
+			}()
+		}
+		err = s.Delete(c.ID)
+		close(stop)
+		others.Wait()
+		lock.Unlock()
+		require.NoError(t, err)
+	}
+	left, err := os.ReadDir(filepath.Join(s.Data, "containers"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestReaderNeverSeesAPartOfAFile(t *testing.T) {
 	s := openStore(t)
 	c := add(t, s, "web")
