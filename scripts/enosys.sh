@@ -20,12 +20,8 @@ if [ -z "${MYDOCKER_BIN:-}" ]; then
 	export MYDOCKER_BIN=$WORK/bin
 fi
 
-# Two checks see the filter instead of an old kernel: the capabilities beyond 36 are still in /proc of a newer kernel,
-# and nothing can drop them here; the cgroup namespace is still in /proc/self/ns.
-artefact() { # STEP FUNCTION
-	case $1:$2 in step06*:check_capabilities | step04*:check_cgroup_namespace) return 0 ;; esac
-	return 1
-}
+# A filter that is not in force proves nothing (what it answers is checked by the tests of scripts/enosys).
+"$ENOSYS" grep -q '^Seccomp:.*2' /proc/self/status || die "enosys: 过滤器没有生效 / the filter is not in force"
 
 # myrunc_life: an OCI container from create to delete, with everything that a client asks for in between.
 myrunc_life() (
@@ -61,14 +57,7 @@ for step in "${STEPS[@]}"; do
 	"$ENOSYS" "${flags[@]}" bash "$SCRIPTS/verify-${step%%-*}.sh" >"$WORK/out" 2>&1
 	counts=$(tail -n 1 "$WORK/out")
 	case $counts in *passed*) ;; *) status=1 && tail -n 5 "$WORK/out" ;; esac
-	while read -r name; do
-		if artefact "$step" "$name"; then
-			say "- $step: $name: 过滤器造成的 / made by the filter, not by an old kernel"
-		else
-			status=1
-			grep -B1 "\[$name\]" "$WORK/out"
-		fi
-	done < <(sed -n 's/^    原因 reason: .*\[\([a-z_0-9]*\)\]$/\1/p' "$WORK/out")
+	grep -A3 '^✘' "$WORK/out" && status=1
 	say "3.10: $step: $counts"
 done
 [ $status = 0 ] && say "✔ 没有 3.10 之后的系统调用也都可以 / all of it works without the system calls that came after 3.10"

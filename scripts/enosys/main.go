@@ -26,7 +26,12 @@ const (
 	prSetNoNewPrivs = 38
 	prSetSeccomp    = 22
 	modeFilter      = 2
+	prCapbsetRead   = 23
+	prCapbsetDrop   = 24
 )
+
+// The last capability that 3.10 has: CAP_BLOCK_SUSPEND.
+const lastCapability = 36
 
 func main() {
 	arguments := os.Args[1:]
@@ -54,12 +59,30 @@ func main() {
 	}
 	// The filter belongs to the thread that installs it, and execve keeps that thread's: so it must be this one.
 	runtime.LockOSThread()
+	if os.Geteuid() == 0 {
+		if err := dropNewerCapabilities(); err != nil {
+			fmt.Fprintf(os.Stderr, "enosys: %v\n", err)
+			os.Exit(125)
+		}
+	}
 	if err := install(kernel310(seccomp, newer)); err != nil {
 		fmt.Fprintf(os.Stderr, "enosys: install the filter: %v\n", err)
 		os.Exit(125)
 	}
 	fmt.Fprintf(os.Stderr, "enosys: run %s: %v\n", command, syscall.Exec(command, arguments, os.Environ()))
 	os.Exit(126)
+}
+
+// dropNewerCapabilities takes away what 3.10 has not, before prctl(2) says that it does not exist: nobody below could drop it.
+func dropNewerCapabilities() error {
+	for c := uintptr(lastCapability + 1); ; c++ {
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prCapbsetRead, c, 0); errno != 0 {
+			return nil // the kernel's last one was before
+		}
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prCapbsetDrop, c, 0); errno != 0 {
+			return fmt.Errorf("drop capability %d from the bounding set: %w", c, errno)
+		}
+	}
 }
 
 // install puts a seccomp filter on the calling thread.
