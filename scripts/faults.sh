@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # faults.sh [stepNN…]: let every system call with which a step sets a container up fail in turn (scripts/faults), and see
-# that each failure is a clear error and leaves the host clean. The tables go to dist/faults; --docs copies the summary
-# to docs/assets. ERRNOS="EPERM ENOMEM" chooses the errors. Needs root and x86-64.
+# that each failure is a clear error and leaves the host clean. The tables go to dist/faults; --docs puts what is there
+# into the chapter docs/zh/kernels.md and its translation. ERRNOS="EPERM ENOMEM" chooses the errors. Needs root and x86-64.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 is_root || die "需要 root / needs root: sudo $0"
@@ -70,16 +70,23 @@ for step in "${STEPS[@]}"; do
 	done
 done
 
-# The summary: a row a step and an error, then every call that was not answered by a clear error.
+# table HEAD TOTAL NOT_REACHED: a row a system call, a column a program; in the cells how many were answered by a clear error, how many tolerated.
+table() {
+	cat "$out"/*.json | jq -rs --arg head "$1" --arg total "$2" --arg unreached "$3" '
+		def counts: "\(map(select(.verdict == "error")) | length)/\(map(select(.verdict == "tolerated")) | length)"
+			+ (map(select(.good | not)) | length | if . > 0 then " ✘\(.)" else "" end);
+		def cells($runs): . as $all | $runs | map(. as $run | $all | map(select(.run == $run)) | if length == 0 then " " else counts end) | join(" | ");
+		(map(.run) | unique) as $runs |
+		"| \($head) | " + ($runs | join(" | ")) + " |",
+		"|---|" + ($runs | map("---|") | join("")),
+		(map(select(.verdict != "not reached")) | group_by(.call.name)[] | "| `\(.[0].call.name)` | " + cells($runs) + " |"),
+		"| \($total) | " + cells($runs) + " |",
+		"| \($unreached) | " + (. as $all | $runs | map(. as $run | $all | map(select(.run == $run and .verdict == "not reached")) | length | tostring) | join(" | ")) + " |"'
+}
 if command -v jq >/dev/null; then
-	{
-		echo "<!-- scripts/faults.sh -->"
-		echo "| 程序 program | errno | 系统调用 calls | 清楚的错误 clear error | 容忍 tolerated | 未到 not reached | 失败 bad |"
-		echo "|---|---|---|---|---|---|---|"
-		cat "$out"/*.json | jq -rs 'group_by([.run, .errno])[] | [.[0].run, .[0].errno, length, (map(select(.verdict == "error")) | length),
-			(map(select(.verdict == "tolerated")) | length), (map(select(.verdict == "not reached")) | length), (map(select(.good | not)) | length)] | "| " + (map(tostring) | join(" | ")) + " |"'
-	} >"$out/faults.md"
-	cat "$out/faults.md"
-	if [ -n "$docs" ]; then cp "$out/faults.md" "$ROOT/docs/assets/faults.md"; fi
+	table 系统调用 合计 没有走到 >"$out/faults.zh.md"
+	table "system call" total "not reached" >"$out/faults.en.md"
+	cat "$out/faults.en.md"
+	[ -z "$docs" ] || "$SCRIPTS/into-chapter.sh" faults "$out/faults.zh.md" "$out/faults.en.md"
 fi
 exit $status

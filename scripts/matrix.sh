@@ -8,7 +8,7 @@
 #   scripts/matrix.sh --kernel 6.12            a newer kernel than Debian 12's 6.1
 #   scripts/matrix.sh --jobs 2                 two machines at once
 #   scripts/matrix.sh --out DIR                where outputs and tables go (default dist/matrix)
-#   scripts/matrix.sh --docs                   copy the tables to docs/assets
+#   scripts/matrix.sh --docs                   put the table into the chapter docs/zh/kernels.md and its translation
 #   scripts/matrix.sh --case WORDS [-- COMMAND…]  one machine for one command, or a shell; see matrix/vm.sh
 #
 # WORDS are explained in matrix/guest-case.sh. It needs: apt-get install qemu-system-x86 debootstrap busybox-static jq kmod
@@ -79,9 +79,6 @@ pids=()
 rm -f "$out/$version/exit"
 status=0
 "$here/matrix/table.sh" "$out" || status=1
-if [ -n "$docs" ]; then
-  mkdir -p "$here/../docs/assets"
-  cp "$out/matrix.json" "$out/matrix.zh.md" "$out/matrix.en.md" "$here/../docs/assets/"
-fi
+[ -z "$docs" ] || "$here/into-chapter.sh" matrix "$out/matrix.zh.md" "$out/matrix.en.md"
 [ $failed = 0 ] && exit $status
 exit 1
