@@ -3,7 +3,7 @@
 # last commit with their modules vendored, static programs of all steps for amd64 and arm64, the site if it is built,
 # checksums, and ./lab, which runs every stage check on a machine without Go, compiler or network.
 #
-#   bundle.sh --check    build it twice and compare, then run it in a virtual machine with busybox alone (matrix/vm.sh)
+#   bundle.sh --check [stepNN…]    build it twice and compare, then run it in a virtual machine with busybox alone (matrix/vm.sh)
 #
 # The same commit, Go and tools give the same bytes: file times are the commit's, owners 0, names sorted.
 set -euo pipefail
@@ -32,7 +32,11 @@ pack() { # FILE
     GOWORK=off GOFLAGS=-mod=vendor GOPROXY=off BUILD_STRICT=1 BUILD_SOURCE=$PWD/src bash src/scripts/matrix/build.sh "bin/$arch" "$arch"
   done
   tools
-  if [ -d "$repo/docs/.vitepress/dist" ]; then cp -r "$repo/docs/.vitepress/dist" site; fi
+  if [ -d "$repo/docs/.vitepress/dist" ]; then
+    cp -r "$repo/docs/.vitepress/dist" site
+  else
+    echo "bundle.sh: the site is not built, the archive goes without it: scripts/docs.sh build" >&2
+  fi
   cp "$here/bundle/lab" lab
   go version | sed 's/^go version //' >GOVERSION
   find . -type f -print0 | sort -z | xargs -0 sha256sum >"$stage/sums"
@@ -50,17 +54,18 @@ pack() { # FILE
 
 # bash and busybox for machines that have only a busybox, from the static packages of a Debian host.
 tools() {
-  local package
-  for package in bash-static busybox-static; do
-    if command -v dpkg-query >/dev/null && dpkg-query -W "$package" >/dev/null 2>&1; then
-      mkdir -p tools/amd64
+  local tool package
+  mkdir -p tools/amd64
+  for tool in bash busybox; do
+    package=$tool-static
+    # dpkg-query -W also knows, without a version, what is not installed.
+    if dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
       dpkg-query -W "$package" >>tools/PACKAGES # whose sources the distribution has (both are under the GPL)
+      cp "$(dpkg-query -L "$package" | grep -xE "(/usr)?/bin/$tool(-static)?")" "tools/amd64/$tool"
     else
       echo "bundle.sh: $package is not installed; the archive will need a host with bash: apt-get install bash-static busybox-static" >&2
     fi
   done
-  [ ! -x /bin/bash-static ] || cp /bin/bash-static tools/amd64/bash
-  if [ -e tools/PACKAGES ] && [ -x /bin/busybox ]; then cp /bin/busybox tools/amd64/busybox; fi
 }
 
 check() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh DIR [GOARCH]: static programs of all steps into DIR, each named after its directory, and what the stage
-# checks need besides: myrunc, the programs of testdata, enosys and faults. The same sources and Go give the same bytes.
+# checks need besides: myrunc, the programs of testdata, enosys and faults; and docserve, which shows the book. The same sources and Go give the same bytes.
 # What does not build is reported and left out, so that the others can be tried; with BUILD_STRICT=1 it is an error.
 set -euo pipefail
 
@@ -22,5 +22,6 @@ for dir in "$repo"/step0*/testdata/*/; do # what the checks put into containers
   ! ls "$dir"*.go >/dev/null 2>&1 || build "$(basename "$dir")" "${dir%/testdata/*}" "./testdata/$(basename "$dir")"
 done
 build enosys scripts ./enosys
+build docserve scripts ./docserve
 [ "$GOARCH" != amd64 ] || build faults scripts ./faults # it knows the registers of x86-64
 [ -z "${BUILD_STRICT:-}" ] || exit "$failed"
