@@ -130,6 +130,19 @@ check_go_tarball() {
 	[ "$STATUS" != 0 ] || fail_because "/etc/passwd: $OUT"
 }
 
+check_go_mirror() {
+	world "$CENTOS"
+	mkdir -p "$W/mirror"
+	say "not what its makers published" | tee "$W/mirror/go1.19.13.linux-amd64.tar.gz" >"$W/mirror/go1.19.13.linux-arm64.tar.gz"
+	in_world '$S --dry-run --go-mirror http://mirror.example/golang/; ls /usr/local'
+	expect_contains "--dry-run" "http://mirror.example/golang/go1.19.13.linux-" "$OUT"
+	in_world '$S --go-mirror file://$W/mirror'
+	[ "$STATUS" != 0 ] || fail_because "校验和不对也装了 installed in spite of its checksum: $OUT"
+	expect_contains "--go-mirror" "校验和不对" "$OUT"
+	in_world 'printf "#!/bin/sh\n[ \"\$2\" != list ]\n" >$W/bin/yum; $S; rm $W/bin/yum'
+	expect_contains "没有 golang / no golang" "--go-mirror" "$OUT"
+}
+
 check_proxy() {
 	world "$DEBIAN"
 	in_world '$S --dry-run --goproxy https://proxy.example'
@@ -152,6 +165,7 @@ check check_twice "第二次什么都不改，不需要网络 / the second time 
 check check_undo "--undo 恢复原状 / --undo restores everything" "setup.sh: undo_all"
 check check_centos "CentOS 7：镜像改到 vault，--undo 改回来 / mirrors to the vault, and back with --undo" "setup.sh: use_vault"
 check check_go_tarball "--go-tarball 安装 Go，拒绝太旧的 / installs Go, refuses what is too old" "setup.sh: unpack_go"
+check check_go_mirror "--go-mirror 比较校验和；都没有时说出该用的参数 / compares the checksum; without a Go anywhere the flags are named" "setup.sh: download_go"
 check check_proxy "--goproxy" "setup.sh: set_up_proxy"
 NEEDS=true
 check check_bad_usage "写错的参数：用法 / a wrong flag: the usage" "setup.sh: usage"

@@ -7,6 +7,7 @@
 #     --dry-run          print what would be changed, change nothing
 #     --undo             take back what earlier runs changed
 #     --go-tarball FILE  install Go from this file (go1.19.13.linux-amd64.tar.gz, say) to /usr/local/go: no network needed
+#     --go-mirror URL    install Go 1.19.13 from there, where Go's releases are mirrored; its checksum is compared
 #     --goproxy URL      fetch Go modules through this proxy (go env -w GOPROXY=URL,direct), as is needed in mainland China
 #     --vault URL        CentOS 7 only: where its packages are now (default: the project's own archive)
 #     --no-go            leave Go alone
@@ -17,7 +18,9 @@ SYSCTL_FILE=/etc/sysctl.d/90-mydocker.conf
 GO_PROFILE=/etc/profile.d/mydocker-go.sh
 VAULT=http://vault.centos.org
 
-dry_run='' undo='' tarball='' goproxy='' no_go='' changes=0
+GO_RELEASE=go1.19.13
+
+dry_run='' undo='' tarball='' mirror='' goproxy='' no_go='' changes=0
 
 die() {
 	echo "✘ $*" >&2
@@ -34,10 +37,11 @@ while [ $# -gt 0 ]; do
 	--dry-run) dry_run=yes ;;
 	--undo) undo=yes ;;
 	--no-go) no_go=yes ;;
-	--go-tarball | --goproxy | --vault)
+	--go-tarball | --go-mirror | --goproxy | --vault)
 		[ $# -ge 2 ] || usage
 		case $1 in
 		--go-tarball) tarball=$2 ;;
+		--go-mirror) mirror=${2%/} ;;
 		--goproxy) goproxy=$2 ;;
 		--vault) VAULT=${2%/} ;;
 		esac
@@ -180,11 +184,15 @@ set_up_go() {
 		echo "✔ Go $(go_version "$go"): $go"
 	elif [ -n "$tarball" ]; then
 		unpack_go
+	elif [ -n "$mirror" ]; then
+		download_go
 	elif [ "$SYSTEM" = debian ]; then
 		package=$(debian_go)
 		install_packages "$package"
-	else
+	elif [ -n "$dry_run" ] || yum -q list available golang >/dev/null 2>&1; then
 		install_packages golang
+	else
+		die "软件源里没有 golang / the package sources have no golang: sudo $0 --go-tarball FILE, or --go-mirror URL"
 	fi
 	if [ -z "$dry_run" ]; then
 		go=$(find_good_go) || die "装好的 Go 比 1.19 旧 / the Go that was installed is older than 1.19: 在别的机器上下载 Go 1.19 再 / download Go 1.19 elsewhere, then: sudo $0 --go-tarball FILE"
@@ -210,13 +218,37 @@ link_go() {
 	change "让 go 在 PATH 里 / put go on the PATH" ln -s "$1" /usr/local/bin/go
 }
 
+# download_go: the release from the mirror, compared with its checksum, then unpacked like a file that was there.
+download_go() {
+	local machine file sum
+	machine=$(go_machine)
+	file=$GO_RELEASE.linux-$machine.tar.gz
+	case $machine in # as Go's makers published them
+	amd64) sum=4643d4c29c55f53fa0349367d7f1bb5ca554ea6ef528c146825b0f8464e2e668 ;;
+	arm64) sum=1142ada7bba786d299812b23edd446761a54efbbcde346c2f0bc69ca6a007b58 ;;
+	*) sum='' ;;
+	esac
+	[ -n "$sum" ] || die "--go-mirror: 没有 $machine 的校验和 / no checksum for $machine: --go-tarball FILE"
+	has curl || die "--go-mirror: 没有 curl / no curl: --go-tarball FILE"
+	tarball=$(mktemp "${TMPDIR:-/tmp}/$file.XXXXXX")
+	trap 'rm -f "$tarball"' EXIT
+	change "下载 / download $file" curl -fsSL -o "$tarball" "$mirror/$file" ||
+		die "$mirror/$file: 下载不到 / cannot be downloaded: 换一个镜像，或 / another mirror, or: --go-tarball FILE"
+	[ -z "$dry_run" ] || return 0
+	echo "$sum  $tarball" | sha256sum -c --quiet - >/dev/null 2>&1 || die "$mirror/$file: 校验和不对 / the checksum is wrong: 换一个镜像 / choose another mirror"
+	unpack_go
+}
+
+# go_machine: what Go calls this kind of machine
+go_machine() { uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/'; }
+
 unpack_go() {
 	local version machine
 	[ -f "$tarball" ] || die "--go-tarball $tarball: 没有这个文件 / no such file"
 	version=$(tar -xzOf "$tarball" go/VERSION 2>/dev/null | sed -n '1s/^go//p')
 	[ -n "$version" ] || die "--go-tarball $tarball: 不是 Go 的安装包 / is not a Go release: go1.19.13.linux-amd64.tar.gz"
 	new_enough "$version" || die "--go-tarball $tarball: Go $version 比 1.19 旧 / is older than 1.19"
-	machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+	machine=$(go_machine)
 	tar -tzf "$tarball" | grep -q "^go/pkg/tool/linux_$machine/" || die "--go-tarball $tarball: 不是给 $machine 的 / is not for $machine"
 	[ ! -e /usr/local/go ] || die "/usr/local/go 已经有了，但版本太旧 / is there, but too old: 移走它 / move it away: mv /usr/local/go /usr/local/go.old"
 	remember created-tree /usr/local/go
