@@ -112,7 +112,8 @@ check() {
 		"$1"
 	) >"$WORK/reason" 2>&1 </dev/null
 	status=$?
-	reason=$(tr '\n' ' ' <"$WORK/reason" | cut -c1-600)
+	reason=$(<"$WORK/reason") # bash itself reads: a program started is dear where the processor is emulated
+	reason=${reason//$'\n'/ } reason=${reason:0:600}
 	[ -z "${CHECK_LOG:-}" ] || say "$STEP $1 $status" >>"$CHECK_LOG"
 	case $status in
 	0)
@@ -171,7 +172,7 @@ expect_lacks() {
 	esac
 }
 
-is_root() { [ "$(id -u)" = 0 ]; }
+is_root() { [ "$EUID" = 0 ]; }
 
 need_root() { is_root || skip_because "需要 root / needs root: sudo $0"; }
 
@@ -226,8 +227,8 @@ run_box() {
 run_program() {
 	STATUS=0
 	timeout -s KILL "${LIMIT:-120}" "${AS[@]}" "$PROGRAM" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || STATUS=$?
-	OUT=$(cat "$WORK/out")
-	ERR=$(cat "$WORK/err")
+	OUT=$(<"$WORK/out")
+	ERR=$(<"$WORK/err")
 }
 
 # AS is what stands before the program: nothing, or as_ordinary's change of user.
@@ -293,8 +294,8 @@ no_sleeper() { ! find_sleeper "$1"; }
 wait_box() {
 	STATUS=0
 	wait "$BOX" || STATUS=$?
-	OUT=$(cat "$BOX_OUT")
-	ERR=$(cat "$BOX_ERR")
+	OUT=$(<"$BOX_OUT")
+	ERR=$(<"$BOX_ERR")
 }
 
 # end_boxes ends what a check started and did not end.
