@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -50,7 +51,8 @@ func guardVolumes(dir string) error {
 	if int(st.Gid) == group && st.Mode&0o7777 == mode {
 		return nil
 	}
-	if err := os.Chown(dir, -1, group); err != nil {
+	// Root of a user namespace that lacks this group (user_namespaces(7)) cannot use --userns=remap: nobody need walk through.
+	if err := os.Chown(dir, -1, group); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("guard the volumes: %w", err)
 	}
 	if err := unix.Chmod(dir, mode); err != nil {
