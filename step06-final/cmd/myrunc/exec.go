@@ -35,7 +35,7 @@ func execFlags(f *flag.FlagSet) {
 	f.Var(f.Lookup("cap").Value, "c", "short for --cap")
 	f.Bool("no-new-privs", false, "set no_new_privs")
 	f.Int("preserve-fds", 0, "pass that many descriptors from 3 on to the process")
-	f.Bool("ignore-paused", false, "accepted for compatibility with runc")
+	f.Bool("ignore-paused", false, "also in a paused container: the program begins when that is resumed")
 	f.String("apparmor", "", "AppArmor profile")
 	f.String("process-label", "", "SELinux label")
 	f.String("cgroup", "", "not supported: the process joins the container's own cgroup")
@@ -54,7 +54,8 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 		return 255, errors.New("exec --cgroup: not supported, the process joins the container's own cgroup")
 	}
 	o := runtime.ExecOptions{Process: process, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds")}
+		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"),
+		IgnorePaused: truth(flags, "ignore-paused")}
 	detach := truth(flags, "detach")
 	var terminal *foreground
 	if process.Terminal && !detach && o.ConsoleSocket == "" {

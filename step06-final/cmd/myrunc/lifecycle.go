@@ -29,9 +29,6 @@ func createOptions(flags *flag.FlagSet) (runtime.CreateOptions, error) {
 	o := runtime.CreateOptions{ID: flags.Arg(0), Bundle: text(flags, "bundle"), ConsoleSocket: text(flags, "console-socket"),
 		PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	if flags.NArg() != 1 {
-		return o, fmt.Errorf("%s takes one argument, the container's id", flags.Name())
-	}
 	if o.PreserveFDs < 0 {
 		return o, fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
 	}

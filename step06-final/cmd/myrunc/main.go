@@ -26,6 +26,7 @@ type command struct {
 	name    string
 	usage   string
 	minArgs int
+	maxArgs int
 	run     func(c *context, flags *flag.FlagSet) (exitCode int, err error)
 	flags   func(flags *flag.FlagSet)
 }
@@ -38,23 +39,25 @@ type context struct {
 	debug     bool
 }
 
+const unlimited = 1 << 30 // arguments, for a command line of the user's own
+
 func commands() []command {
 	return []command{
-		{"create", "create [options] ID", 1, createCommand, createFlags},
-		{"start", "start ID", 1, startCommand, noFlags},
-		{"state", "state ID", 1, stateCommand, noFlags},
-		{"kill", "kill [options] ID [SIGNAL]", 1, killCommand, killFlags},
-		{"delete", "delete [options] ID", 1, deleteCommand, deleteFlags},
-		{"exec", "exec [options] ID COMMAND [ARG...]", 1, execCommand, execFlags},
-		{"run", "run [options] ID", 1, runCommand, runFlags},
-		{"list", "list [options]", 0, listCommand, listFlags},
-		{"ps", "ps [options] ID [PS-OPTIONS]", 1, psCommand, psFlags},
-		{"pause", "pause ID", 1, pauseCommand, noFlags},
-		{"resume", "resume ID", 1, resumeCommand, noFlags},
-		{"update", "update [options] ID", 1, updateCommand, updateFlags},
-		{"events", "events [options] ID", 1, eventsCommand, eventsFlags},
-		{"spec", "spec [options]", 0, specCommand, specFlags},
-		{"features", "features [options]", 0, featuresCommand, featuresFlags},
+		{"create", "create [options] ID", 1, 1, createCommand, createFlags},
+		{"start", "start ID", 1, 1, startCommand, noFlags},
+		{"state", "state ID", 1, 1, stateCommand, noFlags},
+		{"kill", "kill [options] ID [SIGNAL]", 1, 2, killCommand, killFlags},
+		{"delete", "delete [options] ID", 1, 1, deleteCommand, deleteFlags},
+		{"exec", "exec [options] ID COMMAND [ARG...]", 1, unlimited, execCommand, execFlags},
+		{"run", "run [options] ID", 1, 1, runCommand, runFlags},
+		{"list", "list [options]", 0, 0, listCommand, listFlags},
+		{"ps", "ps [options] ID [PS-OPTIONS]", 1, unlimited, psCommand, psFlags},
+		{"pause", "pause ID", 1, 1, pauseCommand, noFlags},
+		{"resume", "resume ID", 1, 1, resumeCommand, noFlags},
+		{"update", "update [options] ID", 1, 1, updateCommand, updateFlags},
+		{"events", "events [options] ID", 1, 1, eventsCommand, eventsFlags},
+		{"spec", "spec [options]", 0, 0, specCommand, specFlags},
+		{"features", "features [options]", 0, 0, featuresCommand, featuresFlags},
 	}
 }
 
@@ -136,7 +139,7 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 		if err != nil {
 			return 1, fmt.Errorf("%s: %w (`myrunc %s --help` lists the options)", name, err, name)
 		}
-		if flags.NArg() < command.minArgs {
+		if flags.NArg() < command.minArgs || flags.NArg() > command.maxArgs {
 			return 1, fmt.Errorf("usage: myrunc %s", command.usage)
 		}
 		return command.run(c, flags)

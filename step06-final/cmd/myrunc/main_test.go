@@ -240,7 +240,9 @@ func TestPreservedDescriptors(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	c := newCLI(t, "sleep", "1000")
 	c.ok("create", "-b", c.bundle, c.id)
-	c.fails("must be a number", "update", "--memory", "5x", c.id)
+	for _, bad := range []string{"5x", "m", "-2", "1e30", "99999999t"} {
+		c.fails("must be a number", "update", "--memory", bad, c.id)
+	}
 	if _, err := os.Stat("/sys/fs/cgroup/pids/" + c.id); err != nil {
 		t.Skip("needs the pids controller of cgroup v1")
 	}
@@ -248,6 +250,30 @@ func TestUpdate(t *testing.T) {
 	data, err := os.ReadFile("/sys/fs/cgroup/pids/" + c.id + "/pids.max")
 	require.NoError(t, err)
 	assert.Equal(t, "33\n", string(data))
+	for text, want := range map[string]string{"67108864": "67108864\n", "96m": "100663296\n", "0.125GiB": "134217728\n"} {
+		c.ok("update", "--memory", text, c.id)
+		data, err := os.ReadFile("/sys/fs/cgroup/memory/" + c.id + "/memory.limit_in_bytes")
+		require.NoError(t, err)
+		assert.Equal(t, want, string(data), text)
+	}
+}
+
+func TestExecIntoAPausedContainer(t *testing.T) {
+	c := newCLI(t, "sleep", "1000")
+	c.ok("create", "-b", c.bundle, c.id)
+	c.ok("start", c.id)
+	c.ok("pause", c.id)
+	_, message, code := c.run("exec", c.id, "true")
+	assert.Equal(t, 255, code)
+	assert.Contains(t, message, "is paused (resume it first)")
+	resumed := make(chan string)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		_, message, _ := c.run("resume", c.id)
+		resumed <- message
+	}()
+	assert.Equal(t, "hi\n", c.ok("exec", "--ignore-paused", c.id, "echo", "hi"))
+	assert.Empty(t, <-resumed)
 }
 
 func TestMistakes(t *testing.T) {
@@ -256,6 +282,8 @@ func TestMistakes(t *testing.T) {
 		"unknown command":                        {"frobnicate"},
 		"flag provided but not defined: -bundel": {"create", "--bundel", "/x", "x"},
 		"usage: myrunc start ID":                 {"start"},
+		"usage: myrunc state ID":                 {"state", "a", "b"},
+		"usage: myrunc list":                     {"list", "a"},
 		"cgroupfs":                               {"--systemd-cgroup", "create", "x"},
 		"--log-format \"xml\"":                   {"--log-format", "xml", "list"},
 		"signal \"SIGFOO\" is unknown":           {"kill", "x", "SIGFOO"},

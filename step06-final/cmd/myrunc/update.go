@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -14,9 +16,9 @@ import (
 func updateFlags(f *flag.FlagSet) {
 	f.String("resources", "", "file with linux.resources as JSON; - is standard input. Other limits are not looked at then")
 	f.Var(f.Lookup("resources").Value, "r", "short for --resources")
-	f.String("memory", "", "limit in bytes (-1: none)")
-	f.String("memory-swap", "", "limit of memory and swap together in bytes (-1: none)")
-	f.String("memory-reservation", "", "soft limit in bytes")
+	f.String("memory", "", "limit in bytes, or with a unit such as 64m (-1: none)")
+	f.String("memory-swap", "", "limit of memory and swap together (-1: none)")
+	f.String("memory-reservation", "", "soft limit")
 	f.String("cpu-shares", "", "weight, 2 to 262144")
 	f.String("cpu-period", "", "microseconds")
 	f.String("cpu-quota", "", "microseconds of each period (-1: none)")
@@ -29,7 +31,7 @@ func updateFlags(f *flag.FlagSet) {
 	f.String("pids-limit", "", "processes and threads (-1: no limit)")
 	f.String("blkio-weight", "", "10 to 1000")
 	f.String("kernel-memory", "", "accepted for compatibility with runc: the kernel has no such limit any more")
-	f.String("kernel-memory-tcp", "", "limit in bytes")
+	f.String("kernel-memory-tcp", "", "limit")
 }
 
 func updateCommand(c *context, flags *flag.FlagSet) (int, error) {
@@ -58,7 +60,12 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 	}
 	r.Memory, r.CPU = &specs.LinuxMemory{}, &specs.LinuxCPU{Cpus: text(flags, "cpuset-cpus"), Mems: text(flags, "cpuset-mems")}
 	for name, target := range map[string]**int64{"memory": &r.Memory.Limit, "memory-swap": &r.Memory.Swap,
-		"memory-reservation": &r.Memory.Reservation, "kernel-memory-tcp": &r.Memory.KernelTCP,
+		"memory-reservation": &r.Memory.Reservation, "kernel-memory-tcp": &r.Memory.KernelTCP} {
+		if err := parseSize(flags, name, func(n int64) { *target = &n }); err != nil {
+			return nil, err
+		}
+	}
+	for name, target := range map[string]**int64{
 		"cpu-quota": &r.CPU.Quota, "cpu-rt-runtime": &r.CPU.RealtimeRuntime, "cpu-idle": &r.CPU.Idle} {
 		if err := parseNumber(flags, name, func(n int64) { *target = &n }); err != nil {
 			return nil, err
@@ -90,6 +97,27 @@ func parseNumber(flags *flag.FlagSet, name string, use func(int64)) error {
 		return fmt.Errorf("--%s %q: must be a number", name, s)
 	}
 	use(n)
+	return nil
+}
+
+// parseSize takes bytes, or a number with a unit: 64m, 1G, 1.5GiB (units of 1024).
+func parseSize(flags *flag.FlagSet, name string, use func(int64)) error {
+	s := text(flags, name)
+	if s == "" {
+		return nil
+	}
+	number := strings.TrimRight(strings.ToLower(s), "bkmgti ")
+	shift := map[string]uint{"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+	unit := strings.ToLower(strings.TrimSpace(s[len(number):]))
+	if len(unit) > 1 { // kb, kib
+		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
+	}
+	bits, known := shift[unit]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !known || n < -1 || n*float64(uint64(1)<<bits) > math.MaxInt64/2 {
+		return fmt.Errorf("--%s %q: must be a number of bytes, with a unit such as 64m, or -1", name, s)
+	}
+	use(int64(n * float64(uint64(1)<<bits)))
 	return nil
 }
 

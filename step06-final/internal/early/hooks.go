@@ -48,8 +48,16 @@ func runHook(path string, arguments, env []string, state []byte, timeout int) er
 	if status.Signaled() && status.Signal() == syscall.SIGKILL && timeout > 0 {
 		return syscall.ETIMEDOUT
 	}
-	if !status.Exited() || status.ExitStatus() != 0 {
-		return syscall.ECHILD
+	if status.Signaled() {
+		return hookFailed("ended by signal " + itoa(int(status.Signal())))
+	}
+	if status.ExitStatus() != 0 {
+		return hookFailed("exit status " + itoa(status.ExitStatus()))
 	}
 	return nil
 }
+
+// hookFailed is how a hook ended that was executed but did not succeed: no system call failed, so there is no errno.
+type hookFailed string
+
+func (e hookFailed) Error() string { return string(e) }

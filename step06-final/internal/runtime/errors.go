@@ -38,13 +38,34 @@ func initError(kind byte, payload []byte) error {
 	switch {
 	case kind == early.MsgError && len(payload) >= 4:
 		e := &StepError{Text: string(payload[4:]), Errno: unix.Errno(binary.LittleEndian.Uint32(payload))}
-		return fmt.Errorf("set up the container: %w%s", e, stepAdvice(e))
+		return fmt.Errorf("set up the container: %w%s%s", e, stepField(e.Text), stepAdvice(e))
 	case kind == early.MsgExecError && len(payload) >= 4:
 		return fmt.Errorf("execute the init stage: %w", unix.Errno(binary.LittleEndian.Uint32(payload)))
 	case kind == 0:
 		return errors.New("init ended before it was ready (killed? `dmesg` may tell; a memory limit below some 4 MB is too small)")
 	}
 	return fmt.Errorf("init sent an unexpected message %q", kind)
+}
+
+// stepFields are the fields of config.json that steps come from, where the step's own name is not the field's.
+var stepFields = map[string]string{
+	"rootfs": "root.path", "shared-rootfs": "root.path", "readonly-root": "root.readonly",
+	"write": "linux.sysctl", "mount": "mounts", "move-mount": "mounts", "remount": "mounts", "set-propagation": "mounts", "set-attributes": "mounts",
+	"copy-up": "mounts", "device": "linux.devices", "bind-device": "linux.devices", "mask": "linux.maskedPaths", "readonly": "linux.readonlyPaths",
+	"propagation": "linux.rootfsPropagation", "run-hook": "hooks", "personality": "linux.personality", "memory-policy": "linux.memoryPolicy",
+	"scheduler": "process.scheduler", "io-priority": "process.ioPriority", "cpu-affinity": "process.execCPUAffinity",
+	"console": "process.terminal", "seccomp": "linux.seccomp", "groups": "process.user.additionalGids", "ids": "process.user",
+	"bounding-set": "process.capabilities.bounding", "capabilities": "process.capabilities", "directory": "process.cwd", "chdir": "process.cwd",
+}
+
+// stepField names the field of config.json that asked for a failed step.
+func stepField(text string) string {
+	name := strings.SplitN(text, ":", 2)[0]
+	field, known := stepFields[name]
+	if !known || name == "write" && !strings.HasPrefix(text, "write: /proc/sys/") {
+		return ""
+	}
+	return " (config.json: " + field + ")"
 }
 
 // stepAdvice says what can be done about the failures that people meet most.

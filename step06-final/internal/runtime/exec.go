@@ -25,6 +25,10 @@ func (p *Process) Wait() (code int, err error) { return waitChild(p.pid) }
 func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	switch status := c.Status(); status {
 	case specs.StateRunning, specs.StateCreated:
+	case StatePaused:
+		if !o.IgnorePaused {
+			return nil, fmt.Errorf("exec: container %q is paused (resume it first)", c.ID)
+		}
 	default:
 		return nil, fmt.Errorf("exec: container %q is %s, not running", c.ID, status)
 	}

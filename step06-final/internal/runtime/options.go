@@ -54,4 +54,5 @@ type ExecOptions struct {
 	ConsoleFile           *os.File // or: the slave of the caller's own pty
 	PidFile               string
 	PreserveFDs           int
+	IgnorePaused          bool // do not refuse a paused container; Exec returns when it is resumed
 }

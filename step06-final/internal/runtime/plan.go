@@ -70,7 +70,9 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	if process != nil && process.Terminal {
 		p.planConsole(console, "mount")
 	}
-	p.planProtection()
+	if err := p.planProtection(); err != nil {
+		return err
+	}
 	p.planSwitch()
 	if process == nil {
 		// A container without a process can be created; start then fails.

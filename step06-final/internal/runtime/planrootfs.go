@@ -116,6 +116,9 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 	if err != nil {
 		return fieldError(field+".source", "%v", err)
 	}
+	if o.data != "" { // the kernel does not look at it, and a "readonly" that does nothing is worth a word
+		p.warn("%s.options: %q means nothing for a bind mount: left out", field, o.data)
+	}
 	kind := "file"
 	if info.IsDir() {
 		kind = "directory"
@@ -261,16 +264,23 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 func (p *planner) cannotMakeNodes() bool { return p.ns.separate(specs.UserNamespace) }
 
 // planProtection hides and protects what the kernel shows of the host.
-func (p *planner) planProtection() {
-	for _, path := range p.spec.Linux.ReadonlyPaths {
+func (p *planner) planProtection() error {
+	for i, path := range p.spec.Linux.ReadonlyPaths {
+		if !filepath.IsAbs(path) {
+			return fieldError(fmt.Sprintf("linux.readonlyPaths[%d]", i), "%q is not an absolute path", path)
+		}
 		p.add("readonly", path)
 	}
-	for _, path := range p.spec.Linux.MaskedPaths {
+	for i, path := range p.spec.Linux.MaskedPaths {
+		if !filepath.IsAbs(path) {
+			return fieldError(fmt.Sprintf("linux.maskedPaths[%d]", i), "%q is not an absolute path", path)
+		}
 		p.add("mask", path)
 	}
 	if p.spec.Root.Readonly {
 		p.add("readonly-root")
 	}
+	return nil
 }
 
 // planLabels prepares what a security module does at the next execve.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -45,6 +46,8 @@ func describeJSON(data []byte, err error) string {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("line %d: %v", lineOf(data, syntax.Offset), err)
+	case errors.As(err, &wrongType) && wrongType.Field == "":
+		return fmt.Sprintf("must be an object, not %s", wrongType.Value)
 	case errors.As(err, &wrongType):
 		return fmt.Sprintf("line %d: %s must be %s, not %s", lineOf(data, wrongType.Offset), wrongType.Field, wrongType.Type, wrongType.Value)
 	}
@@ -69,7 +72,9 @@ func validateSpec(spec *specs.Spec) error {
 	if spec.Version == "" {
 		return fieldError("ociVersion", "is missing; this runtime implements %s", SpecVersion)
 	}
-	if !strings.HasPrefix(spec.Version, "1.") {
+	if major, ok := majorVersion(spec.Version); !ok {
+		return fieldError("ociVersion", "%q is not a version such as %s", spec.Version, SpecVersion)
+	} else if major != 1 {
 		return fieldError("ociVersion", "%q is another major version than %s", spec.Version, SpecVersion)
 	}
 	if spec.Root == nil || spec.Root.Path == "" {
@@ -90,6 +95,21 @@ func validateSpec(spec *specs.Spec) error {
 	return nil
 }
 
+// majorVersion reads MAJOR.MINOR.PATCH, with or without a -suffix (semantic versioning, as the specification asks for).
+func majorVersion(version string) (major int, ok bool) {
+	numbers := strings.Split(strings.SplitN(version, "-", 2)[0], ".")
+	if len(numbers) != 3 {
+		return 0, false
+	}
+	for _, n := range numbers {
+		if _, err := strconv.ParseUint(n, 10, 31); err != nil {
+			return 0, false
+		}
+	}
+	major, err := strconv.Atoi(numbers[0])
+	return major, err == nil
+}
+
 func validateProcess(p *specs.Process) error {
 	if len(p.Args) == 0 || p.Args[0] == "" {
 		return fieldError("process.args", "must name a program")
@@ -107,8 +127,28 @@ func validateProcess(p *specs.Process) error {
 			return fieldError(fmt.Sprintf("process.env[%d]", i), "contains a zero byte")
 		}
 	}
+	if err := validateUser(p.User); err != nil {
+		return err
+	}
 	if p.OOMScoreAdj != nil && (*p.OOMScoreAdj < -1000 || *p.OOMScoreAdj > 1000) {
 		return fieldError("process.oomScoreAdj", "%d is not between -1000 and 1000", *p.OOMScoreAdj)
+	}
+	return nil
+}
+
+// validateUser refuses the id -1, which setresuid(2) takes for "leave it as it is": the program would stay root.
+func validateUser(u specs.User) error {
+	const none = 1<<32 - 1
+	if u.UID == none {
+		return fieldError("process.user.uid", "%d is not a user id", u.UID)
+	}
+	if u.GID == none {
+		return fieldError("process.user.gid", "%d is not a group id", u.GID)
+	}
+	for i, g := range u.AdditionalGids {
+		if g == none {
+			return fieldError(fmt.Sprintf("process.user.additionalGids[%d]", i), "%d is not a group id", g)
+		}
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ func TestParseSpecNamesTheMistake(t *testing.T) {
 		"{\n\"root\": {\"path\": \"x\"},\n}":        "line 3: invalid character",
 		`{"process": {"user": {"uid": -1}}}`:        "uid must be uint32",
 		`{"linux": {"resources": {"memory": "1g"}}`: "line 1:",
-		"": "line 1: unexpected end",
+		"":   "line 1: unexpected end",
+		"[]": "must be an object, not array",
 	} {
 		_, err := ParseSpec([]byte(text))
 		assert.ErrorContains(t, err, want, text)
@@ -101,5 +102,34 @@ func TestBitSet(t *testing.T) {
 	for _, bad := range []string{"x", "3-1", "1,,2", "99999"} {
 		_, err := bitSet(bad)
 		assert.Error(t, err, bad)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for _, good := range []string{"1.0.0", "1.0.2-dev", "1.2.1", "1.0.0-rc5"} {
+		major, ok := majorVersion(good)
+		assert.True(t, ok && major == 1, good)
+	}
+	for _, bad := range []string{"1.x", "1", "1.2", "1.2.3.4", "v1.0.0", "1.0.", "-1.0.0"} {
+		_, ok := majorVersion(bad)
+		assert.False(t, ok, bad)
+	}
+}
+
+func TestNoID(t *testing.T) {
+	p := specs.Process{Args: []string{"true"}, Cwd: "/"}
+	require.NoError(t, validateProcess(&p))
+	p.User.UID = 1<<32 - 1 // setresuid(2) would change nothing: the program would be root
+	assert.ErrorContains(t, validateProcess(&p), "process.user.uid")
+	p.User = specs.User{GID: 1<<32 - 1}
+	assert.ErrorContains(t, validateProcess(&p), "process.user.gid")
+	p.User = specs.User{AdditionalGids: []uint32{1, 1<<32 - 1}}
+	assert.ErrorContains(t, validateProcess(&p), "process.user.additionalGids[1]")
+}
+
+func TestStepsNameTheirField(t *testing.T) {
+	for text, want := range map[string]string{"mount: /x: no such device": " (config.json: mounts)", "hostname: x: invalid argument": "",
+		"write: /proc/sys/net/x: no such file": " (config.json: linux.sysctl)", "write: /proc/self/attr/exec: invalid argument": ""} {
+		assert.Equal(t, want, stepField(text), text)
 	}
 }
