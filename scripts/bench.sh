@@ -76,18 +76,26 @@ if ! hyperfine -N --warmup 3 --runs "$runs" --export-json "$work/times.json" "${
 fi
 
 mapfile -t medians < <(jq -r '.results[].median * 1000' "$work/times.json")
+# Processor time of the command and of what it waited for: it says more than the clock on a machine that others use too. (The engine does not wait for
+# its supervisor, so that and the container are not in it.)
+mapfile -t processor < <(jq -r '.results[] | (.user + .system) * 1000' "$work/times.json")
 of() { # NAME: its median in ms, or nothing
   local i
   for i in "${!names[@]}"; do if [ "${names[$i]}" = "$1" ]; then echo "${medians[$i]}"; fi; done
 }
 crun=$(of crun) runc=$(of runc)
+crun_processor='' runc_processor=''
+for i in "${!names[@]}"; do
+  case ${names[$i]} in crun) crun_processor=${processor[$i]} ;; runc) runc_processor=${processor[$i]} ;; esac
+done
 ratio() { if [ -n "$2" ]; then awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; else printf -- '–'; fi; }
 table() {
-  echo "| | median ms | of crun | of runc |"
-  echo "|---|---:|---:|---:|"
+  echo "| | median ms | of crun | of runc | processor ms | of crun | of runc |"
+  echo "|---|---:|---:|---:|---:|---:|---:|"
   local i
   for i in "${!names[@]}"; do
-    printf '| %s | %.1f | %s | %s |\n' "${names[$i]}" "${medians[$i]}" "$(ratio "${medians[$i]}" "$crun")" "$(ratio "${medians[$i]}" "$runc")"
+    printf '| %s | %.1f | %s | %s | %.1f | %s | %s |\n' "${names[$i]}" "${medians[$i]}" "$(ratio "${medians[$i]}" "$crun")" "$(ratio "${medians[$i]}" "$runc")" \
+      "${processor[$i]}" "$(ratio "${processor[$i]}" "$crun_processor")" "$(ratio "${processor[$i]}" "$runc_processor")"
   done
 }
 table
