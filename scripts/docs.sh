@@ -6,6 +6,7 @@
 #   scripts/docs.sh update                   take the snippets and diffs anew from the sources
 #   scripts/docs.sh fill CHAPTER             write the real output below commands that have none
 #   scripts/docs.sh translated CHAPTER       note which version of the Chinese chapter the English one translates
+#   scripts/docs.sh lint                     Chinese typography (autocorrect) and English spelling (cspell) (Node)
 #   scripts/docs.sh build                    make the site (Node; docs/.vitepress/dist)
 #   scripts/docs.sh test                     open every page of the built site in headless Chromium (Node)
 #   scripts/docs.sh pdf                      print the book (docs/.vitepress/dist/mydocker-zh.pdf, -en.pdf; Chromium)
@@ -14,12 +15,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,12p'
+	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,13p'
 	exit 2
 }
 
 doccheck() {
 	go run ./scripts/doccheck "$@"
+}
+
+# node_packages installs what the lock file says, when it is not there yet.
+node_packages() {
+	[ docs/node_modules/.package-lock.json -nt docs/package-lock.json ] || (cd docs && npm ci --no-audit --no-fund)
 }
 
 case ${1:-} in
@@ -30,10 +36,13 @@ follow)
 	shift
 	DOCCHECK_REAL_GO=1 doccheck transcripts "$@"
 	;;
+lint)
+	node_packages
+	(cd docs && npm run --silent lint)
+	;;
 build)
-	cd docs
-	[ -d node_modules ] || npm ci --no-audit --no-fund
-	npm run build
+	node_packages
+	(cd docs && npm run --silent build)
 	;;
 test)
 	# In a network namespace of its own, when that is allowed: nothing may come from anywhere else.

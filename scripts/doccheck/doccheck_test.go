@@ -114,6 +114,10 @@ func TestTypography(t *testing.T) {
 		"半角括号(中文)":                         false,
 		"全角括号\uff08中文\uff09":               true,
 		"全角数字 \uff11":                      false,
+		"改用 runc,2016 年":                   false,
+		"内核 2.6.19:UTS 命名空间":               false,
+		"程序 `conmon`(C) 很小":                false,
+		"比例大约 2:1\uff0c大小是 4.5 / 4.6":      true,
 		"见 [第 2 步](./04-step02.md)\u3002":  true,
 	} {
 		assert.Equal(t, good, len(typographyProblems(line)) == 0, "%s: %v", line, typographyProblems(line))

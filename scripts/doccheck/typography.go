@@ -15,7 +15,7 @@ var typographyRules = []struct {
 	{regexp.MustCompile("[\\p{Han}][A-Za-z0-9`]"), "no space between Chinese and what follows it"},
 	{regexp.MustCompile("[A-Za-z0-9`%][\\p{Han}]"), "no space before the Chinese"},
 	{regexp.MustCompile(`[\p{Han}”」》][,;:?!](?:\s|$|[\p{Han}])`), "half-width punctuation after Chinese"},
-	{regexp.MustCompile(`[A-Za-z0-9][,;:?!]$|[A-Za-z0-9][,;][A-Za-z]`), "half-width punctuation in a Chinese sentence"},
+	{regexp.MustCompile("[A-Za-z0-9][,;:?!]$|[A-Za-z0-9`][,;][A-Za-z0-9`]|[A-Za-z`]:[A-Za-z0-9`]|[0-9]:[A-Za-z`]|[A-Za-z`]\\([A-Za-z`]+\\)"), "half-width punctuation in a Chinese sentence"},
 	{regexp.MustCompile(`[\p{Han}]\.(?:\s|$)`), "half-width full stop after Chinese"},
 	{regexp.MustCompile(`[\p{Han}] ?\([^)]*[\p{Han}]|\([\p{Han}]`), "half-width brackets around Chinese"},
 	{regexp.MustCompile(`[\x{FF10}-\x{FF19}\x{FF21}-\x{FF3A}\x{FF41}-\x{FF5A}]`), "full-width letters or digits"},
