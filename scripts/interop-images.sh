@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # interop-images.sh: images made by other tools run here, and images made here are accepted by other tools: umoci, skopeo,
-# buildah, podman and a real registry server on loopback. No network is needed; nothing is kept.
+# buildah, podman and a real registry server on loopback. Only the check with debootstrap needs a network; nothing is kept.
 #
 #   MYDOCKER_BIN=DIRECTORY    with the built program step06-final
 #   ONLY=CHECK                repeats one check
@@ -14,39 +14,56 @@ NEEDS=need_root
 PORT=$((20000 + RANDOM % 20000))
 REGISTRY=127.0.0.1:$PORT
 REGISTRY_PID=''
+LOCKED=127.0.0.1:$((PORT + 1)) # another one, that wants a password
+LOCKED_PID=''
 
 mydocker() { "$PROGRAM" --root "$WORK/data" --state "$WORK/state" "$@"; }
 # The same engine on another machine, as it were.
 other() { "$PROGRAM" --root "$WORK/data2" --state "$WORK/state2" "$@"; }
 pod() { podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs --cgroup-manager cgroupfs --log-level error "$@"; }
 build_ah() { buildah --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs --log-level error "$@"; }
-# podman's containers get no network: its plugins are no part of these checks.
-pod_run() { pod run --rm --network none --security-opt seccomp=unconfined "$@"; }
+# podman's containers get no network, and this host's own limits: its plugins are no part of these checks, and to raise the number of
+# open files is not allowed everywhere.
+pod_run() { pod run --rm --network none --ulimit host --security-opt seccomp=unconfined "$@"; }
 
 clean_up() {
 	local id
 	[ -z "$REGISTRY_PID" ] || kill "$REGISTRY_PID" 2>/dev/null
+	[ -z "$LOCKED_PID" ] || kill "$LOCKED_PID" 2>/dev/null
 	for id in $(mydocker ps -aq 2>/dev/null); do mydocker rm -f "$id" >/dev/null; done
 	for id in $(other ps -aq 2>/dev/null); do other rm -f "$id" >/dev/null; done
 	command -v podman >/dev/null && pod rm -af >/dev/null 2>&1
 	finish_early
 }
 
+# start_registry ADDRESS [HTPASSWD] sets PID.
 start_registry() {
-	command -v docker-registry >/dev/null || return 0
-	mkdir -p "$WORK/registry"
-	cat >"$WORK/registry.yml" <<-EOF
+	local name=${1##*:} auth=''
+	[ $# = 1 ] || auth="auth: {htpasswd: {realm: course, path: $2}}"
+	mkdir -p "$WORK/registry-$name"
+	cat >"$WORK/registry-$name.yml" <<-EOF
 		version: 0.1
 		log: {accesslog: {disabled: true}, level: error}
-		storage: {filesystem: {rootdirectory: $WORK/registry}, delete: {enabled: true}}
-		http: {addr: "$REGISTRY"}
+		storage: {filesystem: {rootdirectory: $WORK/registry-$name}, delete: {enabled: true}}
+		http: {addr: "$1"}
+		$auth
 	EOF
-	docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
-	REGISTRY_PID=$!
-	until_true 20 registry_answers || die "docker-registry: $(cat "$WORK/registry.log")"
+	docker-registry serve "$WORK/registry-$name.yml" >"$WORK/registry-$name.log" 2>&1 &
+	PID=$!
+	until_true 20 answers "$name" || die "docker-registry: $(cat "$WORK/registry-$name.log")"
 }
 
-registry_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; }
+start_registries() {
+	command -v docker-registry >/dev/null || return 0
+	start_registry "$REGISTRY"
+	REGISTRY_PID=$PID
+	# bcrypt, as htpasswd -B writes it; crypt(3) of Debian knows it.
+	perl -e 'print "reader:", crypt("open sesame", q($2y$05$abcdefghijklmnopqrstuu)), "\n"' >"$WORK/htpasswd"
+	start_registry "$LOCKED" "$WORK/htpasswd"
+	LOCKED_PID=$PID
+}
+
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 need_registry() {
 	need_tool docker-registry
@@ -228,6 +245,48 @@ through_registry() {
 	fi
 }
 
+# A digest is a name of its own: nothing is here yet, and no tag comes with it.
+pulls_by_digest() {
+	local digest
+	need_registry
+	commit_image
+	mydocker tag mine:2 "$REGISTRY/digest:1"
+	mydocker push -q "$REGISTRY/digest:1" >/dev/null
+	digest=$(skopeo inspect --tls-verify=false "docker://$REGISTRY/digest:1" | jq -r .Digest)
+	third() { "$PROGRAM" --root "$WORK/data3" --state "$WORK/state3" "$@"; }
+	third pull -q "$REGISTRY/digest@$digest" >/dev/null
+	expect_equal "run" new "$(third run --rm "$REGISTRY/digest@$digest")"
+	expect_equal "images" "$REGISTRY/digest <none> $digest" "$(third images --digests --format '{{.Repository}} {{.Tag}} {{.Digest}}')"
+	if third pull -q "$REGISTRY/digest@sha256:$(printf '%064d' 0)" 2>"$WORK/error"; then
+		fail_because "不存在的摘要被接受了 / a digest that does not exist was accepted"
+	fi
+	third rmi "$REGISTRY/digest@$digest" >/dev/null
+	expect_equal "left" "" "$(third images -q)"
+}
+
+with_credentials() {
+	local home=$WORK/home digest
+	need_registry
+	commit_image
+	mkdir -p "$home/.docker"
+	mydocker tag mine:2 "$LOCKED/private/mine:2"
+	if HOME=$home mydocker push -q "$LOCKED/private/mine:2" 2>"$WORK/error"; then
+		fail_because "没有密码也推了上去 / pushed without a password"
+	fi
+	expect_contains "advice" "config.json" "$(cat "$WORK/error")"
+	# skopeo writes the file as docker login does.
+	HOME=$home skopeo login --authfile "$home/.docker/config.json" --tls-verify=false -u reader --password-stdin "$LOCKED" <<<'open sesame' >/dev/null
+	HOME=$home mydocker push -q "$LOCKED/private/mine:2" >/dev/null
+	if HOME=$WORK other pull -q "$LOCKED/private/mine:2" 2>/dev/null; then
+		fail_because "没有密码也拉了下来 / pulled without a password"
+	fi
+	HOME=$home other pull -q "$LOCKED/private/mine:2" >/dev/null
+	expect_equal "run" new "$(other run --rm "$LOCKED/private/mine:2")"
+	# The same by the other way that docker has: DOCKER_CONFIG names the directory.
+	other rmi -f "$LOCKED/private/mine:2" >/dev/null
+	HOME=$WORK DOCKER_CONFIG=$home/.docker other pull -q "$LOCKED/private/mine:2" >/dev/null
+}
+
 pulls_other_tools_images() {
 	local format
 	need_registry
@@ -277,7 +336,7 @@ finds_corruption() {
 	cp "$WORK/noise" "$WORK/noisy/"
 	mydocker build -q -f "$WORK/Noisefile" -t "$REGISTRY/noisy:1" "$WORK/noisy" >/dev/null
 	mydocker push -q "$REGISTRY/noisy:1"
-	blob=$(find "$WORK/registry" -path '*blobs*' -name data -size +200k -newer "$WORK/Noisefile" | head -n 1)
+	blob=$(find "$WORK/registry-$PORT" -path '*blobs*' -name data -size +200k -newer "$WORK/Noisefile" | head -n 1)
 	[ -n "$blob" ] || fail_because "找不到层 / the registry has no such blob"
 	printf 'X' | dd of="$blob" bs=1 seek=1000 conv=notrunc 2>/dev/null
 	if output=$(other pull -q "$REGISTRY/noisy:1" 2>&1); then
@@ -307,6 +366,90 @@ survives_kill() {
 	done
 	other pull -q "$REGISTRY/kill:1" >/dev/null
 	expect_equal "run" new "$(other run --rm "$REGISTRY/kill:1")"
+}
+
+# resumes_by_layer: what arrived before the kill is not fetched again, and the rest is.
+resumes_by_layer() {
+	local i pid output arrived=0 blobs=$WORK/data4/images/blobs/sha256
+	need_registry
+	mkdir -p "$WORK/large"
+	printf 'FROM scratch\n' >"$WORK/Largefile"
+	for i in 1 2 3 4 5 6 7 8; do
+		head -c $((i * 4000000)) /dev/urandom >"$WORK/large/$i"
+		printf 'COPY %s /\n' "$i" >>"$WORK/Largefile"
+	done
+	mydocker build -q -f "$WORK/Largefile" -t "$REGISTRY/large:1" "$WORK/large" >/dev/null
+	mydocker push -q "$REGISTRY/large:1" >/dev/null
+	third() { "$PROGRAM" --root "$WORK/data4" --state "$WORK/state4" "$@"; }
+	# Killed as soon as the first layer is there. The registry is near, so that a try may come too late.
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		third image prune -af >/dev/null
+		third pull -q "$REGISTRY/large:1" >/dev/null 2>&1 &
+		pid=$!
+		until compgen -G "$blobs/[0-9a-f]*" >/dev/null || ! kill -0 "$pid" 2>/dev/null; do :; done
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+		arrived=$(find "$blobs" -name '[0-9a-f]*' -size +1000k | wc -l)
+		if [ "$arrived" -gt 0 ] && [ "$arrived" -lt 8 ]; then break; fi
+		third rmi "$REGISTRY/large:1" >/dev/null 2>&1 || true
+	done
+	if [ "$arrived" = 0 ] || [ "$arrived" = 8 ]; then
+		skip_because "十次都没有停在中途 / no kill of ten came half way"
+	fi
+	expect_equal "images" "" "$(third images -q)"
+	output=$(third pull "$REGISTRY/large:1" 2>&1)
+	expect_equal "not fetched again" "$arrived" "$(grep -c 'Already exists' <<<"$output")"
+	expect_equal "fetched" "$((8 - arrived))" "$(grep -c 'Pull complete' <<<"$output")"
+	expect_equal "leftovers" "" "$(ls "$WORK/data4/images/tmp")"
+	third rmi "$REGISTRY/large:1" >/dev/null
+}
+
+# ids_are_shifted: root and others of the image are nobody's ids outside, and their own inside.
+ids_are_shifted() {
+	local id pid start
+	make_base
+	mydocker image inspect base:1 >/dev/null 2>&1 || import_and_run
+	id=$(mydocker run -d --userns remap base:1 /bin/busybox sleep 1000)
+	pid=$(mydocker inspect -f '{{.State.Pid}}' "$id")
+	start=$(awk '$1 == 0 { print $2 }' "/proc/$pid/uid_map")
+	[ "$start" -gt 0 ] || fail_because "没有映射 / no map: $(cat "/proc/$pid/uid_map")"
+	expect_equal "inside" 1234:4321 "$(mydocker exec "$id" /bin/busybox stat -c %u:%g /owned)"
+	expect_equal "outside" "$((start + 1234))" "$(stat -c %u "/proc/$pid/root/owned")"
+	mydocker exec "$id" /bin/busybox sh -c '/bin/busybox touch /mine; /bin/busybox chown 7:8 /mine'
+	mydocker commit "$id" shifted:1 >/dev/null
+	mydocker rm -f "$id" >/dev/null
+	expect_equal "committed" "1234 7:8" "$(busybox_in shifted:1 stat -c %u /owned) $(busybox_in shifted:1 stat -c %u:%g /mine)"
+	mydocker rmi shifted:1 >/dev/null
+}
+
+# from_debootstrap: a whole distribution, with its package manager, set-uid programs and device nodes.
+from_debootstrap() {
+	local suite mirror
+	need_tool debootstrap
+	# shellcheck source=/dev/null
+	suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 2>/dev/null | awk -v r="$suite" '$2 == r { print $1; exit }')
+	if [ -z "$suite" ] || [ -z "$mirror" ]; then
+		skip_because "这台主机不是 Debian 系 / this host is no Debian"
+	fi
+	timeout 400 debootstrap --variant=minbase "$suite" "$WORK/debian" "$mirror" >"$WORK/debootstrap.log" 2>&1 ||
+		skip_because "debootstrap: $(tail -n 1 "$WORK/debootstrap.log")"
+	tar -C "$WORK/debian" -c . | mydocker import -c 'CMD ["bash", "-c", "cat /home/lab/who"]' - debian:mini >/dev/null
+	expect_equal "version" "$(cat "$WORK/debian/etc/debian_version")" "$(mydocker run --rm debian:mini cat /etc/debian_version)"
+	expect_equal "packages" "$(grep -c '^Package:' "$WORK/debian/var/lib/dpkg/status")" "$(mydocker run --rm debian:mini dpkg-query -f '.\n' -W | wc -l)"
+	expect_equal "set-uid" "4755 root" "$(mydocker run --rm debian:mini stat -c '%a %U' /bin/su)"
+	mydocker run --name worker-deb debian:mini bash -ec 'useradd -m lab; su lab -c "id -un >/home/lab/who"; rm -r /usr/share/doc; dpkg --audit' >/dev/null
+	mydocker commit worker-deb debian:lab >/dev/null
+	mydocker rm worker-deb >/dev/null
+	expect_equal "committed" lab "$(mydocker run --rm debian:lab)"
+	mydocker save -o "$WORK/debian.tar" debian:lab
+	skopeo copy -q "docker-archive:$WORK/debian.tar:docker.io/library/debian:lab" "oci:$WORK/debian-oci:lab"
+	if command -v podman >/dev/null; then
+		pod load -q -i "$WORK/debian.tar" >/dev/null
+		expect_equal "podman" lab "$(pod_run debian:lab)"
+	fi
+	rm -rf "$WORK/debian" "$WORK/debian.tar"
+	mydocker load -q -i "$WORK/debian-oci" >/dev/null # what skopeo made of it is what we had
 }
 
 build_for_podman() {
@@ -349,7 +492,7 @@ leaves_nothing() {
 
 if is_root; then
 	trap clean_up EXIT
-	start_registry
+	start_registries
 fi
 
 check import_and_run "import：硬链接、稀疏文件、长文件名、属主 / import: hard links, sparse files, long names, owners" "tar -tvf"
@@ -361,10 +504,15 @@ check to_skopeo "skopeo 接受 save 的归档 / skopeo accepts what save writes"
 check to_podman "podman 运行 save 的镜像，文件一样 / podman runs what save writes, with the same files" "podman load -i FILE"
 check to_umoci "umoci 解开 save 的布局，文件一样 / umoci unpacks what save writes, with the same files" "umoci unpack"
 check through_registry "推到仓库再拉回来，摘要不变 / pushed to a registry and pulled back with the same digest" "docker-registry serve"
+check pulls_by_digest "按摘要拉取，什么标签也不带 / pulls by digest, without any tag" "mydocker pull NAME@sha256:…"
+check with_credentials "密码取自 ~/.docker/config.json / credentials come from ~/.docker/config.json" "skopeo login --authfile ~/.docker/config.json"
 check pulls_other_tools_images "拉取别的工具推的镜像（v2s2、OCI、zstd）/ pulls what other tools pushed" "skopeo copy"
 check picks_the_platform "多架构索引选对平台 / picks the platform from an index" "mydocker pull --platform"
 check finds_corruption "仓库里损坏的层被发现 / a damaged layer in the registry is found" "mydocker pull"
 check survives_kill "拉取中被 kill -9，什么也不会半途可见 / a killed pull shows nothing half made" "mydocker image prune"
+check resumes_by_layer "重新拉取时，已经到了的层不再传 / a second pull fetches no layer again" "mydocker pull"
+check ids_are_shifted "user 命名空间里，文件的属主跟着平移 / owners are shifted for a user namespace, and back at commit" "mydocker run --userns remap"
+check from_debootstrap "debootstrap 做的 Debian：导入、运行、提交，skopeo 和 podman 接受 / a Debian by debootstrap: import, run, commit, and back" "apt-get install debootstrap"
 check build_for_podman "build 的镜像 podman 也能运行 / podman runs what build makes" "mydocker build"
 check leaves_nothing "删除镜像后什么也不留 / nothing is left after the images are removed" "mydocker image prune -a"
 finish

@@ -253,7 +253,7 @@ func explainRegistry(verb string, ref Reference, err error) error {
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
 		advice = "; check the name and the tag"
 	case errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
-		advice = "; the name is wrong, or the registry wants a login: put credentials into ~/.docker/config.json (docker login, skopeo login --compat-auth-file)"
+		advice = "; the name is wrong, or the registry wants a login: put credentials into ~/.docker/config.json (docker login, or skopeo login --authfile ~/.docker/config.json)"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		advice = "; this registry speaks http only: use --plain-http"
 	case strings.Contains(err.Error(), "no such host"), strings.Contains(err.Error(), "connection refused"), strings.Contains(err.Error(), "network is unreachable"), strings.Contains(err.Error(), "i/o timeout"):

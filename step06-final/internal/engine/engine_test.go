@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/require"
+
+	"mydocker/step06-final/internal/spec"
+	"mydocker/step06-final/internal/store"
+)
+
+// What the engine does with processes and the kernel is tested from outside, by the tests of package main, which run the program.
+// Here are the rules that need neither.
+
+func TestDetachKeys(t *testing.T) {
+	keys, err := ParseDetachKeys("ctrl-a,x,ctrl-@")
+	require.NoError(t, err)
+	require.Equal(t, []byte{1, 'x', 0}, keys)
+	for _, text := range []string{"ctrl-", "ctrl-1", "ab", "a,", ","} {
+		_, err := ParseDetachKeys(text)
+		require.Error(t, err, text)
+	}
+
+	d := detector{keys: []byte{16, 17}}
+	forward, detach := d.filter([]byte("a\x10b")) // the first key alone is the container's
+	require.Equal(t, "a\x10b", string(forward))
+	require.False(t, detach)
+	forward, detach = d.filter([]byte("c\x10"))
+	require.Equal(t, "c", string(forward), "held back until it is clear what follows")
+	require.False(t, detach)
+	forward, detach = d.filter([]byte("\x10\x11rest"))
+	require.Equal(t, "\x10", string(forward))
+	require.True(t, detach)
+}
+
+func TestImageSettingsGiveWayToFlags(t *testing.T) {
+	img := v1.ImageConfig{Entrypoint: []string{"/entry"}, Cmd: []string{"default"}, Env: []string{"A=image", "B=image"}, User: "web", WorkingDir: "/srv",
+		Labels: map[string]string{"a": "image", "b": "image"}}
+	empty, other := "", "/other"
+	for _, c := range []struct {
+		entrypoint      *string
+		args            []string
+		wantEntry, want []string
+	}{
+		{nil, nil, []string{"/entry"}, []string{"default"}},
+		{nil, []string{"mine"}, []string{"/entry"}, []string{"mine"}},
+		{&other, nil, []string{"/other"}, nil},
+		{&other, []string{"mine"}, []string{"/other"}, []string{"mine"}},
+		{&empty, []string{"mine"}, nil, []string{"mine"}},
+	} {
+		config := spec.Config{Env: []string{"B=flag"}, Labels: map[string]string{"b": "flag"}}
+		applyImage(&config, img, CreateOptions{Entrypoint: c.entrypoint, Args: c.args})
+		require.Equal(t, c.wantEntry, config.Entrypoint)
+		require.Equal(t, c.want, config.Cmd)
+		require.Equal(t, []string{"A=image", "B=flag"}, config.Env)
+		require.Equal(t, map[string]string{"a": "image", "b": "flag"}, config.Labels)
+		require.Equal(t, "web /srv", config.User+" "+config.WorkingDir)
+	}
+	config := spec.Config{User: "1:1", WorkingDir: "/tmp"}
+	applyImage(&config, img, CreateOptions{})
+	require.Equal(t, "1:1 /tmp", config.User+" "+config.WorkingDir)
+}
+
+func TestUpdateKeepsWhatIsNotGiven(t *testing.T) {
+	base := spec.Resources{Memory: 64 << 20, MemorySwap: 128 << 20, NanoCPUs: 5e8, PidsLimit: 10}
+	merged := mergeResources(base, spec.Resources{PidsLimit: 20})
+	require.Equal(t, spec.Resources{Memory: 64 << 20, MemorySwap: 128 << 20, NanoCPUs: 5e8, PidsLimit: 20}, merged)
+	merged = mergeResources(base, spec.Resources{CPUQuota: 1000})
+	require.Zero(t, merged.NanoCPUs, "--cpus and --cpu-quota are two words for one thing")
+	require.Equal(t, int64(1000), merged.CPUQuota)
+	merged = mergeResources(base, spec.Resources{Memory: 256 << 20})
+	require.Zero(t, merged.MemorySwap, "the old limit with swap would be below the new one")
+}
+
+func TestRestartPolicy(t *testing.T) {
+	with := func(name string, max int) *store.Container {
+		return &store.Container{HostConfig: spec.HostConfig{RestartPolicy: spec.RestartPolicy{Name: name, MaximumRetryCount: max}}}
+	}
+	failed := store.State{Status: store.Exited, ExitCode: 1, RestartCount: 2}
+	require.False(t, wantsRestart(with("no", 0), failed))
+	require.True(t, wantsRestart(with("always", 0), store.State{Status: store.Exited}))
+	require.True(t, wantsRestart(with("on-failure", 0), failed))
+	require.True(t, wantsRestart(with("on-failure", 3), failed))
+	require.False(t, wantsRestart(with("on-failure", 2), failed))
+	require.False(t, wantsRestart(with("on-failure", 0), store.State{Status: store.Exited}))
+	for _, policy := range []string{"always", "unless-stopped", "on-failure"} {
+		require.False(t, wantsRestart(with(policy, 0), store.State{Status: store.Exited, ExitCode: 1, StopRequest: true}), policy)
+		require.False(t, wantsRestart(with(policy, 0), store.State{Status: store.Running}), policy)
+	}
+	require.Equal(t, 100*time.Millisecond, backoff(0))
+	require.Equal(t, 800*time.Millisecond, backoff(3))
+	require.Equal(t, time.Minute, backoff(1000))
+}
+
+// cp(1)'s rules for the target.
+func TestHostTarget(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, c := range []struct {
+		target, base, wantDir, wantName string
+		content                         bool
+	}{
+		{dir, "a", dir, "a", false},
+		{dir, "a", dir, ".", true},
+		{file, "a", dir, "file", false},
+		{filepath.Join(dir, "new"), "a", dir, "new", false},
+	} {
+		gotDir, gotName, err := hostTarget(c.target, c.base, c.content)
+		require.NoError(t, err, c.target)
+		require.Equal(t, c.wantDir+" "+c.wantName, gotDir+" "+gotName)
+	}
+	for _, target := range []string{filepath.Join(dir, "new") + "/", filepath.Join(dir, "no/such")} {
+		_, _, err := hostTarget(target, "a", false)
+		require.Error(t, err, target)
+	}
+}
+
+func TestDamagedExitFile(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "state"))
+	require.NoError(t, err)
+	c, err := s.New()
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(c.Dir(), 0o700))
+	for text, good := range map[string]bool{"137 1700000000000000000\n": true, "": false, "1": false, "x 1": false, "1 2 3": false} {
+		require.NoError(t, os.WriteFile(exitPath(c), []byte(text), 0o600))
+		code, _, err := readExit(c)
+		require.Equal(t, good, err == nil, "%q", text)
+		require.Equal(t, good, code == 137, "%q", text)
+	}
+}
