@@ -354,7 +354,8 @@ survives_kill() {
 	mydocker tag mine:2 "$REGISTRY/kill:1"
 	mydocker push -q "$REGISTRY/kill:1"
 	for i in 0 1 2 3 4 5 6 7 8 9; do
-		other pull -q "$REGISTRY/kill:1" >/dev/null 2>&1 &
+		# The program itself: a function in the background would be a shell of its own, and the kill would hit that.
+		"$PROGRAM" --root "$WORK/data2" --state "$WORK/state2" pull -q "$REGISTRY/kill:1" >/dev/null 2>&1 &
 		pid=$!
 		sleep "0.0$i" # a different moment each time; nothing depends on which
 		kill -9 "$pid" 2>/dev/null || true
@@ -384,7 +385,7 @@ resumes_by_layer() {
 	# Killed as soon as the first layer is there. The registry is near, so that a try may come too late.
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		third image prune -af >/dev/null
-		third pull -q "$REGISTRY/large:1" >/dev/null 2>&1 &
+		"$PROGRAM" --root "$WORK/data4" --state "$WORK/state4" pull -q "$REGISTRY/large:1" >/dev/null 2>&1 & # no function: see survives_kill
 		pid=$!
 		until compgen -G "$blobs/[0-9a-f]*" >/dev/null || ! kill -0 "$pid" 2>/dev/null; do :; done
 		kill -9 "$pid" 2>/dev/null || true

@@ -235,3 +235,25 @@ func TestDamagedRecord(t *testing.T) {
 	r = docker("ps", "-a", "--format", "{{.Names}}")
 	require.Equal(t, result{"good", "", 0}, r)
 }
+
+// TestFullDisk fills the disk that holds everything of the engine: the container must be shown, stopped and removed all the same, as
+// that is what frees the disk.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"))
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	t.Setenv("MYDOCKER_ROOT", filepath.Join(dir, "root"))
+	t.Setenv("MYDOCKER_STATE", filepath.Join(dir, "state"))
+	must(t, "run", "-d", "--name", "bystander", "host", "sleep", "1000")
+	docker("run", "--name", "greedy", "host", "sh", "-c", "dd if=/dev/zero of=/x bs=1k count=20000")
+	require.Error(t, os.WriteFile(filepath.Join(dir, "probe"), make([]byte, 64<<10), 0o600), "the disk is not full")
+
+	require.Equal(t, "greedy exited\nbystander running", docker("ps", "-a", "--format", "{{.Names}} {{.State}}").out)
+	r := docker("commit", "greedy", "copy")
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.err, "no space left on device")
+	require.NotContains(t, docker("images").out, "copy")
+	require.Equal(t, "bystander", docker("stop", "-t", "0", "bystander").out)
+	require.Equal(t, "greedy\nbystander", must(t, "rm", "-f", "greedy", "bystander"))
+	require.Equal(t, "again", must(t, "run", "--rm", "host", "echo", "again"))
+}

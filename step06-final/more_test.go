@@ -39,6 +39,49 @@ func TestBuild(t *testing.T) {
 	must(t, "rmi", "greet")
 }
 
+// A command that mounts a stopped container's tree takes the mount back however it ends; after SIGKILL the next command does.
+func TestInterruptedExportLeavesNoMount(t *testing.T) {
+	remove(t, "still")
+	must(t, "create", "--name", "still", "host", "true")
+	for _, end := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGPIPE, unix.SIGKILL} {
+		reader, writer, err := os.Pipe()
+		require.NoError(t, err)
+		cmd := exec.Command(binary, "export", "still")
+		cmd.Stdout = writer // nobody reads, so that it stops when the pipe is full
+		require.NoError(t, start(cmd))
+		writer.Close()
+		eventually(t, "the mount", func() bool { return strings.Contains(mounts(t), "snapshots/") })
+		if end == unix.SIGPIPE {
+			reader.Close()
+		} else {
+			require.NoError(t, cmd.Process.Signal(end))
+		}
+		require.Error(t, finish(cmd))
+		reader.Close()
+		if end == unix.SIGKILL {
+			must(t, "ps", "-a")
+		}
+		require.NotContains(t, mounts(t), "snapshots/", "after %v", end)
+	}
+}
+
+// ^C during a build ends the container of RUN too.
+func TestInterruptedBuild(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM host\nRUN sleep 12345\n"), 0o644))
+	warm := t.TempDir() // the first build makes a lock file that stays
+	require.NoError(t, os.WriteFile(filepath.Join(warm, "Dockerfile"), []byte("FROM host\nRUN true\n"), 0o644))
+	must(t, "build", "-q", warm)
+	before := hostState(t)
+	cmd := exec.Command(binary, "build", dir)
+	require.NoError(t, start(cmd))
+	eventually(t, "the container of RUN", func() bool { return hostState(t) != before && strings.Contains(mounts(t), "snapshots/") })
+	require.NoError(t, cmd.Process.Signal(unix.SIGINT))
+	require.Error(t, finish(cmd))
+	require.Equal(t, before, hostState(t))
+	require.Empty(t, must(t, "ps", "-aq"))
+}
+
 // TestReboot does what a reboot does to the engine: every process is gone, and so is the state directory.
 func TestReboot(t *testing.T) {
 	remove(t, "plain", "wanted")

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path"
 	"sort"
 	"strings"
 
 	"github.com/urfave/cli"
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/build"
 	"mydocker/step06-final/internal/engine"
@@ -59,6 +61,11 @@ func imagesCommand(name string) cli.Command {
 	}
 }
 
+// interruptible is a context that ^C ends, so that what is half made is taken back.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+}
+
 // plainHTTP is the flag of commands that talk to a registry.
 var plainHTTP = cli.BoolFlag{Name: "plain-http", Usage: "speak http to the registry, without TLS"}
 
@@ -79,7 +86,9 @@ func pullCommand() cli.Command {
 			if ctx.Bool("quiet") {
 				o.Progress = nil
 			}
-			img, err := e.Images.Pull(context.Background(), ctx.Args().First(), o)
+			until, stop := interruptible()
+			defer stop()
+			img, err := e.Images.Pull(until, ctx.Args().First(), o)
 			if err != nil {
 				return err
 			}
@@ -103,7 +112,9 @@ func pushCommand() cli.Command {
 			if ctx.Bool("quiet") {
 				o.Progress = nil
 			}
-			digest, err := e.Images.Push(context.Background(), ctx.Args().First(), o)
+			until, stop := interruptible()
+			defer stop()
+			digest, err := e.Images.Push(until, ctx.Args().First(), o)
 			if err != nil {
 				return err
 			}
@@ -328,7 +339,9 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("quiet") {
 		o.Out = io.Discard
 	}
-	img, err := build.Build(context.Background(), e.Images, e.Snapshots, o)
+	until, stop := interruptible()
+	defer stop()
+	img, err := build.Build(until, e.Images, e.Snapshots, o)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,9 @@ func (e *Engine) withRoot(v View, use func(root string) error) error {
 	if err := s.Mount(""); err != nil {
 		return err
 	}
+	stop := cleanOnSignal(func() { s.Unmount() })
 	err = use(s.Root())
+	stop()
 	return withFirst(err, s.Unmount())
 }
 

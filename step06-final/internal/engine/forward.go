@@ -27,6 +27,30 @@ func forwardSignals(deliver func(os.Signal)) (stop func()) {
 	return func() { signal.Stop(signals); close(done) }
 }
 
+// cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. A reader of our output that hangs up
+// (SIGPIPE) is no end: the write fails, which is told as any error is.
+func cleanOnSignal(clean func()) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if s == unix.SIGPIPE {
+					continue
+				}
+				clean()
+				signal.Reset()
+				signalProcess(os.Getpid(), s)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(signals); close(done) }
+}
+
 func signalProcess(pid int, s os.Signal) {
 	if number, ok := s.(unix.Signal); ok {
 		unix.Kill(pid, number) // it may have ended meanwhile

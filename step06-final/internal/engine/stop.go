@@ -81,7 +81,11 @@ func (e *Engine) requestStop(c *store.Container) error {
 	if state.Status == store.Restarting {
 		state.Status = store.Exited
 	}
-	return c.SaveState(state)
+	if err := c.SaveState(state); err != nil {
+		// On a full disk a container must be stopped all the more.
+		e.Warn("that container %s is to stay stopped cannot be recorded: %v", c.Name, err)
+	}
+	return nil
 }
 
 func stopSignal(c *store.Container, given string) (unix.Signal, error) {

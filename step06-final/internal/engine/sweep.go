@@ -26,12 +26,10 @@ func (e *Engine) Sweep() error {
 	return nil
 }
 
-// erase removes everything that is kept under a container's id. It needs no readable record and can be repeated.
+// erase removes everything that is kept under a container's id. It needs no readable record and can be repeated. The files go
+// first: on a full disk nothing can be written, not even what addresses are free, before they are gone.
 // The caller holds the lock.
 func (e *Engine) erase(id string) error {
-	if err := e.Networks.Detach(id, ""); err != nil {
-		return err
-	}
 	rc, err := e.Runtime.Load(id)
 	if err == nil {
 		err = rc.Delete(true)
@@ -44,6 +42,9 @@ func (e *Engine) erase(id string) error {
 		err = s.Remove()
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := e.Networks.Detach(id, ""); err != nil {
 		return err
 	}
 	if err := os.Remove(e.attachSocket(id)); err != nil && !os.IsNotExist(err) {

@@ -106,9 +106,34 @@ func (e *Engine) Views() ([]View, error) {
 			e.Warn("container %s: %v", c.Name, err)
 			continue
 		}
+		if !v.Running {
+			if err := e.unmountIdle(c); err != nil {
+				e.Warn("container %s: %v", c.Name, err)
+			}
+		}
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// unmountIdle takes back the mount that a killed `cp` or `export` has left of a container that does not run.
+func (e *Engine) unmountIdle(c *store.Container) error {
+	s, err := e.Snapshots.Get(c.ID)
+	if err != nil {
+		return nil // it has none any more: `start` says so
+	}
+	if mounted, err := s.Mounted(); err != nil || !mounted {
+		return err
+	}
+	lock, err := c.TryLock()
+	if err != nil {
+		return nil // somebody works on it, and will unmount it
+	}
+	defer lock.Unlock()
+	if v, err := e.look(c); err != nil || v.Running {
+		return nil // started meanwhile
+	}
+	return s.Unmount()
 }
 
 // Find is View of the container with that name or id.
@@ -149,9 +174,11 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
-		return v, err
+		// The disk is full, perhaps by this container: it can still be shown and removed. The next command settles it again.
+		e.Warn("the end of container %s cannot be recorded: %v", c.Name, err)
+	} else {
+		e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
 	}
-	e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
 	if releaseErr != nil {
 		e.Warn("%v", releaseErr)
 	}

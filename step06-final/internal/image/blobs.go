@@ -52,7 +52,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	hash := sha256.New()
 	size, err := io.Copy(io.MultiWriter(temp, hash), r)
 	if err != nil {
-		return "", 0, fmt.Errorf("store blob %s: %w", want, err)
+		return "", 0, fmt.Errorf("store blob: %w", err)
 	}
 	got := digest.Digest("sha256:" + hex.EncodeToString(hash.Sum(nil)))
 	if want != "" && got != want {

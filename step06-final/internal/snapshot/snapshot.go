@@ -58,6 +58,14 @@ func (s *Snapshot) Mount(target string) error {
 	return s.mountOverlay(target)
 }
 
+// Mounted says whether Mount("") is in force.
+func (s *Snapshot) Mounted() (bool, error) {
+	if s.Kind == copyKind {
+		return false, nil
+	}
+	return isMountPoint(s.Root())
+}
+
 // Unmount undoes Mount(""); nil if nothing is mounted there.
 func (s *Snapshot) Unmount() error {
 	if s.Kind == copyKind {

@@ -249,6 +249,9 @@ func (c *Container) Lock() (*Lock, error) {
 	return lock, nil
 }
 
+// TryLock is Lock that does not wait: unix.EWOULDBLOCK says that somebody works on the container.
+func (c *Container) TryLock() (*Lock, error) { return acquire(c.Dir(), false) }
+
 // LockID is Lock for a container that cannot be loaded.
 func (s *Store) LockID(id string) (*Lock, error) { return acquire(s.Dir(id), true) }
 
