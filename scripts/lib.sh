@@ -460,6 +460,13 @@ check_bad_flag() {
 	expect_contains "--no-such-flag" "--help" "$ERR$OUT"
 }
 
+# What a shell makes of --hostname "$NAME" when NAME is unset.
+check_empty_value() {
+	run_box --hostname '' -- true
+	expect_equal "--hostname ''" 125 "$STATUS"
+	expect_contains "--hostname ''" empty "$ERR"
+}
+
 check_arguments() {
 	run_box -- printf '[%s]' 'a  b' -- '"quoted"' "it's" '' '*'
 	expect_equal "arguments" "[a  b][--][\"quoted\"][it's][][*]" "$OUT"
@@ -544,9 +551,9 @@ check_signals_default() {
 # common_checks: what is the same in each step.
 common_checks() {
 	check check_exit_status "退出码是命令的，被信号 n 结束是 128+n / the exit status is the command's, 128+n after signal n" \
-		"exit.go 的 exitStatus / see exitStatus in exit.go"
+		"status.go 的 exitStatus（第 1 步没有：程序变成了命令）/ see exitStatus in status.go (step01 has none: the program becomes the command)"
 	check check_cannot_run "不能运行是 126，找不到是 127 / 126 for what cannot run, 127 for what is not found" \
-		"exit.go 的 startError / see startError in exit.go"
+		"command.go 的 startError / see startError in command.go"
 	check check_bad_flag "不认识的参数：125 和一条说明 / an unknown flag: 125 and advice" \
 		"main.go 的 OnUsageError / see OnUsageError in main.go"
 	check check_arguments "参数里的空格和引号不变 / spaces and quotes of arguments are kept" \
@@ -559,6 +566,10 @@ common_checks() {
 		"signals.go：终端已把 SIGINT 发给整个前台进程组 / see signals.go: the terminal has sent SIGINT to the whole group already"
 	check check_signal_forwarded "SIGTERM 到达命令 / SIGTERM reaches the command" \
 		"signals.go 的 forwardSignals / see forwardSignals in signals.go"
+}
+
+# signal_checks: where a parent waits for the command.
+signal_checks() {
 	check check_signals_default "命令没有被忽略或阻塞的信号 / no signal is ignored or blocked in the command" \
 		"signal(7): 忽略会被 execve 继承 / what is ignored stays so over execve"
 }
@@ -566,6 +577,7 @@ common_checks() {
 # simple_program_checks: what only step01 to step05 promise. In the engine, as under docker, PID 1 gets no signal that it
 # does not handle, and the container goes on when its client is killed.
 simple_program_checks() {
+	check check_empty_value "空的参数值：清楚的错误 / an empty value of a flag: a clear error" "exit.go: emptyFlag"
 	check check_ctrl_c_ends_sleep "^C 结束没有处理函数的命令 / ^C ends a command without a handler" \
 		"signals.go：PID 1 没有处理函数时内核丢弃信号 / see signals.go: the kernel drops signals that PID 1 does not handle"
 	check check_ctrl_c_as_session_leader "^C：程序是会话首进程时也有效（ssh -t）/ ^C also when the program leads the session (ssh -t)" \
@@ -664,7 +676,7 @@ check_orphans_end() {
 }
 
 pid_mount_checks() {
-	check check_pid_1 "命令是 PID 1 / the command is PID 1" "init.go: becomeCommand (execve)"
+	check check_pid_1 "命令是 PID 1 / the command is PID 1" "command.go: becomeCommand (execve)"
 	check check_ps_shows_own "ps 只看到容器里的进程 / ps shows the container's processes only" "mount.go: mountProc"
 	check check_host_proc_works "主机的 /proc 仍然正常 / the host's /proc still works" "mount.go: makePrivate; 修复 to repair: mount -t proc proc /proc"
 	check check_host_mounts_while_running "运行时主机的挂载不变 / the host's mounts stay the same while it runs" "mount.go: makePrivate"
@@ -791,7 +803,7 @@ user_namespace_checks() {
 	check check_setgroups "setgroups：root 允许，普通用户禁止 / setgroups: allowed for root, denied for an ordinary user" "user_namespaces(7), CVE-2014-8989"
 	check check_several_extents "多段映射 / several extents" "idmap.go: parseIDMap"
 	check check_bad_maps "错误的映射：清楚的错误 / bad maps: a clear error" "idmap.go: parseExtent"
-	check check_too_many_extents "太多段：清楚的错误 / too many extents: a clear error" "idmap.go: maxExtents"
+	check check_too_many_extents "太多段：清楚的错误 / too many extents: a clear error" "diagnose.go: namespaceAdvice"
 	check check_foreign_ids_refused "普通用户不能映射别人的 id / an ordinary user may not map others' ids" "idmap.go: parseIDMap"
 }
 

@@ -35,6 +35,7 @@ NEEDS=true
 check check_refused_to_ordinary_user "普通用户得到清楚的错误 / an ordinary user gets a clear error" "diagnose.go: namespaceError"
 NEEDS=need_root
 common_checks
+signal_checks
 simple_program_checks
 NEEDS=true
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"

@@ -28,6 +28,7 @@ network_checks
 check check_debug "--debug 说出标志和映射 / --debug tells flags and maps" "logrus.Debugf"
 pid_mount_checks
 common_checks
+signal_checks
 simple_program_checks
 NEEDS=true
 check check_no_user_namespaces_explained "user.max_user_namespaces=0 时说明原因 / with user.max_user_namespaces=0 the cause is told" "diagnose.go: namespaceAdvice"

@@ -285,7 +285,7 @@ check_debug() {
 
 check_bad_limits() {
 	local bad
-	for bad in -m=10x -m=-5 -m=1 --cpus=0 --cpus=100000 --cpus=x --cpu-shares=1 --cpuset-cpus=a --pids-limit=0 --pids-limit=x \
+	for bad in -m=10x -m=-5 -m=1 --cpus=0 --cpus=100000 --cpus=x --cpu-shares=1 --cpuset-cpus=a --pids-limit=0 --pids-limit=x --pids-limit=4194305 -m= --name= \
 		--device-read-bps=/dev/null:1m --device-read-bps=/no/such:1m --device-write-bps=x --device-allow=x --net-cls-classid=x --name=a/b; do
 		run_box "$bad" -- true
 		expect_equal "$bad" 125 "$STATUS"
@@ -333,7 +333,7 @@ NEEDS=need_cgroups
 check check_own_cgroup "命令在自己的 cgroup 里 / the command is in a cgroup of its own" "cgroup.go: create, join"
 check check_inside_from_the_start "第一条指令之前就在里面 / inside before its first instruction" "run.go：init 等父进程 / the init waits for the parent"
 check check_memory_limit "-m 50m 写进了 cgroup / -m 50m is in the cgroup file" "cgroup_v1.go, cgroup_v2.go"
-check check_hog_reported "-m 50m：占内存的程序被 OOM 杀死并说明 / a memory hog is OOM-killed, and reported" "cgroup.go: report; swap: memory.memsw.limit_in_bytes, memory.swap.max"
+check check_hog_reported "-m 50m：占内存的程序被 OOM 杀死并说明 / a memory hog is OOM-killed, and reported" "usage.go: report; swap: memory.memsw.limit_in_bytes, memory.swap.max"
 check check_cpu_limit_files "--cpus 和 --cpu-shares 写进了 cgroup / --cpus and --cpu-shares are in the cgroup files" "cgroup_v1.go, cgroup_v2.go"
 check check_half_a_cpu "--cpus 0.5：死循环只用 0.5 个 CPU（±10%）/ a busy loop gets 0.5 CPU (±10 %)" "cpu.cfs_quota_us, cpu.max"
 check check_cpuset "--cpuset-cpus 0 有效 / --cpuset-cpus 0 works" "cpuset.mems 先于 cpuset.cpus / cpuset.mems before cpuset.cpus"
@@ -346,7 +346,7 @@ check check_net_cls "--net-cls-classid 写进了 cgroup / --net-cls-classid is i
 check check_missing_controller_named "主机没有的控制器：错误里有它的名字 / a controller that the host lacks is named" "cgroup.go: check"
 check check_throttle_files "--device-read-bps、--device-write-bps 写进了 cgroup / are in the cgroup files" "blkio.throttle.*, io.max"
 check check_throttle_slows "--device-read-bps 真的变慢 / --device-read-bps does slow down" "blkio.throttle.read_bps_device, io.max"
-check check_usage "结束时报告用量 / the usage is reported at exit" "cgroup.go: report"
+check check_usage "结束时报告用量 / the usage is reported at exit" "usage.go: report"
 check check_throttled_reported "被限的时间也报告 / throttled time is reported" "cpu.stat"
 check check_cgroup_namespace "cgroup 命名空间是新的 / the cgroup namespace is new" "cgroup.go: newCgroupNamespace"
 check check_no_cgroup_namespace_told "没有 cgroup 命名空间时 --debug 说明 / --debug tells when the kernel has none" "cgroup.go: newCgroupNamespace"
@@ -363,6 +363,7 @@ user_namespace_checks
 network_checks
 pid_mount_checks
 common_checks
+signal_checks
 simple_program_checks
 NEEDS=true
 check check_no_user_namespaces_explained "user.max_user_namespaces=0 时说明原因 / with user.max_user_namespaces=0 the cause is told" "diagnose.go: namespaceAdvice"

@@ -188,12 +188,22 @@ check_volume_link() {
 
 check_bad_input() {
 	local bad
-	for bad in --rootfs=/no/such/directory --rootfs=/etc/passwd -v=/no/such/source:/data -v=/tmp -v=/tmp:relative -v=/tmp:/data:xx; do
+	for bad in --rootfs=/no/such/directory --rootfs=/etc/passwd -v=/no/such/source:/data -v=/tmp -v=/tmp:relative -v=/tmp:/data:xx --rootfs= --rootfs=/ -v=/tmp:/etc/passwd -v=/etc/passwd:/tmp; do
 		STATUS=0
 		run_program run "$bad" -- true
 		expect_equal "$bad" 125 "$STATUS"
 		[ -n "$ERR" ] || fail_because "$bad: 没有说明 no explanation"
 	done
+}
+
+# A script without its interpreter, a program without its loader: "not found" would send the reader to the wrong place.
+check_interpreter_missing() {
+	printf '#!/no/such/interpreter\n' >"$ROOTFS/bin/no-interpreter"
+	chmod 755 "$ROOTFS/bin/no-interpreter"
+	run_box -- no-interpreter
+	rm -f "$ROOTFS/bin/no-interpreter"
+	expect_equal "status" 127 "$STATUS"
+	expect_contains "no-interpreter" interpreter "${ERR/no-interpreter/}"
 }
 
 check_environment() {
@@ -271,6 +281,7 @@ check check_volume_file "-v 一个文件 / -v of a file" "volumes.go: makeMountP
 check check_volume_link "rootfs 里的符号链接骗不过 -v / links in the rootfs cannot mislead -v" "volumes.go: securejoin"
 check check_rootfs_unchanged "rootfs 里不留下挂载点 / no mount point is left in the rootfs" "volumes.go, cleaner.go"
 check check_bad_input "错误的目录和卷：清楚的错误 / bad directories and volumes: a clear error" "rootfs.go: parseRootfs; volumes.go: parseVolumes"
+check check_interpreter_missing "缺解释器或装载器：说出来 / a missing interpreter or loader is named" "command.go: startError"
 check check_environment "主机的环境变量不进来 / the host's environment stays out" "init.go: replaceEnvironment"
 check check_descriptors_closed "主机的文件描述符不进来 / the host's descriptors stay out" "init.go: closeInherited"
 check check_without_rootfs "没有 --rootfs：主机的程序，只读 / without --rootfs: the host's programs, read-only" "rootfs.go: assembleHostRoot"
@@ -281,6 +292,7 @@ user_namespace_checks
 network_checks
 pid_mount_checks
 common_checks
+signal_checks
 simple_program_checks
 NEEDS=true
 check check_no_user_namespaces_explained "user.max_user_namespaces=0 时说明原因 / with user.max_user_namespaces=0 the cause is told" "diagnose.go: namespaceAdvice"

@@ -526,6 +526,7 @@ check check_ps_shows_own "ps 只看到容器里的进程 / ps shows the containe
 check check_propagation_private "里面没有共享的挂载 / no mount inside is shared" "internal/runtime"
 check check_orphans_end "PID 1 结束后没有孤儿进程 / no orphan is left after PID 1" "internal/runtime"
 common_checks
+signal_checks
 NEEDS=true
 check check_ordinary_user "普通用户也可以 / an ordinary user can do it too" "internal/userns; scripts/check-env.sh"
 check check_ordinary_user_life "普通用户：发布端口、exec、logs、cp、卷 / an ordinary user: published port, exec, logs, cp, volume" "internal/network/usermode.go"

@@ -24,11 +24,9 @@ func main() {
 		SkipArgReorder: true,
 		Flags:          flags,
 		OnUsageError:   usageError,
-		Action:         func(ctx *cli.Context) error { return runCommand(ctx, ctx.Args()) },
+		Action:         runCommand,
 	}}
-	if err := app.Run(os.Args); err != nil {
-		cli.HandleExitCoder(fail(exitSetup, "%v", err))
-	}
+	exitOn(app.Run(os.Args))
 }
 
 var flags = []cli.Flag{
@@ -45,13 +43,16 @@ func openShell(ctx *cli.Context) error {
 }
 
 // runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context, command []string) error {
+func runCommand(ctx *cli.Context) error {
 	setUpLog(ctx.Bool("debug"))
-	if len(command) == 0 {
+	if ctx.NArg() == 0 {
 		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
 	}
+	if err := emptyFlag(ctx); err != nil {
+		return err
+	}
 	return run(&container{
-		Command:  command,
+		Command:  ctx.Args(),
 		Hostname: ctx.String("hostname"),
 	})
 }

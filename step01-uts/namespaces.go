@@ -1,29 +1,9 @@
 package main
 
-import (
-	"strings"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
+// namespaces are the kinds that the container gets new, as flags of clone(2) and unshare(2); --debug says their names.
+const (
+	namespaces     = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
+	namespaceNames = "CLONE_NEWUTS|CLONE_NEWIPC"
 )
-
-// namespaces are the kinds that the container gets new, as flags of clone(2) and unshare(2).
-const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
-
-var namespaceNames = []struct {
-	flag int
-	name string
-}{
-	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
-}
-
-// flagNames spells clone flags as the man page does.
-func flagNames(flags int) string {
-	var names []string
-	for _, n := range namespaceNames {
-		if flags&n.flag != 0 {
-			names = append(names, n.name)
-		}
-	}
-	return strings.Join(names, "|")
-}

@@ -8,8 +8,9 @@ import (
 
 // namespaceError says what the kernel's errno means here.
 func namespaceError(err error) error {
+	advice := "see which ones this kernel has: ls /proc/self/ns"
 	if errors.Is(err, unix.EPERM) {
-		return fail(exitSetup, "new namespaces (%s): %v: this step needs root: use sudo, or step03-user-ns, which needs none", flagNames(namespaces), err)
+		advice = "this step needs root: use sudo, or step03-user-ns, which needs none"
 	}
-	return fail(exitSetup, "new namespaces (%s): %v: see which ones this kernel has: ls /proc/self/ns", flagNames(namespaces), err)
+	return fail(exitSetup, "new namespaces (%s): %v: %s", namespaceNames, err, advice)
 }

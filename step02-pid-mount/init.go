@@ -3,11 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"runtime"
-
-	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 )
 
 // initName is argv[0] of the re-executed program: a Go program cannot fork without exec,
@@ -30,11 +26,8 @@ func initContainer() error {
 		return err
 	}
 	setUpLog(c.Debug)
-	if c.Hostname != "" {
-		logrus.Debugf("sethostname(%q)", c.Hostname)
-		if err := unix.Sethostname([]byte(c.Hostname)); err != nil {
-			return fail(exitSetup, "set host name %q: %v: at most 64 bytes", c.Hostname, err)
-		}
+	if err := setHostname(c.Hostname); err != nil {
+		return err
 	}
 	if err := makePrivate(); err != nil {
 		return err
@@ -53,14 +46,4 @@ func readOrders() (*container, error) {
 		return nil, fail(exitSetup, "read the orders of the parent: %v: it has probably been killed", err)
 	}
 	return c, orders.Close()
-}
-
-// becomeCommand replaces the init by the command: same process, still PID 1.
-func becomeCommand(c *container) error {
-	path, err := exec.LookPath(c.Command[0])
-	if err != nil {
-		return startError(c.Command[0], err)
-	}
-	logrus.Debugf("execve(%q, %q)", path, c.Command)
-	return startError(c.Command[0], unix.Exec(path, c.Command, os.Environ()))
 }

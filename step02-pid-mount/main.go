@@ -12,7 +12,7 @@ import (
 
 func main() {
 	if os.Args[0] == initName {
-		cli.HandleExitCoder(initContainer())
+		exitOn(initContainer())
 	}
 	app := cli.NewApp()
 	app.Usage = "run a command as PID 1 of a process tree of its own, with mounts of its own"
@@ -27,11 +27,9 @@ func main() {
 		SkipArgReorder: true,
 		Flags:          flags,
 		OnUsageError:   usageError,
-		Action:         func(ctx *cli.Context) error { return runCommand(ctx, ctx.Args()) },
+		Action:         runCommand,
 	}}
-	if err := app.Run(os.Args); err != nil {
-		cli.HandleExitCoder(fail(exitSetup, "%v", err))
-	}
+	exitOn(app.Run(os.Args))
 }
 
 var flags = []cli.Flag{
@@ -48,13 +46,16 @@ func openShell(ctx *cli.Context) error {
 }
 
 // runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context, command []string) error {
+func runCommand(ctx *cli.Context) error {
 	setUpLog(ctx.Bool("debug"))
-	if len(command) == 0 {
+	if ctx.NArg() == 0 {
 		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
 	}
+	if err := emptyFlag(ctx); err != nil {
+		return err
+	}
 	return run(&container{
-		Command:  command,
+		Command:  ctx.Args(),
 		Hostname: ctx.String("hostname"),
 		Debug:    ctx.Bool("debug"),
 	})

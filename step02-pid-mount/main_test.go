@@ -75,6 +75,7 @@ func TestBadUsageIsOneLineWithARemedy(t *testing.T) {
 	}{
 		{[]string{"run"}, "no command given"},
 		{[]string{"run", "--no-such-flag", "true"}, "--help"},
+		{[]string{"run", "--hostname", "", "true"}, "--hostname: the value is empty"},
 		{[]string{"--no-such-flag"}, "--help"},
 		{[]string{"ls"}, "run -- ls"},
 	} {

@@ -45,7 +45,7 @@ func run(c *container) error {
 	}
 
 	signals := catchSignals()
-	logrus.Debugf("clone(%s)", flagNames(namespaces))
+	logrus.Debugf("clone(%s)", namespaceNames)
 	if err := cmd.Start(); err != nil {
 		return namespaceError(err)
 	}
@@ -60,5 +60,5 @@ func run(c *container) error {
 		logrus.Debugf("write to the init: %v", err)
 	}
 	_ = ours.Close()
-	return exitStatus(c.Command[0], cmd.Wait())
+	return exitStatus(cmd.Wait())
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -42,8 +43,10 @@ func run(c *container) error {
 		Cloneflags: namespaces,
 		Pdeathsig:  unix.SIGKILL,
 	}
+	names := namespaceNames
 	if c.HostNet {
 		cmd.SysProcAttr.Cloneflags &^= unix.CLONE_NEWNET
+		names = strings.TrimSuffix(names, "|CLONE_NEWNET")
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
@@ -52,9 +55,9 @@ func run(c *container) error {
 	}
 
 	signals := catchSignals()
-	logrus.Debugf("clone(%s)", flagNames(int(cmd.SysProcAttr.Cloneflags)))
+	logrus.Debugf("clone(%s)", names)
 	if err := cmd.Start(); err != nil {
-		return namespaceError(err)
+		return namespaceError(err, c)
 	}
 	if foreground {
 		defer shareTerminal(cmd.Process.Pid)()
@@ -67,5 +70,5 @@ func run(c *container) error {
 		logrus.Debugf("write to the init: %v", err)
 	}
 	_ = ours.Close()
-	return exitStatus(c.Command[0], cmd.Wait())
+	return exitStatus(cmd.Wait())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,16 +9,15 @@ import (
 
 // locateV2 gives the one directory that all controllers share. Root's groups are at the top of the hierarchy; an
 // ordinary user's is beside his own: a group with processes cannot hand controllers to children (cgroups(7)).
-func locateV2(mounts []cgroupMount, own map[string]string, name string) map[string]string {
+func locateV2(mounts []mountPoint, own map[string]string, name string) map[string]string {
 	dirs := map[string]string{}
 	for _, m := range mounts {
-		path, known := own[""]
-		if m.fstype != "cgroup2" || !known || len(dirs) > 0 {
+		if m.fstype != "cgroup2" || len(dirs) > 0 {
 			continue
 		}
 		parent := m.point
 		if os.Geteuid() != 0 {
-			parent = filepath.Dir(m.below(path))
+			parent = filepath.Dir(m.below(own[""]))
 		}
 		dirs[""] = filepath.Join(parent, name)
 		dirs["freezer"] = dirs[""] // cgroup.freeze is there since Linux 5.2, without a controller
@@ -28,9 +26,7 @@ func locateV2(mounts []cgroupMount, own map[string]string, name string) map[stri
 			continue // then every limit names the controller that is missing
 		}
 		for _, controller := range strings.Fields(string(available)) {
-			if isController(controller) {
-				dirs[controller] = dirs[""]
-			}
+			dirs[controller] = dirs[""]
 		}
 	}
 	return dirs
@@ -38,21 +34,18 @@ func locateV2(mounts []cgroupMount, own map[string]string, name string) map[stri
 
 // enableV2 hands the controllers that are needed to the children of the parent group.
 func enableV2(g *cgroup, settings []setting) error {
-	enabled := filepath.Join(filepath.Dir(g.Dirs[""]), "cgroup.subtree_control")
-	for _, controller := range controllers {
-		needed := controller == "memory" || controller == "cpu" // for the accounting
-		for _, s := range settings {
-			needed = needed || s.controller == controller
-		}
-		now, err := os.ReadFile(enabled)
+	control := filepath.Join(filepath.Dir(g.Dirs[""]), "cgroup.subtree_control")
+	accounting := []setting{{"", "memory", "", "usage"}, {"", "cpu", "", "usage"}}
+	for _, s := range append(accounting, settings...) {
+		enabled, err := os.ReadFile(control)
 		if err != nil {
 			return fail(exitSetup, "see which controllers are enabled: %v", err)
 		}
-		if _, ok := g.Dirs[controller]; !ok || !needed || strings.Contains(" "+strings.TrimSpace(string(now))+" ", " "+controller+" ") {
+		if s.value == "" || g.Dirs[s.controller] == "" || contains(strings.Fields(string(enabled)), s.controller) {
 			continue
 		}
-		if err := writeFile(enabled, "+"+controller); err != nil {
-			return fail(exitSetup, "enable the controller %s: %v: %s", controller, err, createAdvice(err, g))
+		if err := writeFile(control, "+"+s.controller); err != nil {
+			return fail(exitSetup, "enable the controller %s: %v: %s", s.controller, err, createAdvice(err, g))
 		}
 	}
 	return nil
@@ -60,48 +53,37 @@ func enableV2(g *cgroup, settings []setting) error {
 
 // settingsV2 spells the limits for cgroup v2 (Documentation/admin-guide/cgroup-v2.rst).
 func settingsV2(l limits) []setting {
-	var s []setting
-	if l.CpusetCPUs != "" {
-		s = append(s, setting{flag: "--cpuset-cpus", controller: "cpuset", file: "cpuset.cpus", value: l.CpusetCPUs})
+	var weight int64
+	if l.CPUShares > 0 {
+		weight = 1 + (l.CPUShares-2)*9999/262142 // 2..262144 becomes 1..10000, as systemd and runc convert
+	}
+	s := []setting{
+		{"--cpuset-cpus", "cpuset", "cpuset.cpus", l.CpusetCPUs},
+		{"--memory", "memory", "memory.max", decimal(l.Memory)},
+		{"--cpus", "cpu", "cpu.max", decimal(l.CPUQuota)},
+		{"--cpu-shares", "cpu", "cpu.weight", decimal(weight)},
+		{"--pids-limit", "pids", "", decimal(l.Pids)}, // limitPids writes it
+		// v2 has neither controller (devices are left to eBPF, packets to iptables -m cgroup): check says so.
+		{"--device-allow", "devices", "", strings.Join(l.Devices, ", ")},
+		{"--net-cls-classid", "net_cls", "", decimal(l.NetClass)},
 	}
 	if l.Memory > 0 {
-		s = append(s, setting{flag: "--memory", controller: "memory", file: "memory.max", value: fmt.Sprint(l.Memory)},
-			setting{flag: "--memory", controller: "memory", file: "memory.swap.max", value: "0", optional: true})
-	}
-	if l.CPUs > 0 {
-		s = append(s, setting{flag: "--cpus", controller: "cpu", file: "cpu.max", value: fmt.Sprint(int64(l.CPUs*cpuPeriod), " ", cpuPeriod)})
-	}
-	if l.CPUShares > 0 {
-		// 2..262144 becomes 1..10000, as systemd and runc convert.
-		s = append(s, setting{flag: "--cpu-shares", controller: "cpu", file: "cpu.weight", value: fmt.Sprint(1 + (l.CPUShares-2)*9999/262142)})
-	}
-	if l.Pids > 0 {
-		s = append(s, setting{flag: "--pids-limit", controller: "pids"}) // limitPids writes it
+		s = append(s, setting{"", "memory", "memory.swap.max", "0"})
 	}
 	for _, line := range l.ReadBps {
-		s = append(s, setting{flag: "--device-read-bps", controller: "io", file: "io.max", value: strings.Replace(line, " ", " rbps=", 1)})
+		s = append(s, setting{"--device-read-bps", "io", "io.max", strings.Replace(line, " ", " rbps=", 1)})
 	}
 	for _, line := range l.WriteBps {
-		s = append(s, setting{flag: "--device-write-bps", controller: "io", file: "io.max", value: strings.Replace(line, " ", " wbps=", 1)})
-	}
-	// v2 has neither controller (devices are left to eBPF, packets to iptables -m cgroup): check says so.
-	if len(l.Devices) > 0 {
-		s = append(s, setting{flag: "--device-allow", controller: "devices"})
-	}
-	if l.NetClass > 0 {
-		s = append(s, setting{flag: "--net-cls-classid", controller: "net_cls"})
+		s = append(s, setting{"--device-write-bps", "io", "io.max", strings.Replace(line, " ", " wbps=", 1)})
 	}
 	return s
 }
 
 func usageV2(g *cgroup) usage {
-	dir := g.Dirs[""]
-	u := usage{peakMemory: "unknown"}
-	u.cpu = readDuration(filepath.Join(dir, "cpu.stat"), "usage_usec", time.Microsecond)
-	u.throttled = readDuration(filepath.Join(dir, "cpu.stat"), "throttled_usec", time.Microsecond)
-	if text, err := os.ReadFile(filepath.Join(dir, "memory.peak")); err == nil { // since Linux 5.19
-		u.peakMemory = mebibytes(string(text))
+	return usage{
+		cpu:        time.Duration(g.number("", "cpu.stat", "usage_usec")) * time.Microsecond,
+		throttled:  time.Duration(g.number("", "cpu.stat", "throttled_usec")) * time.Microsecond,
+		peakMemory: g.number("", "memory.peak", ""), // since Linux 5.19
+		oomKills:   g.number("", "memory.events", "oom_kill "),
 	}
-	u.oomKills, _ = readKey(filepath.Join(dir, "memory.events"), "oom_kill")
-	return u
 }

@@ -9,18 +9,20 @@ import (
 )
 
 // namespaceError says what the kernel's errno means here.
-func namespaceError(err error) error {
-	return fail(exitSetup, "new namespaces (%s): %v: %s", flagNames(namespaces), err, namespaceAdvice(err))
+func namespaceError(err error, c *container) error {
+	return fail(exitSetup, "new namespaces (%s): %v: %s", namespaceNames, err, namespaceAdvice(err, c))
 }
 
-// namespaceAdvice finds the cause that clone(2) hides behind EINVAL, EPERM and ENOSPC.
-func namespaceAdvice(err error) string {
+// namespaceAdvice finds the cause that the kernel hides behind EINVAL, EPERM and ENOSPC.
+func namespaceAdvice(err error, c *container) string {
 	_, noUserNamespaces := os.Stat("/proc/self/ns/user")
 	switch {
 	case noUserNamespaces != nil:
 		return "this kernel is built without user namespaces (CONFIG_USER_NS): use step02-pid-mount as root"
 	case sysctl("user/max_user_namespaces") == "0":
 		return "user.max_user_namespaces is 0, as on a new CentOS 7: as root: sysctl -w user.max_user_namespaces=10000"
+	case errors.Is(err, unix.EINVAL) && (len(c.UIDMap) > 5 || len(c.GIDMap) > 5):
+		return "too many extents in a map: at most 340 and 4 KiB of text, before Linux 4.15 five: join neighbouring ones"
 	case errors.Is(err, unix.ENOSPC):
 		return "all user namespaces are in use, or nested more than 32 deep: as root: sysctl -w user.max_user_namespaces=10000"
 	case os.Geteuid() != 0 && sysctl("kernel/unprivileged_userns_clone") == "0":

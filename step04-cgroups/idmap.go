@@ -17,9 +17,9 @@ func parseIDMap(flag string, extents []string, caller int) ([]syscall.SysProcIDM
 	}
 	var idMap []syscall.SysProcIDMap
 	for _, extent := range extents {
-		m, err := parseExtent(extent)
-		if err != nil {
-			return nil, fail(exitSetup, "%s %q: %v: it is CONTAINER:HOST:SIZE, for example 0:%d:1", flag, extent, err, caller)
+		m, ok := parseExtent(extent)
+		if !ok {
+			return nil, fail(exitSetup, "%s %q: it is CONTAINER:HOST:SIZE, ids below 4294967295, for example 0:%d:1", flag, extent, caller)
 		}
 		for _, other := range idMap {
 			if overlap(m.ContainerID, other.ContainerID, m.Size, other.Size) || overlap(m.HostID, other.HostID, m.Size, other.Size) {
@@ -28,56 +28,30 @@ func parseIDMap(flag string, extents []string, caller int) ([]syscall.SysProcIDM
 		}
 		idMap = append(idMap, m)
 	}
-	if max := maxExtents(); len(idMap) > max {
-		return nil, fail(exitSetup, "%s: %d extents: this kernel takes at most %d: join neighbouring ones", flag, len(idMap), max)
-	}
 	if os.Geteuid() != 0 && (len(idMap) > 1 || idMap[0].HostID != caller || idMap[0].Size != 1) {
 		return nil, fail(exitSetup, "%s: an ordinary user may map its own id only (%s 0:%d:1): more needs root, see user_namespaces(7)", flag, flag, caller)
 	}
 	return idMap, nil
 }
 
-func parseExtent(extent string) (syscall.SysProcIDMap, error) {
-	var numbers [3]int
+func parseExtent(extent string) (m syscall.SysProcIDMap, ok bool) {
 	fields := strings.Split(extent, ":")
-	if len(fields) != len(numbers) {
-		return syscall.SysProcIDMap{}, strconv.ErrSyntax
+	if len(fields) != 3 {
+		return m, false
 	}
-	for i, field := range fields {
-		n, err := strconv.ParseUint(field, 10, 32)
+	for i, field := range []*int{&m.ContainerID, &m.HostID, &m.Size} {
+		n, err := strconv.ParseUint(fields[i], 10, 32)
 		if err != nil {
-			return syscall.SysProcIDMap{}, err
+			return m, false
 		}
-		numbers[i] = int(n)
+		*field = int(n)
 	}
-	m := syscall.SysProcIDMap{ContainerID: numbers[0], HostID: numbers[1], Size: numbers[2]}
-	const largest = 1<<32 - 2 // 2^32-1 is (uid_t)-1, which means "no id"
-	if m.Size == 0 || m.ContainerID+m.Size-1 > largest || m.HostID+m.Size-1 > largest {
-		return m, strconv.ErrRange
-	}
-	return m, nil
+	const none = 1<<32 - 1 // (uid_t)-1 means "no id"
+	return m, m.Size > 0 && m.ContainerID+m.Size <= none && m.HostID+m.Size <= none
 }
 
 func overlap(a, b, sizeA, sizeB int) bool {
 	return a < b+sizeB && b < a+sizeA
-}
-
-// maxExtents is the number of lines that uid_map takes: 340, before Linux 4.15 five (user_namespaces(7)).
-func maxExtents() int {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return 340 // then writing the map tells
-	}
-	release := strings.SplitN(unix.ByteSliceToString(uts.Release[:]), ".", 3)
-	major, err := strconv.Atoi(release[0])
-	if err != nil || len(release) < 2 {
-		return 340
-	}
-	minor, err := strconv.Atoi(release[1])
-	if err != nil || major > 4 || major == 4 && minor >= 15 {
-		return 340
-	}
-	return 5
 }
 
 // becomeMapped makes the cloned process wait until the parent has written its maps, and take its ids inside.

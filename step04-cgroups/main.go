@@ -5,7 +5,6 @@ package main
 
 import (
 	"os"
-	"strconv"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli"
@@ -13,10 +12,10 @@ import (
 
 func main() {
 	if os.Args[0] == initName {
-		cli.HandleExitCoder(initContainer())
+		exitOn(initContainer())
 	}
 	if os.Args[0] == cleanerName {
-		cli.HandleExitCoder(cleanUp())
+		exitOn(cleanUp())
 		return
 	}
 	app := cli.NewApp()
@@ -32,7 +31,7 @@ func main() {
 		SkipArgReorder: true,
 		Flags:          append(flags, limitFlags...),
 		OnUsageError:   usageError,
-		Action:         func(ctx *cli.Context) error { return runCommand(ctx, ctx.Args()) },
+		Action:         runCommand,
 	}, {
 		Name:         "pause",
 		Usage:        "freeze a running command and all its children",
@@ -46,9 +45,7 @@ func main() {
 		OnUsageError: usageError,
 		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, false) },
 	}}
-	if err := app.Run(os.Args); err != nil {
-		cli.HandleExitCoder(fail(exitSetup, "%v", err))
-	}
+	exitOn(app.Run(os.Args))
 }
 
 var flags = []cli.Flag{
@@ -68,10 +65,13 @@ func openShell(ctx *cli.Context) error {
 }
 
 // runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context, command []string) error {
+func runCommand(ctx *cli.Context) error {
 	setUpLog(ctx.Bool("debug"))
-	if len(command) == 0 {
+	if ctx.NArg() == 0 {
 		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
+	}
+	if err := emptyFlag(ctx); err != nil {
+		return err
 	}
 	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
 	if err != nil {
@@ -88,20 +88,15 @@ func runCommand(ctx *cli.Context, command []string) error {
 	if err != nil {
 		return err
 	}
-	name := ctx.String("name")
-	if name == "" {
-		name = strconv.Itoa(os.Getpid())
-	}
 	return run(&container{
-		Command:     command,
-		Hostname:    ctx.String("hostname"),
-		UIDMap:      uidMap,
-		GIDMap:      gidMap,
-		HostNet:     ctx.String("net") == "host",
-		Name:        name,
-		Limits:      limits,
-		CgroupAsked: limitsAsked(ctx),
-		Debug:       ctx.Bool("debug"),
+		Command:  ctx.Args(),
+		Hostname: ctx.String("hostname"),
+		UIDMap:   uidMap,
+		GIDMap:   gidMap,
+		HostNet:  ctx.String("net") == "host",
+		Name:     ctx.String("name"),
+		Limits:   limits,
+		Debug:    ctx.Bool("debug"),
 	})
 }
 

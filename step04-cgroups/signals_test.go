@@ -20,7 +20,7 @@ func TestSignalWithoutHandlerEndsPID1(t *testing.T) {
 	cmd := start(t, "run", "--", "sh", "-c", "echo ready; exec sleep 1000")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.Error(t, cmd.Wait())
-	require.Equal(t, exitSignal+9, cmd.ProcessState.ExitCode())
+	require.Equal(t, 128+9, cmd.ProcessState.ExitCode())
 }
 
 func TestIgnoredSignalIsLeftAlone(t *testing.T) {

@@ -57,5 +57,5 @@ func runInChild() error {
 		return fail(exitSetup, "start %s again: %v: see: ulimit -u", os.Args[0], err)
 	}
 	go forwardSignals(signals, cmd.Process)
-	return exitStatus(os.Args[0], cmd.Wait())
+	return exitStatus(cmd.Wait())
 }

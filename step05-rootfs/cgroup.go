@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -22,16 +19,13 @@ type cgroup struct {
 	Dirs map[string]string // controller to directory; joined controllers share one
 }
 
-// setting is one write to a control file. Without a file it only says which controller is needed.
-type setting struct {
-	flag, controller, file, value string
-	optional                      bool // not every kernel has the file
-}
+// controllers are all that this step uses, in the order in which their directories are made; "" is v2 without any.
+var controllers = []string{"cpuset", "cpu", "cpuacct", "memory", "pids", "blkio", "io", "devices", "freezer", "net_cls", ""}
 
 // findCgroup tells where the cgroup with this name is, or would be. It creates nothing.
 func findCgroup(name string) (*cgroup, error) {
 	if !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`).MatchString(name) {
-		return nil, fail(exitSetup, "--name %q: it is letters, digits, '_', '.' and '-', and begins with a letter or digit", name)
+		return nil, fail(exitSetup, "name %q: it is letters, digits, '_', '.' and '-', and begins with a letter or digit", name)
 	}
 	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -52,60 +46,17 @@ func findCgroup(name string) (*cgroup, error) {
 	return g, nil
 }
 
-// cgroupMount is a line of mountinfo (proc(5)) with the file system type cgroup or cgroup2.
-type cgroupMount struct {
-	root, point, fstype string
-	options             []string // in v1 they name the controllers
-}
-
-func parseMountinfo(text string) []cgroupMount {
-	var mounts []cgroupMount
-	for _, line := range strings.Split(text, "\n") {
-		before, after, found := strings.Cut(line, " - ")
-		fields, filesystem := strings.Fields(before), strings.Fields(after)
-		if !found || len(fields) < 6 || len(filesystem) < 3 || !strings.HasPrefix(filesystem[0], "cgroup") {
-			continue
-		}
-		mounts = append(mounts, cgroupMount{
-			root: unescapeMountinfo(fields[3]), point: unescapeMountinfo(fields[4]),
-			fstype: filesystem[0], options: strings.Split(filesystem[2], ","),
-		})
-	}
-	return mounts
-}
-
-// unescapeMountinfo undoes the octal numbers that mountinfo writes for space, tab, newline and backslash.
-func unescapeMountinfo(path string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(path)
-}
-
-// parseMembership reads /proc/PID/cgroup (cgroups(7)): controller to path, "" being v2.
-func parseMembership(text string) map[string]string {
-	paths := map[string]string{}
-	for _, line := range strings.Split(text, "\n") {
-		fields := strings.SplitN(line, ":", 3)
-		if len(fields) < 3 {
-			continue
-		}
-		for _, controller := range strings.Split(fields[1], ",") {
-			paths[controller] = fields[2]
-		}
-	}
-	return paths
-}
-
-// below is the directory of a cgroup path in a mount that shows only what is below its root.
-func (m cgroupMount) below(path string) string {
-	relative, err := filepath.Rel(m.root, path)
-	if err != nil || strings.HasPrefix(relative, "..") {
-		return m.point
-	}
-	return filepath.Join(m.point, relative)
-}
+// setting is one write to a control file. Without a value there is nothing to write; without a file somebody else
+// writes it; and without a flag nobody has asked for it: then the kernel may lack it.
+type setting struct{ flag, controller, file, value string }
 
 // newCgroup makes the cgroup that the flags ask for.
 func newCgroup(c *container, clean *cleaner) (*cgroup, error) {
-	g, err := findCgroup(c.Name)
+	name := c.Name
+	if name == "" {
+		name = strconv.Itoa(os.Getpid())
+	}
+	g, err := findCgroup(name)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +75,26 @@ func newCgroup(c *container, clean *cleaner) (*cgroup, error) {
 	return g, g.create(settings, clean)
 }
 
+// check makes sure before anything is created that the host has the controllers.
+func (g *cgroup) check(settings []setting) error {
+	for _, s := range settings {
+		if s.value != "" && s.flag != "" && g.Dirs[s.controller] == "" {
+			return fail(exitSetup, "%s needs the controller %s, %s", s.flag, s.controller, missingAdvice(g))
+		}
+	}
+	return nil
+}
+
+func missingAdvice(g *cgroup) string {
+	switch {
+	case g.V2 && os.Geteuid() != 0:
+		return "which our cgroup has not been given: " + createAdvice(nil, g)
+	case g.V2:
+		return "which this host does not have (cgroup v2: see: cat /sys/fs/cgroup/cgroup.controllers)"
+	}
+	return "which this host does not have (cgroup v1: see: cat /proc/cgroups)"
+}
+
 // create makes the directories and writes the limits. The cleaner removes the directories.
 func (g *cgroup) create(settings []setting, clean *cleaner) error {
 	for _, dir := range g.uniqueDirs() {
@@ -136,15 +107,11 @@ func (g *cgroup) create(settings []setting, clean *cleaner) error {
 		}
 	}
 	for _, s := range settings {
-		if s.file == "" {
+		if s.value == "" || s.file == "" {
 			continue
 		}
 		path := filepath.Join(g.Dirs[s.controller], s.file)
-		err := writeFile(path, s.value)
-		if s.optional && errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		if err := writeFile(path, s.value); err != nil && (s.flag != "" || !errors.Is(err, os.ErrNotExist)) {
 			return fail(exitSetup, "%s: write %q to the cgroup: %v: see what the kernel allows: cat %s",
 				s.flag, s.value, err, filepath.Join(filepath.Dir(filepath.Dir(path)), s.file))
 		}
@@ -162,23 +129,6 @@ func createAdvice(err error, g *cgroup) string {
 		return "an ordinary user needs a cgroup that root has given to him (chown): run as root"
 	}
 	return "is the hierarchy mounted read-only? see: findmnt -t cgroup,cgroup2"
-}
-
-// check makes sure before anything is created that the host has the controllers.
-func (g *cgroup) check(settings []setting) error {
-	for _, s := range settings {
-		if _, ok := g.Dirs[s.controller]; !ok && !s.optional {
-			if g.V2 && os.Geteuid() != 0 {
-				return fail(exitSetup, "%s needs the controller %s, which our cgroup has not been given: %s", s.flag, s.controller, createAdvice(nil, g))
-			}
-			version := "v1: see: cat /proc/cgroups"
-			if g.V2 {
-				version = "v2: see: cat /sys/fs/cgroup/cgroup.controllers"
-			}
-			return fail(exitSetup, "%s needs the controller %s, which this host does not have (cgroup %s)", s.flag, s.controller, version)
-		}
-	}
-	return nil
 }
 
 // join moves a process in. Its later children are born inside.
@@ -214,52 +164,24 @@ func limitPids(limit int64) error {
 	return file.Close()
 }
 
-// report logs what the group has used.
-func (g *cgroup) report(limit int64) {
-	u := usageV1(g)
-	if g.V2 {
-		u = usageV2(g)
-	}
-	logrus.Infof("usage: CPU %v, throttled %v, peak memory %s, OOM kills %s",
-		u.cpu.Round(time.Millisecond), u.throttled.Round(time.Millisecond), u.peakMemory, u.oomKills)
-	switch {
-	case limit == 0 || u.oomKills == "0":
-	case u.oomKills == "unknown":
-		logrus.Warnf("out of memory: --memory %d was reached (this kernel does not count kills; exit status 137 means one): give more, or use less", limit)
-	default:
-		logrus.Warnf("out of memory: the kernel killed a process because of --memory %d: give more, or use less", limit)
-	}
-}
-
-// usage is what accounting tells at the end; "unknown" where the kernel does not count.
-type usage struct {
-	cpu, throttled       time.Duration
-	peakMemory, oomKills string
-}
-
-// mebibytes makes a number of bytes readable.
-func mebibytes(bytes string) string {
-	n, err := strconv.ParseInt(strings.TrimSpace(bytes), 10, 64)
-	if err != nil {
-		return "unknown"
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-}
-
 func (g *cgroup) uniqueDirs() []string {
 	var dirs []string
-	seen := map[string]bool{}
 	for _, controller := range controllers {
-		if dir, ok := g.Dirs[controller]; ok && !seen[dir] {
-			seen[dir] = true
+		if dir := g.Dirs[controller]; dir != "" && !contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
 }
 
-// controllers are all that this step uses, in the order in which their directories are made.
-var controllers = []string{"cpuset", "cpu", "cpuacct", "memory", "pids", "blkio", "io", "devices", "freezer", "net_cls", ""}
+func contains(list []string, wanted string) bool {
+	for _, item := range list {
+		if item == wanted {
+			return true
+		}
+	}
+	return false
+}
 
 func writeFile(path, value string) error {
 	logrus.Debugf("write(%s, %q)", path, value)
@@ -274,31 +196,6 @@ func writeFile(path, value string) error {
 	return file.Close()
 }
 
-// readKey finds "KEY VALUE" in a control file such as cpu.stat.
-func readKey(path, key string) (string, bool) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "unknown", false
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 2 && fields[0] == key {
-			return fields[1], true
-		}
-	}
-	return "unknown", false
-}
-
-func readDuration(path, key string, unit time.Duration) time.Duration {
-	value, _ := readKey(path, key)
-	n, err := strconv.ParseInt(value, 10, 64)
-	if err != nil {
-		return 0 // this kernel does not count it
-	}
-	return time.Duration(n) * unit
-}
-
 // newCgroupNamespace makes the group look like the root of the hierarchy (cgroup_namespaces(7)). clone(2) of
 // CentOS 7 ignores the flag silently: so it is unshare(2), which answers EINVAL there.
 func newCgroupNamespace() error {
@@ -307,10 +204,8 @@ func newCgroupNamespace() error {
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		logrus.Debugf("this kernel has no cgroup namespace (it came with Linux 4.6): /proc/self/cgroup shows the host's paths")
-	case errors.Is(err, unix.ENOSPC):
-		return fail(exitSetup, "new cgroup namespace: %v: as many as allowed exist: sudo sysctl -w user.max_cgroup_namespaces=10000", err)
 	case err != nil:
-		return fail(exitSetup, "new cgroup namespace: %v: see: ls /proc/self/ns", err)
+		return fail(exitSetup, "new cgroup namespace: %v: have all that are allowed been made? see: sysctl user.max_cgroup_namespaces", err)
 	}
 	return nil
 }

@@ -3,11 +3,9 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,11 +29,8 @@ func initContainer() error {
 		return err
 	}
 	setUpLog(c.Debug)
-	if c.Hostname != "" {
-		logrus.Debugf("sethostname(%q)", c.Hostname)
-		if err := unix.Sethostname([]byte(c.Hostname)); err != nil {
-			return fail(exitSetup, "set host name %q: %v: at most 64 bytes", c.Hostname, err)
-		}
+	if err := setHostname(c.Hostname); err != nil {
+		return err
 	}
 	if err := newCgroupNamespace(); err != nil {
 		return err
@@ -54,6 +49,13 @@ func initContainer() error {
 	if err := enterRootfs(c); err != nil {
 		return err
 	}
+	replaceEnvironment()
+	if err := dropIfNotRoot(); err != nil {
+		return err
+	}
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	return becomeCommand(c)
 }
 
@@ -67,42 +69,15 @@ func readOrders() (*container, error) {
 	return c, orders.Close()
 }
 
-// becomeCommand replaces the init by the command: same process, still PID 1.
-func becomeCommand(c *container) error {
-	if err := replaceEnvironment(); err != nil {
-		return err
-	}
-	path, err := exec.LookPath(c.Command[0])
-	if err != nil {
-		return startError(c.Command[0], err)
-	}
-	if err := dropIfNotRoot(); err != nil {
-		return err
-	}
-	if err := closeInherited(); err != nil {
-		return err
-	}
-	if err := limitPids(c.Limits.Pids); err != nil {
-		return err
-	}
-	logrus.Debugf("execve(%q, %q)", path, c.Command)
-	return startError(c.Command[0], unix.Exec(path, c.Command, os.Environ()))
-}
-
 // replaceEnvironment keeps the host's variables out: some of them are secrets, and PATH is about another root.
-func replaceEnvironment() error {
-	environment := map[string]string{
-		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME": "/root",
-		"TERM": os.Getenv("TERM"),
-	}
+func replaceEnvironment() {
+	terminal := os.Getenv("TERM")
 	os.Clearenv()
-	for name, value := range environment {
-		if err := os.Setenv(name, value); err != nil {
-			return fail(exitSetup, "set the environment variable %s: %v", name, err)
-		}
+	for name, value := range map[string]string{
+		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": terminal,
+	} {
+		_ = os.Setenv(name, value) // fails for bad names only
 	}
-	return nil
 }
 
 // closeInherited lets execve(2) close every descriptor but the first three. One that the caller's shell
@@ -113,11 +88,7 @@ func closeInherited() error {
 		return fail(exitSetup, "list the open descriptors: %v", err)
 	}
 	for _, entry := range open {
-		fd, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			return fail(exitSetup, "list the open descriptors: %v", err)
-		}
-		if fd > 2 {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
 			unix.CloseOnExec(fd)
 		}
 	}

@@ -13,7 +13,7 @@ func TestParseSize(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, expect, bytes, text)
 	}
-	for _, bad := range []string{"", "m", "10x", "-1", "1.5g", "10 m", "99999999999g", "9223372036854775808", "0x10"} {
+	for _, bad := range []string{"", "m", "10x", "-1", "1.5g", "10 m", "99999999999g", "9223372036854775808", "8589934592g", "0x10"} {
 		_, err := parseSize(bad)
 		require.Error(t, err, bad)
 	}
@@ -32,10 +32,10 @@ func FuzzParseSize(f *testing.F) {
 
 func TestBadLimitsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 	for _, args := range [][]string{
-		{"-m", "10x"}, {"-m", "1m"}, {"-m", "-50m"}, {"--cpus", "0"}, {"--cpus", "-1"}, {"--cpus", "100000"}, {"--cpus", "NaN"},
-		{"--cpu-shares", "1"}, {"--cpuset-cpus", "x"}, {"--cpuset-cpus", "0-"}, {"--pids-limit", "0"}, {"--pids-limit", "many"},
+		{"-m", ""}, {"-m", "10x"}, {"-m", "1m"}, {"-m", "-50m"}, {"--cpus", "0"}, {"--cpus", "-1"}, {"--cpus", "100000"}, {"--cpus", "NaN"},
+		{"--cpu-shares", "1"}, {"--cpuset-cpus", "x"}, {"--cpuset-cpus", "0-"}, {"--pids-limit", "0"}, {"--pids-limit", "many"}, {"--pids-limit", "4194305"},
 		{"--device-read-bps", "/dev/null:1m"}, {"--device-read-bps", "/no/such:1m"}, {"--device-write-bps", "1m"},
-		{"--device-allow", "/dev/null"}, {"--device-allow", "c 1:3"}, {"--net-cls-classid", "blue"}, {"--net-cls-classid", "0"},
+		{"--device-allow", "/dev/null"}, {"--device-allow", "c 1:3"}, {"--net-cls-classid", "blue"}, {"--net-cls-classid", "0"}, {"--net-cls-classid", "0x100000000"}, {"--name", ""},
 		{"--name", "../escape"}, {"--name", "-x"}, {"--name", "a/b"},
 	} {
 		_, stderr, status := step(t, append(append([]string{"run", "--debug"}, args...), "--", "true")...)

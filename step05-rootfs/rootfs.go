@@ -28,25 +28,25 @@ func parseRootfs(dir string) (string, error) {
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}
-	if err != nil {
-		return "", fail(exitSetup, "--rootfs %s: %v", dir, err)
+	if path == "/" {
+		return "", fail(exitSetup, "--rootfs %s: it is the host's own root: make another: scripts/mkrootfs.sh rootfs", dir)
 	}
-	return path, nil
+	return path, err
 }
 
 // enterRootfs gives the container a root of its own. What the image must not decide is mounted
 // before the switch, and what lies outside is out of reach after it.
 func enterRootfs(c *container) error {
-	volumes, err := openSources(c.Volumes)
-	if err != nil {
+	root, volumes := c.Rootfs, c.Volumes
+	if root == "" {
+		volumes = append(hostPrograms(), volumes...)
+	}
+	if err := openSources(volumes); err != nil {
 		return err
 	}
-	root := c.Rootfs
 	if root == "" {
-		if root, err = assembleHostRoot(); err != nil {
-			return err
-		}
-		if err := makeMountPoints(root, volumes, nothingToClean); err != nil {
+		root = "/tmp" // any directory: only this mount namespace sees the tmpfs
+		if err := assembleHostRoot(root, volumes); err != nil {
 			return err
 		}
 	} else if err := bind(root, root); err != nil { // pivot_root(2): the new root must be a mount point
@@ -58,31 +58,27 @@ func enterRootfs(c *container) error {
 		}
 	}
 	if err := mountIn(root, "proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fail(exitSetup, "%v", err)
+		return err
 	}
 	if err := mountSys(root); err != nil {
-		return fail(exitSetup, "%v", err)
+		return err
 	}
 	if err := mountDev(root); err != nil {
-		return fail(exitSetup, "%v", err)
+		return err
 	}
 	for _, v := range volumes {
 		if err := mountVolume(root, v); err != nil {
-			return fail(exitSetup, "-v %s:%s: %v", v.Source, v.Target, err)
+			return err
 		}
 	}
+	enter := pivotTo
 	if c.Chroot {
-		err = chrootTo(root)
-	} else {
-		err = pivotTo(root)
+		enter = chrootTo
 	}
-	if err != nil {
+	if err := enter(root); err != nil {
 		return err
 	}
-	if err := maskKernelFiles(); err != nil {
-		return fail(exitSetup, "%v", err)
-	}
-	return nil
+	return maskKernelFiles()
 }
 
 // pivotTo makes root the root mount of the namespace and lets go of the old one, so that
@@ -150,21 +146,16 @@ func remountReadOnly(path string) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range strings.Split(string(mountinfo), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) < 6 {
-			continue
-		}
-		point := unescapeMountinfo(fields[4])
-		if point != path && !strings.HasPrefix(point, strings.TrimSuffix(path, "/")+"/") {
+	for _, m := range parseMountinfo(string(mountinfo)) {
+		if m.point != path && !strings.HasPrefix(m.point, strings.TrimSuffix(path, "/")+"/") {
 			continue
 		}
 		var fs unix.Statfs_t
-		if err := unix.Statfs(point, &fs); err != nil {
-			return fmt.Errorf("flags of the mount %s: %w", point, err)
+		if err := unix.Statfs(m.point, &fs); err != nil {
+			return fmt.Errorf("flags of the mount %s: %w", m.point, err)
 		}
 		keep := uintptr(fs.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME)
-		if err := mount("none", point, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|keep, ""); err != nil {
+		if err := mount("none", m.point, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|keep, ""); err != nil {
 			return err
 		}
 	}
@@ -209,60 +200,35 @@ func maskKernelFiles() error {
 	return nil
 }
 
-// assembleHostRoot builds a root in memory from the host's own programs, read-only, for
-// those who have no rootfs at hand. Nothing else of the host is in it.
-func assembleHostRoot() (string, error) {
-	const root = "/tmp" // any directory: only this mount namespace sees the tmpfs
-	if err := mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return "", fail(exitSetup, "%v", err)
-	}
-	for _, dir := range []string{"proc", "sys", "dev", "etc", "root", "run", "tmp", "var"} {
-		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
-			return "", fail(exitSetup, "assemble a root: %v", err)
-		}
-	}
-	if err := os.Chmod(filepath.Join(root, "tmp"), 0o1777); err != nil {
-		return "", fail(exitSetup, "assemble a root: %v", err)
-	}
-	for name, text := range map[string]string{"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n"} {
-		if err := os.WriteFile(filepath.Join(root, "etc", name), []byte(text), 0o644); err != nil {
-			return "", fail(exitSetup, "assemble a root: %v", err)
-		}
-	}
+// hostPrograms are shown, read-only, to those who have no rootfs at hand. Nothing else of the host is.
+func hostPrograms() (volumes []volume) {
 	for _, path := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache"} {
-		if err := showHostPath(path, filepath.Join(root, path)); err != nil {
-			return "", fail(exitSetup, "show the host's %s: %v", path, err)
+		if info, err := os.Stat(path); err == nil {
+			volumes = append(volumes, volume{Source: path, Target: path, Dir: info.IsDir(), ReadOnly: true})
 		}
 	}
-	return root, nil
+	return volumes
 }
 
-// showHostPath repeats a link, or binds a file or directory read-only.
-func showHostPath(source, target string) error {
-	info, err := os.Lstat(source)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	if err != nil {
+// assembleHostRoot makes an empty root in memory with the mount points for the host's programs.
+func assembleHostRoot(root string, volumes []volume) error {
+	if err := mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
 		return err
 	}
-	switch {
-	case info.Mode()&os.ModeSymlink != 0: // /bin on a merged /usr
-		link, err := os.Readlink(source)
+	for dir, mode := range map[string]os.FileMode{"etc": 0o755, "root": 0o700, "run": 0o755, "tmp": os.ModeSticky | 0o777, "var": 0o755} {
+		path := filepath.Join(root, dir)
+		err := os.Mkdir(path, mode)
+		if err == nil {
+			err = os.Chmod(path, mode) // whatever the umask is
+		}
 		if err != nil {
 			return err
 		}
-		return os.Symlink(link, target)
-	case info.IsDir():
-		err = os.Mkdir(target, 0o755)
-	default:
-		err = os.WriteFile(target, nil, 0o644)
 	}
-	if err != nil {
-		return err
+	for name, text := range map[string]string{"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n"} {
+		if err := os.WriteFile(filepath.Join(root, "etc", name), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
-	if err := bind(source, target); err != nil {
-		return err
-	}
-	return remountReadOnly(target)
+	return makeMountPoints(root, volumes, func(string, string) error { return nil }) // the memory ends with the container
 }

@@ -138,7 +138,7 @@ func TestEnvironmentAndDescriptorsStayOutside(t *testing.T) {
 func TestBadRootfs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	for dir, expect := range map[string]string{"/no/such/dir": "mkrootfs", file: "unpack it"} {
+	for dir, expect := range map[string]string{"/no/such/dir": "mkrootfs", file: "unpack it", "/": "own root", "": "empty"} {
 		_, stderr, status := step(t, "run", "--rootfs", dir, "--", "true")
 		require.Equal(t, exitSetup, status, stderr)
 		require.Contains(t, stderr, expect)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"reflect"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -22,11 +24,9 @@ type container struct {
 	Chroot   bool
 	ReadOnly bool
 	Volumes  []volume
-	Name     string
+	Name     string // of the cgroup
 	Limits   limits
-	// CgroupAsked: a flag needs the cgroup. Otherwise the command runs without one where we may not make it.
-	CgroupAsked bool
-	Debug       bool
+	Debug    bool
 }
 
 // run clones the init into new namespaces, tells it what to do and waits for its end.
@@ -43,14 +43,12 @@ func run(c *container) error {
 		return err
 	}
 	defer clean.finish()
-
 	group, err := newCgroup(c, clean)
-	switch {
-	case err == nil:
-		defer group.report(c.Limits.Memory)
-	case c.CgroupAsked:
-		return err
-	default:
+	if err != nil {
+		// Who asks for nothing runs without a cgroup where we may not make one.
+		if c.Name != "" || !reflect.DeepEqual(c.Limits, limits{}) {
+			return err
+		}
 		group = nil
 		logrus.Infof("no cgroup, so no usage will be reported: %v", err)
 	}
@@ -81,8 +79,10 @@ func run(c *container) error {
 		Cloneflags: namespaces,
 		Pdeathsig:  unix.SIGKILL,
 	}
+	names := namespaceNames
 	if c.HostNet {
 		cmd.SysProcAttr.Cloneflags &^= unix.CLONE_NEWNET
+		names = strings.TrimSuffix(names, "|CLONE_NEWNET")
 	}
 	becomeMapped(cmd.SysProcAttr, c)
 
@@ -91,9 +91,9 @@ func run(c *container) error {
 	}
 
 	signals := catchSignals()
-	logrus.Debugf("clone(%s)", flagNames(int(cmd.SysProcAttr.Cloneflags)))
+	logrus.Debugf("clone(%s)", names)
 	if err := cmd.Start(); err != nil {
-		return namespaceError(err)
+		return namespaceError(err, c)
 	}
 	if foreground {
 		defer shareTerminal(cmd.Process.Pid)()
@@ -102,6 +102,7 @@ func run(c *container) error {
 
 	// The init still waits, so the command will be inside from its first instruction on.
 	if group != nil {
+		defer group.report(c.Limits.Memory)
 		if err := group.join(cmd.Process.Pid); err != nil {
 			_ = cmd.Process.Kill() // the error of the join is the one to tell
 			_ = cmd.Wait()
@@ -115,5 +116,5 @@ func run(c *container) error {
 		logrus.Debugf("write to the init: %v", err)
 	}
 	_ = ours.Close()
-	return exitStatus(c.Command[0], cmd.Wait())
+	return exitStatus(cmd.Wait())
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -43,19 +43,18 @@ func deliver(command *os.Process, s syscall.Signal) {
 	_ = command.Signal(s)
 }
 
-// hasHandler tells whether the process blocks, ignores or catches s, by the masks in proc(5), /proc/PID/status.
+// masks are those of the signals that a process blocks, ignores or catches (proc(5), /proc/PID/status).
+var masks = regexp.MustCompile(`(?m)^Sig(?:Blk|Ign|Cgt):\s*([0-9a-f]+)$`)
+
+// hasHandler tells whether the process does anything else about a signal than what is the default.
 func hasHandler(pid int, s syscall.Signal) bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return true // it has ended: there is nothing to kill
 	}
-	for _, line := range strings.Split(string(status), "\n") {
-		key, value, _ := strings.Cut(line, ":")
-		if key != "SigBlk" && key != "SigIgn" && key != "SigCgt" {
-			continue
-		}
-		mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-		if err != nil || mask&(1<<(uint(s)-1)) != 0 {
+	for _, mask := range masks.FindAllStringSubmatch(string(status), -1) {
+		bits, err := strconv.ParseUint(mask[1], 16, 64)
+		if err != nil || bits&(1<<(uint(s)-1)) != 0 {
 			return true
 		}
 	}

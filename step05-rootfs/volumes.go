@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,9 +63,6 @@ func makeMountPoints(rootfs string, volumes []volume, created func(root, path st
 	return nil
 }
 
-// nothingToClean is for a rootfs in memory, which ends with the container.
-func nothingToClean(string, string) error { return nil }
-
 // makeMountPoint works through a descriptor of the parent, so that no link leads it out of the rootfs.
 func makeMountPoint(rootfs, parent, name string, dir bool) (made bool, err error) {
 	existing, err := securejoin.OpenInRoot(rootfs, filepath.Join(parent, name))
@@ -84,36 +80,40 @@ func makeMountPoint(rootfs, parent, name string, dir bool) (made bool, err error
 	if dir {
 		return true, unix.Mkdirat(int(handle.Fd()), name, 0o755)
 	}
-	fd, err := unix.Openat(int(handle.Fd()), name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return false, err
-	}
-	return true, unix.Close(fd)
+	return true, unix.Mknodat(int(handle.Fd()), name, unix.S_IFREG|0o644, 0) // a regular file needs no privilege
 }
 
 // openSources holds on to the sources before anything is mounted over them.
-func openSources(volumes []volume) ([]volume, error) {
+func openSources(volumes []volume) error {
 	for i, v := range volumes {
 		fd, err := unix.Open(v.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return nil, fail(exitSetup, "-v %s:%s: open the source: %v: may the ids inside read it?", v.Source, v.Target, err)
+			return fail(exitSetup, "-v %s:%s: open the source: %v: may the ids inside read it?", v.Source, v.Target, err)
 		}
 		volumes[i].handle = os.NewFile(uintptr(fd), v.Source)
 	}
-	return volumes, nil
+	return nil
 }
 
 func mountVolume(root string, v volume) error {
 	defer v.handle.Close()
-	if err := mountIn(root, fdPath(v.handle), v.Target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return err
+	err := mountIn(root, fdPath(v.handle), v.Target, "", unix.MS_BIND|unix.MS_REC, "")
+	if errors.Is(err, unix.ENOTDIR) {
+		return fail(exitSetup, "-v %s:%s: one is a directory and the other a file: both must be the same", v.Source, v.Target)
 	}
-	if !v.ReadOnly {
-		return nil
+	if err == nil && v.ReadOnly {
+		err = remountVolume(root, v.Target)
 	}
-	mounted, err := securejoin.OpenInRoot(root, v.Target)
 	if err != nil {
-		return fmt.Errorf("open it again: %w", err)
+		return fail(exitSetup, "-v %s:%s: %v", v.Source, v.Target, err)
+	}
+	return nil
+}
+
+func remountVolume(root, target string) error {
+	mounted, err := securejoin.OpenInRoot(root, target)
+	if err != nil {
+		return err
 	}
 	defer mounted.Close()
 	path, err := os.Readlink(fdPath(mounted))

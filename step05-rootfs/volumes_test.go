@@ -64,6 +64,15 @@ func TestCleanerIsNotLedAstray(t *testing.T) {
 	require.DirExists(t, victim, stderr)
 }
 
+func TestDirectoryOnFile(t *testing.T) {
+	needNamespaces(t)
+	for _, value := range []string{"/tmp:/etc/passwd", "/etc/passwd:/tmp"} {
+		_, stderr, status := step(t, "run", "-v", value, "--", "true")
+		require.Equal(t, exitSetup, status, value)
+		require.Contains(t, stderr, "one is a directory and the other a file", value)
+	}
+}
+
 func TestBadVolumes(t *testing.T) {
 	for value, expect := range map[string]string{"/no/such:/x": "make the source first", "/tmp": "SOURCE:TARGET", "/tmp:rel": "absolute",
 		"/tmp:/": "below /", "/tmp:/x:rx": "SOURCE:TARGET", ":/x": "absolute", "/tmp:/../..": "below /"} {
