@@ -42,6 +42,17 @@ check_modules() {
 	done
 }
 
+# code_lines STEP: neither blank nor comment, without tests
+code_lines() { find "$ROOT/$1" -maxdepth 1 -name '*.go' ! -name '*_test.go' -exec cat {} + | grep -vcE '^[[:space:]]*(//.*)?$'; }
+
+check_sizes() {
+	local language page
+	for language in zh en; do
+		page=$ROOT/docs/$language/contributing.md
+		expect_contains "docs/$language/contributing.md" "| \`$AFTER\` | $(code_lines "$AFTER") |" "$(grep "^ *| \`$AFTER\`" "$page" || true)"
+	done
+}
+
 # A step that is copied out of the repository builds.
 check_copied_out() {
 	local go
@@ -57,6 +68,9 @@ for AFTER in step01-uts step02-pid-mount step03-user-ns step04-cgroups step05-ro
 		check check_neighbours "$BEFORE → $AFTER：只有 chain.txt 列出的文件不同 / only the files of chain.txt differ" \
 			"让其它文件相同，或改 scripts/chain.txt 和那一章 / make the others equal, or change scripts/chain.txt and the chapter"
 		check check_chapter "$AFTER：那一章提到每个改动的文件 / the chapter names each changed file" "改那一章 / change the chapter"
+	fi
+	if [ "$AFTER" != step06-final ]; then
+		check check_sizes "$AFTER：参与编写里的行数属实 / the number of lines in the book is true" "docs/zh/contributing.md, docs/en/contributing.md"
 	fi
 	check check_copied_out "$AFTER：单独复制出来也能编译 / builds when copied out alone" "go.mod"
 	BEFORE=$AFTER
