@@ -40,13 +40,18 @@ func (g *cgroup) report(memoryLimit int64) {
 	}
 }
 
-// number finds the line "KEY NUMBER" in a control file, or the number alone; -1 where this kernel does not count that.
+// number reads a control file; -1 where this kernel does not count that.
 func (g *cgroup) number(controller, file, key string) int64 {
 	text, err := os.ReadFile(g.Dirs[controller] + "/" + file)
 	if err != nil {
 		return -1
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	return parseNumber(string(text), key)
+}
+
+// parseNumber finds the line "KEY NUMBER", or without a key the line that is only a number.
+func parseNumber(text, key string) int64 {
+	for _, line := range strings.Split(text, "\n") {
 		if !strings.HasPrefix(line, key) {
 			continue
 		}
