@@ -48,7 +48,7 @@ fi
 dir=$1 repo=$2
 if [ "${3:-}" = '' ]; then
 	# Outside: a cgroup of the sandbox's own in every mounted hierarchy, then the namespaces.
-	name=doccheck-$$-$RANDOM # process ids repeat in each sandbox
+	name=doccheck-$$
 	echo "$name" >"$dir/name"
 	while read -r _ target type _; do
 		case $type in cgroup | cgroup2) ;; *) continue ;; esac
