@@ -7,6 +7,23 @@ const dist = new URL('.vitepress/dist/', import.meta.url).pathname
 const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
 const page = await browser.newPage()
 
+// The letters in a PDF are those of this machine: without a Chinese font every one would be the same empty box.
+const drawn = await page.evaluate(() => {
+  const picture = (letter) => {
+    const canvas = document.createElement('canvas')
+    canvas.width = canvas.height = 40
+    const context = canvas.getContext('2d')
+    context.font = '30px sans-serif'
+    context.fillText(letter, 4, 32)
+    return canvas.toDataURL()
+  }
+  return picture('命') !== picture('名')
+})
+if (!drawn) {
+  console.error('pdf: this machine has no Chinese font: apt-get install fonts-noto-cjk')
+  process.exit(1)
+}
+
 for (const [language, home] of [['zh', ''], ['en', 'en/']]) {
   await page.goto(base + home, { waitUntil: 'networkidle0' })
   // The order of the book is the order of the sidebar.

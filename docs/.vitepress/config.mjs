@@ -9,7 +9,7 @@ const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
 // The sections of step 6, in the order in which they are read.
-const engine = ['engine', 'images', 'overlay', 'supervision', 'exec', 'network', 'security', 'oci'].map((n) => '08-step06-' + n)
+const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci'].map((n) => '08-step06-' + n)
 
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {

@@ -152,3 +152,24 @@ func TestPicturesNeedTextAndDarkColours(t *testing.T) {
 		assert.Len(t, pictureProblems(file), problems, text)
 	}
 }
+
+// A transcript is executed: what a command really prints counts, not that the chapter has some output.
+func TestTranscriptIsExecuted(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the sandbox needs root")
+	}
+	root, err := findRoot()
+	require.NoError(t, err)
+	chapter := func(output string) (passed, failed int) {
+		c, err := parseChapter("docs/zh/x.md", "```console run\n# hostname\n"+output+"\n```\n")
+		require.NoError(t, err)
+		blocks, problems := transcriptBlocks(c)
+		require.Empty(t, problems)
+		passed, failed, _ = runChapter(&Book{Root: root}, c, blocks)
+		return passed, failed
+	}
+	passed, failed := chapter("lab")
+	assert.Equal(t, []int{1, 0}, []int{passed, failed}, "the real output")
+	passed, failed = chapter("lap")
+	assert.Equal(t, []int{0, 1}, []int{passed, failed}, "one letter is different")
+}

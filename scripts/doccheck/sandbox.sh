@@ -48,7 +48,7 @@ fi
 dir=$1 repo=$2
 if [ "${3:-}" = '' ]; then
 	# Outside: a cgroup of the sandbox's own in every mounted hierarchy, then the namespaces.
-	name=doccheck-$$
+	name=${dir##*/} # of mktemp, so unlike the process number never that of a run that was killed
 	echo "$name" >"$dir/name"
 	while read -r _ target type _; do
 		case $type in cgroup | cgroup2) ;; *) continue ;; esac
@@ -68,7 +68,7 @@ if [ "${3:-}" = '' ]; then
 			done
 		fi
 		echo $$ >"$group/cgroup.procs"
-	done </proc/mounts
+	done <<<"$(sort -u /proc/mounts)" # read at once: line by line, a mount made meanwhile shows a line twice
 	cgroup=
 	[ ! -e /proc/self/ns/cgroup ] || cgroup=--cgroup
 	# shellcheck disable=SC2086 # no word at all when the kernel has no cgroup namespace
