@@ -332,15 +332,23 @@ terminal() {
 	: >"$SCREEN"
 	# sane: script of CentOS 7 leaves the terminal's settings empty when its own input is not one.
 	# The program is not the session's leader, as in a login shell, unless the command begins with exec.
-	# And SIGINT is not ignored, as it is in what a script starts in the background.
+	# And SIGINT is not ignored, as it is in what a script starts in the background. What bash itself began with it cannot undo.
+	local default=()
+	if begun_without_sigint; then
+		env --default-signal=INT true 2>/dev/null || skip_because "SIGINT 从一开始就被忽略了；请在前台运行 / SIGINT is ignored from the start: run this in the foreground"
+		default=(env --default-signal=INT --default-signal=QUIT)
+	fi
 	(
 		trap - INT QUIT
-		exec script -qefc "stty sane -echo; $1; exit \$?" /dev/null
+		exec ${default[@]+"${default[@]}"} script -qefc "stty sane -echo; $1; exit \$?" /dev/null
 	) <"$KEYS" >"$SCREEN" 2>&1 &
 	TERMINAL=$!
 	BOXES+=("$TERMINAL")
 	exec 9>"$KEYS"
 }
+
+# begun_without_sigint: SigIgn of proc(5) is a mask; SIGINT is its second bit.
+begun_without_sigint() { ((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status) & 2)); }
 
 type_keys() { printf '%b' "$1" >&9; }
 

@@ -50,7 +50,7 @@ func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 		"run --ip 1.2.3 host true", "run --mac-address x host true", "run -e =x host true", "run --env-file /no/such host true", "run -w relative host true",
 		"run --device /no/such host true", "run --device-read-bps /no/such:1m host true", "run --cpuset-cpus 9-1 host true", "run --pull sometimes host true",
 		"run --userns what host true", "run --ipc what host true", "run --stop-signal NOPE host true", "run --log-opt what=1 host true", "run --oom-score-adj 5000 host true",
-		"run --memory-swap 1g host true", "run --hostname a_b host true", "run --sysctl =1 host true", "run --tmpfs relative host true", "run", "run sh -c true",
+		"run --memory-swap 1g host true", "run --hostname a_b host true", "run --sysctl =1 host true", "run --tmpfs relative host true", "run sh -c true",
 		"run -v /tmp:/x -v /etc:/x host true", "run --blkio-weight 5 host true", "run --rm -u nobody-knows-me host true",
 	} {
 		r := docker(strings.Fields(line)...)
@@ -58,7 +58,8 @@ func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 		require.Equal(t, 1, strings.Count(r.err, "\n"), "%s: more than one line: %s", line, r.err)
 		require.True(t, strings.HasPrefix(r.err, "mydocker: "), r.err)
 	}
-	for _, line := range []string{"rm nobody", "stop nobody", "logs nobody", "exec nobody true", "inspect nobody", "ps -f what=x", "ps -f status=x", "kill -s NOPE nobody",
+	require.Equal(t, 1, docker("run").code, "as docker: arguments are counted before a container is thought of")
+	for _, line := range []string{"run", "rm nobody", "stop nobody", "logs nobody", "exec nobody true", "inspect nobody", "ps -f what=x", "ps -f status=x", "kill -s NOPE nobody",
 		"ps --format {{.What}}", "rename nobody other", "network rm nobody", "volume rm nobody", "rmi nobody", "wait nobody", "cp nobody:/x .", "what", "port nobody"} {
 		r := docker(strings.Fields(line)...)
 		require.NotZero(t, r.code, line)
