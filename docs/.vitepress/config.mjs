@@ -76,6 +76,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', href: '/icon.svg', type: 'image/svg+xml' }]],
   lastUpdated: false,
   metaChunk: true,
+  buildConcurrency: 1, // the search index has the pages in the order in which they were read: the same for every build
   locales: {
     root: {
       label: '中文',
