@@ -190,19 +190,20 @@ race() {
 	for _ in $(seq "$1"); do
 		OUT=$OUT$(engine cp race:/race/secret-of-the-host - 2>/dev/null | tr -d '\0') || true
 		engine cp "$WORK/bin/planted" race:/race >/dev/null 2>&1 || true
-		[ ! -e "$WORK/host-files/planted" ] || break
+		! race_won || break
 	done
 	engine rm -f race >/dev/null
 }
+race_won() { [ -e "$WORK/host-files/planted" ] || grep -q "GOT IN" <<<"$OUT"; }
 try_race() {
 	say x >"$WORK/bin/planted"
 	race 60
 	not_planted "cp"
 	expect_lacks "cp" "GOT IN" "$OUT"
 	mutant "${LAYER_MUTANT[@]}"
-	race 60
+	race 2000 # it ends at the first success
 	rm "$WORK/bin/planted"
-	case $OUT in *"GOT IN"*) ;; *) [ -e "$WORK/host-files/planted" ] || fail_because "防御关掉，也没有得手 / without the defence it does not succeed either" ;; esac
+	race_won || fail_because "防御关掉，也没有得手 / without the defence it does not succeed either"
 	rm -f "$WORK/host-files/planted"
 }
 check try_race "和 cp 赛跑 / race against cp with a symbolic link [CVE-2018-15664]" "internal/layer/root.go"
