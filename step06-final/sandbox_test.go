@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -102,6 +103,9 @@ func prepareSandbox() error {
 	}
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))
+	if signal.Ignored(os.Interrupt) { // as in what a script starts in the background; a caught signal is at its default after execve(2)
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	go reap()
 	return nil
 }

@@ -27,11 +27,15 @@ func forwardSignals(deliver func(os.Signal)) (stop func()) {
 	return func() { signal.Stop(signals); close(done) }
 }
 
-// cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. A reader of our output that hangs up
-// (SIGPIPE) is no end: the write fails, which is told as any error is.
+// cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. What the caller has us ignore stays ignored
+// (nohup(1)). A reader of our output that hangs up (SIGPIPE) is no end: the write fails, which is told as any error is.
 func cleanOnSignal(clean func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		for {
