@@ -340,6 +340,7 @@ terminal() {
 	fi
 	(
 		trap - INT QUIT
+		export SHELL=$BASH # it goes by the status of the program that had ^C too; dash ends by the signal
 		exec ${default[@]+"${default[@]}"} script -qefc "stty sane -echo; $1; exit \$?" /dev/null
 	) <"$KEYS" >"$SCREEN" 2>&1 &
 	TERMINAL=$!
