@@ -44,8 +44,11 @@ echo 'root:x:0:0:root:/root:/bin/sh' > "$work/rootfs/etc/passwd"
 tar -C "$work/rootfs" -cf "$work/rootfs.tar" .
 
 if command -v podman > /dev/null; then
+  # Podman would raise the number of open files to 1048576, which is above the limit that some hosts give to root.
+  printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' > "$work/containers.conf"
   cat > "$work/pod" << EOF
 #!/bin/sh
+export CONTAINERS_CONF=$work/containers.conf
 exec podman --root $work/podroot --runroot $work/podrun --cgroup-manager cgroupfs --runtime $myrunc --storage-driver vfs --events-backend file --log-level error "\$@"
 EOF
   chmod +x "$work/pod"
