@@ -46,8 +46,11 @@ func (a Abilities) UnpackLayer(ctx context.Context, dir string, r io.Reader, m *
 // kindVariable forces the copying form, for comparing the two and for testing.
 const kindVariable = "MYDOCKER_SNAPSHOT"
 
-// Abilities tries overlay out once a boot and remembers the answer in <root>/snapshots/.abilities.json.
+// Abilities tries overlay out once a boot and remembers the answer in <root>/snapshots/.abilities.json. Layers that are unpacked
+// at the same time all ask.
 func (d *Driver) Abilities() (Abilities, error) {
+	d.asking.Lock()
+	defer d.asking.Unlock()
 	if d.able != nil {
 		return *d.able, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 
 	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/layer"
@@ -25,6 +26,8 @@ import (
 type Driver struct {
 	dir    string // <root>/snapshots
 	layers string
+
+	asking sync.Mutex // guards able
 	able   *Abilities
 }
 
