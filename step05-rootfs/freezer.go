@@ -29,11 +29,11 @@ func setFrozen(name string, frozen bool) error {
 	case frozen:
 		value, reached = "FROZEN", "FROZEN"
 	}
-	if err := writeFile(filepath.Join(dir, file), value); err != nil {
-		return fail(exitSetup, "change the state of %s: %v: are you root?", name, err)
-	}
-	// The kernel answers before the last process has stopped.
+	// The kernel answers before the last process has stopped, and v1 stays FREEZING if one forks meanwhile: it is told again.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := writeFile(filepath.Join(dir, file), value); err != nil {
+			return fail(exitSetup, "change the state of %s: %v: are you root?", name, err)
+		}
 		now, err := os.ReadFile(filepath.Join(dir, state))
 		if err != nil {
 			return fail(exitSetup, "%s has ended meanwhile: %v", name, err)
