@@ -67,15 +67,15 @@ func ignoreEnd(err error) error {
 // open opens the files of the log, oldest first. Rotation between two opens may deliver a file twice: such a pair has
 // the same inode and is opened once.
 func open(path string) ([]*os.File, error) {
+	var files []*os.File
 	newest, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open log %s: %w (the container was never started, or was started with --log-driver none)", path, fs.ErrNotExist)
-	}
-	if err != nil {
+	if err == nil {
+		files = append(files, newest)
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	files := []*os.File{newest}
-	// A rotation moves one file after the other, the oldest first: in the middle of it one number is free.
+	// A rotation moves one file after the other, the oldest first: in the middle of it one number is free, and just
+	// before its end there is no file at path.
 	for n, missing := 1, 0; missing < 2; n++ {
 		file, err := os.Open(fmt.Sprintf("%s.%d", path, n))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -86,11 +86,14 @@ func open(path string) ([]*os.File, error) {
 			closeAll(files)
 			return nil, fmt.Errorf("open rotated log: %w", err)
 		}
-		if sameFile(file, files[0]) {
+		if len(files) > 0 && sameFile(file, files[0]) {
 			file.Close()
 			continue
 		}
 		files = append([]*os.File{file}, files...)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("open log %s: %w (the container was never started, or was started with --log-driver none)", path, fs.ErrNotExist)
 	}
 	return files, nil
 }

@@ -64,6 +64,18 @@ func TestReadDeliversRotatedFilesOldestFirst(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, collect(t, path, Options{Tail: -1, Until: time.Unix(0, 2)}))
 }
 
+func TestReadInTheMiddleOfARotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	write(t, path+".2", record(1, "a"))
+	write(t, path+".1", record(2, "b"))
+	require.Equal(t, []string{"a", "b"}, collect(t, path, Options{Tail: -1}), "the new file is not yet there")
+	require.Equal(t, []string{"b"}, collect(t, path, Options{Tail: 1}))
+	require.NoError(t, os.Rename(path+".1", path))
+	require.Equal(t, []string{"a", "b"}, collect(t, path, Options{Tail: -1}), "one number is free")
+	empty := Read(filepath.Join(t.TempDir(), "log"), Options{Tail: -1}, nil)
+	require.ErrorContains(t, empty, "the container was never started")
+}
+
 func TestTailCrossesBlocks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	var want []string
