@@ -22,6 +22,8 @@ if [ "$(id -u)" != 0 ]; then echo "bench.sh: needs root" >&2; exit 2; fi
 for tool in hyperfine jq busybox; do
   command -v $tool > /dev/null || { echo "bench.sh: $tool is not installed" >&2; exit 2; }
 done
+# shellcheck source=scripts/own-mounts.sh
+source "$here/scripts/own-mounts.sh"
 
 work=$(mktemp -d)
 cleanup() {

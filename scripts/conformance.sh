@@ -19,7 +19,6 @@ while getopts o: option; do
     *) echo "usage: conformance.sh [-o TABLE] [RUNTIME...]" >&2; exit 2 ;;
   esac
 done
-shift $((OPTIND - 1))
 
 # build fetches and compiles the 58 programs once.
 build() {
@@ -38,13 +37,16 @@ build() {
   touch "$cache/bin/complete"
 }
 
-work=$(mktemp -d)
-chmod 755 "$work" # root of a user namespace must reach the bundles
-trap 'rm -rf --one-file-system "$work"' EXIT
-
 if [ "${CONFORMANCE_PREPARE:-}" = 1 ]; then build; exit 0; fi # fetch and build only: where there is a network
 if [ "$(id -u)" != 0 ]; then echo "conformance.sh: needs root (the suite makes cgroups and mounts)" >&2; exit 2; fi
 build
+# shellcheck source=scripts/own-mounts.sh
+source "$here/scripts/own-mounts.sh"
+shift $((OPTIND - 1))
+
+work=$(mktemp -d)
+chmod 755 "$work" # root of a user namespace must reach the bundles
+trap 'rm -rf --one-file-system "$work"' EXIT
 
 if [ $# -eq 0 ]; then
   for r in runc crun; do

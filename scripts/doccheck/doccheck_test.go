@@ -140,6 +140,18 @@ func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
 	}
 }
 
+func TestNamedProofsExist(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a_test.go"), []byte("package a\n\nfunc TestHere(t *testing.T) {}\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a.sh"), []byte("check_here() { true; }\n"), 0o600))
+	c, err := parseChapter("docs/zh/a.md", "# a\n\n`TestHere` `check_here` `TestGone`\n\n`check_gone`\n")
+	require.NoError(t, err)
+	problems := checkProofs(&Book{Root: root, Chapters: []*Chapter{c}})
+	require.Len(t, problems, 2)
+	require.Equal(t, "docs/zh/a.md:3: there is no check or test TestGone", problems[0].String())
+	require.Equal(t, 5, problems[1].Line)
+}
+
 func TestPicturesNeedTextAndDarkColours(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.svg")
 	good := `<svg xmlns="http://www.w3.org/2000/svg"><title>t</title><desc>d</desc><style>@media (prefers-color-scheme: dark) {}</style></svg>`

@@ -59,6 +59,7 @@ var checks = []struct {
 	{"links", checkLinks},
 	{"pictures", checkPictures},
 	{"flags", checkFlags},
+	{"proofs", checkProofs},
 	{"messages", checkMessages},
 	{"parity", checkParity},
 	{"typography", checkTypography},

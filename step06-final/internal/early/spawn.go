@@ -199,6 +199,9 @@ const (
 	stageClone
 )
 
+// StepWriteOffsets is the Step of an Error that is about the values of Spawn.Offsets.
+const StepWriteOffsets = "write timens_offsets"
+
 func (c *child) stageName(stage int) string {
 	switch stage {
 	case stageUnshareTime:
@@ -206,7 +209,7 @@ func (c *child) stageName(stage int) string {
 	case stageOpenOffsets:
 		return "open /proc/self/timens_offsets"
 	case stageWriteOffsets:
-		return "write timens_offsets"
+		return StepWriteOffsets
 	case stageClone:
 		return "clone with " + CloneFlagNames(c.cloneFlags)
 	}

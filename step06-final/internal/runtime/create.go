@@ -56,6 +56,9 @@ func (r *Runtime) Create(o CreateOptions) (*Container, error) {
 	if err == nil {
 		return c.Container, nil
 	}
+	if c.outOfMemory() {
+		err = fieldError("linux.resources.memory.limit", "%d bytes are not enough for init: %w", *c.Spec.Linux.Resources.Memory.Limit, err)
+	}
 	if undoErr := c.undo(); undoErr != nil {
 		err = fmt.Errorf("%w (and cleaning up failed: %v)", err, undoErr)
 	}
@@ -366,6 +369,10 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	}
 	theirs.Close()
 	c.files.close() // nothing of ours may stay open when the container's own code runs: see sealedSelf
+	var failed *early.Error
+	if errors.As(err, &failed) && failed.Step == early.StepWriteOffsets {
+		return fieldError("linux.timeOffsets", "%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
+	}
 	if err != nil {
 		return fmt.Errorf("start init: %w%s", err, c.cloneAdvice(err))
 	}
@@ -483,6 +490,19 @@ func (c *creation) hooks(sync int) error {
 		return err
 	}
 	return early.SendMessage(sync, early.MsgState, data)
+}
+
+// outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init (OOM), which cannot say why it ended.
+func (c *creation) outOfMemory() bool {
+	if !c.hasCgroup || c.Spec.Linux.Resources == nil {
+		return false
+	}
+	memory := c.Spec.Linux.Resources.Memory
+	if memory == nil || memory.Limit == nil || *memory.Limit <= 0 {
+		return false
+	}
+	stats, err := c.cgroups.Stats()
+	return err == nil && stats.Memory.Failcnt > 0
 }
 
 // undo takes back what a failed creation has made, last things first.

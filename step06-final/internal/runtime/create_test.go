@@ -319,7 +319,7 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 	needRoot(t)
 	before := hostFacts(t)
 	seconds := 1
-	negative := uint64(5)
+	negative, page := uint64(5), int64(4096)
 	for want, change := range map[string]func(*specs.Spec){
 		"ociVersion":              func(s *specs.Spec) { s.Version = "2.0" },
 		"root.path":               func(s *specs.Spec) { s.Root.Path = "missing" },
@@ -352,6 +352,9 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		"linux.devices[0].type":          func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "z"}} },
 		"linux.personality.domain":       func(s *specs.Spec) { s.Linux.Personality = &specs.LinuxPersonality{Domain: "BSD"} },
 		"linux.timeOffsets":              func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {}} },
+		"linux.resources.memory.limit: 4096 bytes are not enough for init": func(s *specs.Spec) {
+			s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &page}
+		},
 		"executable file not found":      func(s *specs.Spec) { s.Process.Args = []string{"nothing"} },
 		"process.apparmorProfile":        func(s *specs.Spec) { s.Process.ApparmorProfile = "docker-default" },
 		"linux.rootfsPropagation":        func(s *specs.Spec) { s.Linux.RootfsPropagation = "sideways" },

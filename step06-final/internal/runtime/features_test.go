@@ -53,6 +53,10 @@ func TestTimeNamespace(t *testing.T) {
 	_, err := fmt.Sscan(out, &uptime)
 	require.NoError(t, err)
 	assert.Greater(t, uptime, 100*86400.0)
+
+	spec.Linux.TimeOffsets["boottime"] = specs.LinuxTimeOffset{Secs: -1 << 40}
+	_, err = newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec})
+	assert.ErrorContains(t, err, "config.json: linux.timeOffsets: write timens_offsets: numerical result out of range")
 }
 
 func TestMountFeatures(t *testing.T) {

@@ -63,7 +63,7 @@ func lineOf(data []byte, offset int64) int {
 
 // fieldError is an error about one field of the configuration.
 func fieldError(field, format string, args ...interface{}) error {
-	return fmt.Errorf("config.json: %s: %s", field, fmt.Sprintf(format, args...))
+	return fmt.Errorf("config.json: %s: %w", field, fmt.Errorf(format, args...))
 }
 
 // validateSpec checks what can be checked before anything is made. Fields that become steps of the plan are checked where the
