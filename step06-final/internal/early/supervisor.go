@@ -28,6 +28,7 @@ type supervisor struct {
 	clients  []*client
 
 	exitPath string
+	exitFd   int // of exitPath.new, which becomes exitPath
 	onExit   []string
 	env      []string
 
@@ -134,6 +135,11 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 	if s.log.path != "" {
 		if err := s.log.open(); err != nil {
 			return 0, &Error{"open log " + s.log.path, toErrno(err)}
+		}
+	}
+	if s.exitPath != "" {
+		if err := s.reserveExit(); err != nil {
+			return 0, &Error{"reserve " + s.exitPath, toErrno(err)}
 		}
 	}
 	theirs, err := s.makeStandard(openStdin)
@@ -376,7 +382,9 @@ func (s *supervisor) pump(from *stream) {
 // finish writes down how init ended, lets the clients go, and becomes the command that cleans up.
 func (s *supervisor) finish() {
 	s.log.end()
-	if !s.orphaned && s.exitPath != "" {
+	if s.orphaned && s.exitPath != "" {
+		syscall.Unlink(s.exitPath + ".new")
+	} else if s.exitPath != "" {
 		if err := s.writeExit(); err != nil {
 			die("mydocker supervisor: write " + s.exitPath + ": " + err.Error())
 		}
@@ -395,26 +403,39 @@ func (s *supervisor) finish() {
 	die("mydocker supervisor: execute " + s.onExit[0] + ": " + err.Error())
 }
 
-// writeExit writes "<exit status> <unix nanoseconds>\n" so that a reader sees all of it or nothing.
-func (s *supervisor) writeExit() error {
-	now := realtime()
-	text := itoa(s.exitValue) + " " + itoa(int(now.Sec)*1000000000+int(now.Nsec)) + "\n"
-	temporary := s.exitPath + ".new"
-	fd, err := syscall.Open(temporary, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+// exitSize is the room that is kept for the exit file: more than "255 9223372036854775807\n".
+const exitSize = 32
+
+// reserveExit writes blanks where writeExit will write: the disk that is full when the container ends, perhaps because of it, has already
+// given the block.
+func (s *supervisor) reserveExit() error {
+	fd, err := syscall.Open(s.exitPath+".new", syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = writeAll(fd, []byte(text))
-	if syncErr := syscall.Fsync(fd); err == nil {
-		err = syncErr
+	s.exitFd = fd
+	blanks := make([]byte, exitSize)
+	for i := range blanks {
+		blanks[i] = ' '
 	}
-	if closeErr := syscall.Close(fd); err == nil {
+	return writeAll(fd, blanks)
+}
+
+// writeExit writes "<exit status> <unix nanoseconds>" and blanks, so that a reader sees all of it or nothing.
+func (s *supervisor) writeExit() error {
+	now := realtime()
+	text := itoa(s.exitValue) + " " + itoa(int(now.Sec)*1000000000+int(now.Nsec))
+	_, err := syscall.Pwrite(s.exitFd, []byte(text), 0)
+	if err == nil {
+		err = syscall.Fsync(s.exitFd)
+	}
+	if closeErr := syscall.Close(s.exitFd); err == nil {
 		err = closeErr
 	}
 	if err != nil {
 		return err
 	}
-	return syscall.Rename(temporary, s.exitPath)
+	return syscall.Rename(s.exitPath+".new", s.exitPath)
 }
 
 func toErrno(err error) syscall.Errno {

@@ -217,7 +217,7 @@ func (e *Engine) release(c *store.Container) error {
 
 func exitPath(c *store.Container) string { return filepath.Join(c.Dir(), "exit") }
 
-// readExit reads what the supervisor has written: "<status> <unix nanoseconds>\n".
+// readExit reads what the supervisor has written: "<status> <unix nanoseconds>" and blanks.
 func readExit(c *store.Container) (code int, at time.Time, err error) {
 	data, err := os.ReadFile(exitPath(c))
 	if err != nil {

@@ -35,7 +35,7 @@ type SupervisorOptions struct {
 	LogMaxSize  int64  // bytes; a bigger file is renamed to LogPath.1 (.1 to .2 …) and begun anew. 0 = never
 	LogMaxFiles int    // files kept, the current one included; at least 1
 
-	ExitPath string // "<exit status> <unix nanoseconds>\n", written atomically when init has ended
+	ExitPath string // "<exit status> <unix nanoseconds>" and blanks, atomically when init has ended; its room is kept from the start
 	PidPath  string // "<pid> <start time in clock ticks after boot>\n" of the supervisor
 
 	AttachSocket string   // unix stream socket for attach (see AttachFrame), "" = none

@@ -204,7 +204,7 @@ func TestSupervisorOfFailedCreationGoesAway(t *testing.T) {
 	_, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Supervisor: o})
 	require.Error(t, err)
 	assert.True(t, IsProgramNotFound(err), err.Error())
-	assert.False(t, exists(o.ExitPath))
+	assert.False(t, exists(o.ExitPath) || exists(o.ExitPath+".new"))
 	assert.False(t, exists(filepath.Join(directory, "done")))
 	entries, err := os.ReadDir(r.Root)
 	require.NoError(t, err)

@@ -1,1 +1,0 @@
-// An empty assembly file lets the compiler accept the functions without body that are linked to package syscall's.
