@@ -67,7 +67,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	}
 	signals := make(chan os.Signal, 64)
 	if !detach {
-		signal.Notify(signals)
+		signal.Notify(signals, forwarded...)
 	}
 	started, err := container.Exec(o)
 	if err != nil {

@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	goruntime "runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -64,10 +62,6 @@ func commands() []command {
 func noFlags(*flag.FlagSet) {}
 
 func main() {
-	// This program lives for milliseconds and needs a megabyte: collecting garbage costs more than it saves.
-	debug.SetGCPercent(-1)
-	// Its steps follow one after the other: waking more threads for them costs a tenth of its time.
-	goruntime.GOMAXPROCS(1)
 	c := &context{runtime: &runtime.Runtime{}}
 	code, err := c.main(os.Args[1:])
 	if err != nil {

@@ -39,7 +39,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	// Signals that come from now on are for the container.
 	signals := make(chan os.Signal, 64)
 	if !detach {
-		signal.Notify(signals)
+		signal.Notify(signals, forwarded...)
 	}
 	container, err := c.runtime.Create(o)
 	if err != nil {
@@ -80,24 +80,30 @@ func killAndWait(container *runtime.Container) (int, error) {
 	return runtime.WaitInit(container)
 }
 
+// forwarded are the signals that a foreground container gets too. Not all that there are: the Go runtime switches threads several times for each.
+var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
+	unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
+
 // wait passes signals on to a process, and changes of the window's size to its terminal, until the process has ended.
 func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() (int, error)) (int, error) {
+	ended := make(chan struct{})
 	go func() {
-		for s := range signals {
-			switch s {
-			case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE: // of this program, not for the container
-			case unix.SIGWINCH:
-				if terminal != nil {
+		for {
+			select {
+			case <-ended: // its number may soon be somebody else's
+				return
+			case s := <-signals:
+				if s == unix.SIGWINCH && terminal != nil {
 					terminal.resize()
+					continue
 				}
-			default:
 				// A process that has just ended cannot take it: that is what the wait is about to say.
 				_ = unix.Kill(pid, s.(unix.Signal))
 			}
 		}
 	}()
 	code, err := waitFor()
-	signal.Stop(signals)
+	close(ended)
 	if terminal != nil {
 		terminal.drain()
 	}

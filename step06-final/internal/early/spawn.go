@@ -228,20 +228,29 @@ func runtimeAfterFork()
 //go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
 func runtimeAfterForkInChild()
 
+// vforkCall is clone or clone3 for a child that shares the caller's memory and stack until it executes something (vfork_*.s).
+func vforkCall(number, a, b uintptr) (r, errno uintptr)
+
 // forkAndExec forks, and in the child joins, forks again if it must, and executes the early stage.
 //
 // In the child there is one thread and a Go runtime that has lost all others. So, as in forkAndExecInChild of package
 // syscall, only RawSyscall is called: nothing may allocate, grow the stack or let the scheduler in. In the parent
 // the function returns the first child's pid.
 //
+// The child borrows our memory (CLONE_VM) and this thread waits until it is done with it (CLONE_VFORK): a copy of the page tables would
+// cost more than the rest of a clone, and afterwards a page fault for each page that we write to. Only a child that waits for us cannot have it so.
+//
 //go:noinline
 //go:norace
 func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	var i int
 	var fd uintptr
+	var result uintptr
 	firstFlags := c.cloneFlags | uintptr(syscall.SIGCHLD)
 	if c.twoForks {
 		firstFlags = uintptr(syscall.SIGCHLD)
+	} else if !c.waitForGo {
+		firstFlags |= syscall.CLONE_VM | syscall.CLONE_VFORK
 	}
 
 	runtimeBeforeFork()
@@ -250,13 +259,13 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 		c.args3.flags = uint64(firstFlags&^0xff) | cloneIntoCgroup
 		c.args3.exitSignal = uint64(syscall.SIGCHLD)
 		c.args3.cgroup = uint64(c.cgroupFd)
-		pid, _, errno = syscall.RawSyscall(sysClone3, uintptr(unsafe.Pointer(&c.args3)), unsafe.Sizeof(c.args3), 0)
+		pid, result = vforkCall(sysClone3, uintptr(unsafe.Pointer(&c.args3)), unsafe.Sizeof(c.args3))
 	} else {
-		pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, firstFlags, 0, 0, 0, 0, 0)
+		pid, result = vforkCall(syscall.SYS_CLONE, firstFlags, 0)
 	}
-	if errno != 0 || pid != 0 {
+	if result != 0 || pid != 0 {
 		runtimeAfterFork()
-		return pid, errno
+		return pid, syscall.Errno(result)
 	}
 
 	// From here on: the child.

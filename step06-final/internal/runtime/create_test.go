@@ -31,7 +31,8 @@ func TestContainerIsIsolated(t *testing.T) {
 	assert.NotContains(t, out, "home", "nothing of the host's root")
 }
 
-const testIDPrefix = "test-"
+// testIDPrefix tells this package's containers from those of other tests.
+const testIDPrefix = "test-runtime-"
 
 func TestMasksAndReadonlyPaths(t *testing.T) {
 	needRoot(t)
@@ -298,18 +299,26 @@ func TestHooks(t *testing.T) {
 	assert.Contains(t, string(data), `"pid":`+strconv.Itoa(c.Pid))
 }
 
-// hostFacts is what a failed or ended container must leave as it was.
+// hostFacts is what a failed or ended container must leave as it was: its mounts and its cgroups. Only those of this test: other packages'
+// tests run at the same time (the whole host is compared by scripts/verify.sh).
 func hostFacts(t *testing.T) string {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
-	facts := string(mounts)
+	facts := ""
+	for _, line := range strings.Split(string(mounts), "\n") {
+		if strings.Contains(line, filepath.Dir(t.TempDir())) {
+			facts += line + "\n"
+		}
+	}
 	host, err := cgroup.Detect()
 	require.NoError(t, err)
 	for _, h := range host.V1 {
 		entries, err := os.ReadDir(h.Mountpoint)
 		require.NoError(t, err)
 		for _, e := range entries {
-			facts += h.Mountpoint + "/" + e.Name() + "\n"
+			if strings.HasPrefix(e.Name(), testIDPrefix+t.Name()) {
+				facts += h.Mountpoint + "/" + e.Name() + "\n"
+			}
 		}
 	}
 	return facts
@@ -346,12 +355,12 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		"took longer": func(s *specs.Spec) {
 			s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &seconds}}}
 		},
-		"linux.seccomp":                  func(s *specs.Spec) { s.Linux.Seccomp.DefaultAction = "x" },
-		"linux.resources.unified":        func(s *specs.Spec) { s.Linux.Resources.Unified = map[string]string{"x.y": "1"} },
-		"linux.cgroupsPath":              func(s *specs.Spec) { s.Linux.CgroupsPath = "/../x" },
-		"linux.devices[0].type":          func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "z"}} },
-		"linux.personality.domain":       func(s *specs.Spec) { s.Linux.Personality = &specs.LinuxPersonality{Domain: "BSD"} },
-		"linux.timeOffsets":              func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {}} },
+		"linux.seccomp":            func(s *specs.Spec) { s.Linux.Seccomp.DefaultAction = "x" },
+		"linux.resources.unified":  func(s *specs.Spec) { s.Linux.Resources.Unified = map[string]string{"x.y": "1"} },
+		"linux.cgroupsPath":        func(s *specs.Spec) { s.Linux.CgroupsPath = "/../x" },
+		"linux.devices[0].type":    func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "z"}} },
+		"linux.personality.domain": func(s *specs.Spec) { s.Linux.Personality = &specs.LinuxPersonality{Domain: "BSD"} },
+		"linux.timeOffsets":        func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {}} },
 		"linux.resources.memory.limit: 4096 bytes are not enough for init": func(s *specs.Spec) {
 			s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &page}
 		},

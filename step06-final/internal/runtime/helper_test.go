@@ -85,7 +85,7 @@ func output(t *testing.T, bundle string, spec *specs.Spec) (string, int) {
 }
 
 // testID is a name that no other test uses at the same time: the cgroup is called so too.
-func testID(t *testing.T) string { return "test-" + filepath.Base(filepath.Dir(t.TempDir())) }
+func testID(t *testing.T) string { return testIDPrefix + filepath.Base(filepath.Dir(t.TempDir())) }
 
 // eventually polls a condition.
 func eventually(t *testing.T, what string, condition func() bool) {

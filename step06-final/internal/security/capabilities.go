@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,13 +23,21 @@ const CapSysAdmin = 1 << 21
 
 // LastCapability is the highest number that the running kernel knows: 36 on CentOS 7, 40 since Linux 5.9.
 func LastCapability() int {
-	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	if err == nil {
-		if last, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
-			return last
+	lastCapability.once.Do(func() {
+		lastCapability.number = 36
+		data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+		if err == nil {
+			if last, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
+				lastCapability.number = last
+			}
 		}
-	}
-	return 36
+	})
+	return lastCapability.number
+}
+
+var lastCapability struct {
+	once   sync.Once
+	number int
 }
 
 // AllCapabilities are the names of every capability that the running kernel has, in the kernel's order.

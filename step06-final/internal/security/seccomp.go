@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/elastic/go-seccomp-bpf/arch"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // CompileSeccomp turns linux.seccomp into a filter and the flags for seccomp(2). A configuration that allows everything needs no filter: nil.
@@ -245,18 +245,34 @@ func compileCondition(c specs.LinuxSeccompArg, skip int) (code, error) {
 	return nil, fmt.Errorf("op %q is unknown", c.Op)
 }
 
-// table is what one architecture, as the kernel names it in seccomp_data, can call.
-type table struct {
-	audit   uint32
-	numbers []map[string]int // x86_64 has two: x32 programs make calls of the same architecture with a bit set
-	masks   []int
+//go:generate go run ./generate
+
+// names are the system calls of an architecture by number (syscalls.go); mask is a bit that its numbers have in addition.
+type names struct {
+	audit uint32
+	calls []string
+	mask  uint32
 }
+
+var namesByArch = map[specs.Arch]names{
+	specs.ArchX86_64:  {unix.AUDIT_ARCH_X86_64, syscallsX86_64[:], 0},
+	specs.ArchX32:     {unix.AUDIT_ARCH_X86_64, syscallsX32[:], x32Bit},
+	specs.ArchX86:     {unix.AUDIT_ARCH_I386, syscallsI386[:], 0},
+	specs.ArchAARCH64: {unix.AUDIT_ARCH_AARCH64, syscallsAARCH64[:], 0},
+	specs.ArchARM:     {unix.AUDIT_ARCH_ARM, syscallsARM[:], 0},
+}
+
+const x32Bit = 0x40000000
 
 // otherArchitectures are names of the specification that this program knows no system calls of: it does not run on such machines.
 const otherArchitectures = " MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB "
 
-var archByName = map[specs.Arch]*arch.Info{specs.ArchX86: arch.I386, specs.ArchX86_64: arch.X86_64, specs.ArchX32: arch.X32,
-	specs.ArchARM: arch.ARM, specs.ArchAARCH64: arch.AARCH64}
+// table is what one architecture, as the kernel names it in seccomp_data, can call. x86_64 has two parts: x32 programs make calls of the same
+// architecture with a bit set.
+type table struct {
+	audit uint32
+	parts []names
+}
 
 // architectures are the tables for the configured architectures; the machine's own is always among them.
 func architectures(configured []specs.Arch) ([]table, error) {
@@ -271,8 +287,8 @@ func architectures(configured []specs.Arch) ([]table, error) {
 			continue
 		}
 		seen[name] = true
-		info := archByName[name]
-		if info == nil {
+		part, known := namesByArch[name]
+		if !known {
 			if short := strings.TrimPrefix(string(name), "SCMP_ARCH_"); short != string(name) && strings.Contains(otherArchitectures, " "+short+" ") {
 				continue
 			}
@@ -280,14 +296,13 @@ func architectures(configured []specs.Arch) ([]table, error) {
 		}
 		found := false
 		for t := range tables {
-			if tables[t].audit == uint32(info.ID) {
-				tables[t].numbers = append(tables[t].numbers, info.SyscallNames)
-				tables[t].masks = append(tables[t].masks, info.SeccompMask)
+			if tables[t].audit == part.audit {
+				tables[t].parts = append(tables[t].parts, part)
 				found = true
 			}
 		}
 		if !found {
-			tables = append(tables, table{uint32(info.ID), []map[string]int{info.SyscallNames}, []int{info.SeccompMask}})
+			tables = append(tables, table{part.audit, []names{part}})
 		}
 	}
 	return tables, nil
@@ -299,19 +314,13 @@ type fateOf struct {
 	rule   *rule
 }
 
-// sortedFates lists the rules by number. The numbers of an architecture are small, so a table sorts them.
+// sortedFates lists the rules by number.
 func sortedFates(t table, rules map[string]*rule) []fateOf {
-	var fates []fateOf
-	for i, numbers := range t.numbers { // the native ones first: x32's have a high bit set
-		var byNumber [1024]*rule
-		for name, r := range rules {
-			if number, ok := numbers[name]; ok && number < len(byNumber) {
-				byNumber[number] = r
-			}
-		}
-		for number, r := range byNumber {
-			if r != nil {
-				fates = append(fates, fateOf{uint32(number | t.masks[i]), r})
+	fates := make([]fateOf, 0, 2*len(rules))
+	for _, part := range t.parts { // the native ones first: x32's have a high bit set
+		for number, name := range part.calls {
+			if r := rules[name]; r != nil && name != "" {
+				fates = append(fates, fateOf{uint32(number) | part.mask, r})
 			}
 		}
 	}
@@ -337,7 +346,6 @@ func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
 		const enosys = 38
 		young = actionErrno | enosys
 	}
-	const x32Bit = 0x40000000
 	next := uint32(0)
 	for _, f := range fates {
 		if next <= x32Bit && f.number >= x32Bit { // from the native calls to those of x32

@@ -64,6 +64,23 @@ func native(t *testing.T) *arch.Info {
 	return arch.X86_64
 }
 
+// The generated tables are those of the library: `go generate` was run after its last change.
+func TestSyscallTables(t *testing.T) {
+	for name, info := range map[specs.Arch]*arch.Info{specs.ArchX86_64: arch.X86_64, specs.ArchX32: arch.X32, specs.ArchX86: arch.I386,
+		specs.ArchAARCH64: arch.AARCH64, specs.ArchARM: arch.ARM} {
+		ours := namesByArch[name]
+		assert.EqualValues(t, info.ID, ours.audit, name)
+		assert.EqualValues(t, info.SeccompMask, ours.mask, name)
+		for number := 0; number < 1024; number++ {
+			have := ""
+			if number < len(ours.calls) {
+				have = ours.calls[number]
+			}
+			require.Equal(t, info.SyscallNumbers[number], have, "%s %d", name, number)
+		}
+	}
+}
+
 func TestDockersProfile(t *testing.T) {
 	info := native(t)
 	program, flags, err := CompileSeccomp(DefaultSeccomp(DefaultCapabilities()))
