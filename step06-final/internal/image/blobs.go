@@ -29,7 +29,7 @@ func (s *Store) hasBlob(d digest.Digest) bool {
 
 // checkDigest refuses what could not be the name of a blob, before it becomes part of a path.
 func checkDigest(d digest.Digest) error {
-	if !digestPattern.MatchString(string(d)) {
+	if !isDigest(string(d)) {
 		return fmt.Errorf("%q is not a SHA-256 digest", d)
 	}
 	return nil

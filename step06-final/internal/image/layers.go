@@ -262,7 +262,7 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 		dir := filepath.Join(s.layers(), e.Name())
 		hex := strings.SplitN(e.Name(), ".", 2)[0]
 		unfinished := strings.HasPrefix(e.Name(), ".new-") || strings.HasPrefix(e.Name(), ".gone-")
-		if !unfinished && (!hexID.MatchString(hex) || keep(dir, digest.Digest("sha256:"+hex))) {
+		if !unfinished && (!isHexID(hex) || keep(dir, digest.Digest("sha256:"+hex))) {
 			continue
 		}
 		if !unfinished {

@@ -145,7 +145,7 @@ func (l *loader) dockerImage(ctx context.Context, configName string, layerNames 
 	}
 	// The file is named by its digest: HEX.json, or blobs/sha256/HEX.
 	want := digest.Digest("")
-	if hex := strings.TrimSuffix(path.Base(configName), ".json"); hexID.MatchString(hex) {
+	if hex := strings.TrimSuffix(path.Base(configName), ".json"); isHexID(hex) {
 		want = digest.Digest("sha256:" + hex)
 	}
 	if len(layerNames) != len(config.RootFS.DiffIDs) {

@@ -71,7 +71,7 @@ func (s *Store) recordIDs() ([]digest.Digest, error) {
 	var ids []digest.Digest
 	for _, e := range entries {
 		hex := strings.TrimSuffix(e.Name(), ".json")
-		if hexID.MatchString(hex) {
+		if isHexID(hex) {
 			ids = append(ids, digest.Digest("sha256:"+hex))
 		}
 	}

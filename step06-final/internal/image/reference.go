@@ -21,13 +21,22 @@ type Reference struct {
 	Domain, Path, Tag, Digest string
 }
 
+// No pattern counts a long repetition: compiled, a {64} is tens of kilobytes, at every start of the program.
 var (
 	pathPattern   = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	domainPattern = regexp.MustCompile(`^([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(:[0-9]{1,5})?$|^\[[0-9a-fA-F:]+\](:[0-9]{1,5})?$`)
-	tagPattern    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$`)
-	digestPattern = regexp.MustCompile(`^sha256:[a-f0-9]{64}$`)
-	hexID         = regexp.MustCompile(`^[a-f0-9]{64}$`)
+	tagPattern    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
+	hexDigits     = regexp.MustCompile(`^[a-f0-9]+$`)
 )
+
+const maxTagLength = 128
+
+// isHexID says whether this is an ID in full: a SHA-256 sum in small letters.
+func isHexID(s string) bool { return len(s) == 64 && hexDigits.MatchString(s) }
+
+func isDigest(s string) bool {
+	return strings.HasPrefix(s, "sha256:") && isHexID(strings.TrimPrefix(s, "sha256:"))
+}
 
 // maxNameLength is the limit of the distribution specification for DOMAIN/PATH.
 const maxNameLength = 255
@@ -43,19 +52,19 @@ func ParseReference(s string) (Reference, error) {
 
 func parseReference(s string) (Reference, error) {
 	var r Reference
-	if hexID.MatchString(s) {
+	if isHexID(s) {
 		return r, errors.New("64 hexadecimal digits are an image ID")
 	}
 	rest := s
 	if i := strings.IndexByte(rest, '@'); i >= 0 {
 		r.Digest, rest = rest[i+1:], rest[:i]
-		if !digestPattern.MatchString(r.Digest) {
+		if !isDigest(r.Digest) {
 			return r, errors.New("the digest is not sha256: and 64 hexadecimal digits")
 		}
 	}
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 		r.Tag, rest = rest[i+1:], rest[:i]
-		if !tagPattern.MatchString(r.Tag) {
+		if len(r.Tag) > maxTagLength || !tagPattern.MatchString(r.Tag) {
 			return r, errors.New("the tag has a character that tags cannot have, or is longer than 128")
 		}
 	}

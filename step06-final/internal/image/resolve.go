@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"sort"
 	"strings"
 
 	digest "github.com/opencontainers/go-digest"
 )
 
-var idPrefix = regexp.MustCompile(`^(sha256:)?[a-f0-9]{4,64}$`)
+// isIDPrefix says whether this can be the beginning of an ID: four digits at least.
+func isIDPrefix(s string) bool {
+	digits := strings.TrimPrefix(s, "sha256:")
+	return len(digits) >= 4 && len(digits) <= 64 && hexDigits.MatchString(digits)
+}
 
 // Resolve finds an image by name, name@digest, ID or unique prefix of an ID (four digits at least). An image that is not
 // there is fs.ErrNotExist, with advice. The name "host" makes the built-in image at its first use.
@@ -43,7 +46,7 @@ func (s *Store) find(nameOrID string, known names) (digest.Digest, error) {
 			return id, nil
 		}
 	}
-	if !idPrefix.MatchString(nameOrID) {
+	if !isIDPrefix(nameOrID) {
 		if nameErr != nil {
 			return "", nameErr
 		}

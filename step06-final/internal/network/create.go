@@ -80,7 +80,7 @@ func newNetwork(s *state, o CreateOptions) (*Network, error) {
 }
 
 func checkNewName(s *state, name string) error {
-	if !nameRule.MatchString(name) {
+	if !isName(name) {
 		return fmt.Errorf("name %q is not allowed: use letters, digits, _ . - and begin with a letter or digit", name)
 	}
 	if name == DefaultNetwork || name == ModeHost || name == ModeNone || name == "default" || name == "container" {
@@ -166,7 +166,7 @@ func (n *Network) applyOptions(s *state) error {
 // validInterfaceName is the kernel's rule (dev_valid_name): at most 15 bytes, no slash, colon or space, not . or ..
 // A leading dash and characters with a meaning in rules are refused as well.
 func validInterfaceName(name string) error {
-	if len(name) > 15 || !nameRule.MatchString(name) {
+	if len(name) > 15 || !isName(name) {
 		return fmt.Errorf("interface name %q is not allowed: at most 15 letters, digits, _ . -", name)
 	}
 	return nil

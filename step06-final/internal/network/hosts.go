@@ -100,7 +100,7 @@ func parseExtraHosts(list []string, gateway string) ([]Peer, error) {
 	var peers []Peer
 	for _, entry := range list {
 		cut := strings.IndexAny(entry, ":=")
-		if cut < 1 || !nameRule.MatchString(entry[:cut]) {
+		if cut < 1 || !isName(entry[:cut]) {
 			return nil, fmt.Errorf("--add-host %q: write it like db:10.1.2.3 or db:host-gateway", entry)
 		}
 		address := strings.Trim(entry[cut+1:], "[]")

@@ -95,7 +95,9 @@ type AttachRequest struct {
 }
 
 // nameRule is docker's rule for names of networks, containers and aliases.
-var nameRule = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+var nameRule = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+func isName(s string) bool { return len(s) <= 128 && nameRule.MatchString(s) }
 
 // NotFoundError says that no such network or endpoint exists.
 type NotFoundError struct{ What, Name string }

@@ -49,11 +49,11 @@ func (r AttachRequest) validate() error {
 	if r.network() == ModeHost || r.network() == ModeNone {
 		return fmt.Errorf("nothing is attached in mode %s", r.network())
 	}
-	if !nameRule.MatchString(r.ContainerID) || len(r.ContainerID) > 64 {
+	if !isName(r.ContainerID) || len(r.ContainerID) > 64 {
 		return fmt.Errorf("container id %q is not allowed", r.ContainerID)
 	}
 	for _, name := range append([]string{r.Name, r.Hostname}, r.Aliases...) {
-		if name != "" && !nameRule.MatchString(name) {
+		if name != "" && !isName(name) {
 			return fmt.Errorf("name %q is not allowed: use letters, digits, _ . - and begin with a letter or digit", name)
 		}
 	}

@@ -26,7 +26,7 @@ func (m *Manager) Endpoints(containerID string) ([]Endpoint, error) {
 // Rename changes the name by which a container's peers find it.
 func (m *Manager) Rename(containerID, name string) error {
 	err := m.locked(func(s *state) error {
-		if !nameRule.MatchString(name) {
+		if !isName(name) {
 			return fmt.Errorf("name %q is not allowed", name)
 		}
 		for i := range s.endpoints {

@@ -58,7 +58,7 @@ func (m *Manager) load() (*state, error) {
 
 // validate refuses a definition that later code could not work with.
 func (n Network) validate() error {
-	if !nameRule.MatchString(n.Name) {
+	if !isName(n.Name) {
 		return fmt.Errorf("network name %q is not allowed", n.Name)
 	}
 	subnet, err := parseCIDR(n.Subnet)

@@ -276,14 +276,17 @@ func (s *Store) IDs() ([]string, error) {
 	}
 	var ids []string
 	for _, entry := range entries {
-		if idRule.MatchString(entry.Name()) {
+		if isID(entry.Name()) {
 			ids = append(ids, entry.Name())
 		}
 	}
 	return ids, nil
 }
 
-var idRule = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexDigits = regexp.MustCompile(`^[0-9a-f]+$`)
+
+// isID says whether this is the ID of a container in full. (Compiled, a pattern with {64} would be tens of kilobytes at every start.)
+func isID(s string) bool { return len(s) == 64 && hexDigits.MatchString(s) }
 
 // List loads all containers, the newest first. Damaged ones are reported beside.
 func (s *Store) List() (containers []*Container, damaged []error, err error) {
@@ -318,12 +321,12 @@ func (s *Store) FindID(nameOrID string) (string, error) {
 	if nameOrID == "" || strings.ContainsAny(nameOrID, "/\x00") {
 		return "", &NotFoundError{nameOrID}
 	}
-	if idRule.MatchString(nameOrID) {
+	if isID(nameOrID) {
 		if _, err := os.Stat(s.Dir(nameOrID)); err == nil {
 			return nameOrID, nil
 		}
 	}
-	if id, err := os.Readlink(filepath.Join(s.Data, "names", nameOrID)); err == nil && idRule.MatchString(id) {
+	if id, err := os.Readlink(filepath.Join(s.Data, "names", nameOrID)); err == nil && isID(id) {
 		if _, err := os.Stat(s.Dir(id)); err == nil && s.ownsName(id, nameOrID) {
 			return id, nil
 		}
