@@ -42,7 +42,7 @@ for (const [language, home] of [['zh', ''], ['en', 'en/']]) {
   await page.evaluate((html) => {
     document.body.innerHTML = html.map((c) => `<article style="break-before: page; padding: 0 8px">${c}</article>`).join('')
   }, chapters)
-  await page.addStyleTag({ content: 'pre, img, tr { break-inside: avoid } .header-anchor, button.copy { display: none } pre code { white-space: pre-wrap !important; overflow-wrap: anywhere }' })
+  await page.addStyleTag({ content: 'pre, img, tr { break-inside: avoid } h1, h2, h3, h4 { break-after: avoid } .header-anchor, button.copy { display: none } pre code { white-space: pre-wrap !important; overflow-wrap: anywhere }' })
   await page.waitForNetworkIdle()
   const file = `mydocker-${language}.pdf`
   writeFileSync(dist + file, await page.pdf({

@@ -1,15 +1,35 @@
 # shellcheck shell=bash
 # own-mounts.sh, sourced by bench.sh and conformance.sh with their own arguments: goes on in a mount namespace of its own, where every controller has
 # its v1 mount. A hybrid host leaves the controllers that it does not mount (often hugetlb) on the v2 tree, and crun 1.8 then refuses to start anything.
-# With the namespace the mount goes, and the host gets the controller back.
+# With the namespace the mounts go, and the host gets the controllers back.
+
+# unmounted CONTROLLER: does the kernel have it, and has it no v1 mount here?
+unmounted() {
+  grep -q "^${1}[[:space:]].*1\$" /proc/cgroups || return 1
+  ! awk '{ print $5 }' /proc/self/mountinfo | grep -qE "^/sys/fs/cgroup/([^/]*,)?$1(,|\$)"
+}
+
+own_controllers='hugetlb net_cls net_prio'
+
 if [ -z "${OWN_MOUNTS:-}" ]; then
-  OWN_MOUNTS=1 exec unshare --mount --propagation private bash "$0" "$@"
+  status=0
+  OWN_MOUNTS=1 unshare --mount --propagation private bash "$0" "$@" || status=$?
+  # A hierarchy that still had a dying cgroup when its mount went stays behind without one. Mounted once more and unmounted, it goes.
+  for controller in $own_controllers; do
+    if unmounted "$controller" && ! grep -q "^${controller}[[:space:]]*0[[:space:]]" /proc/cgroups; then
+      own_mount=$(mktemp -d)
+      sleep 1
+      if mount -t cgroup -o "$controller" cgroup "$own_mount" 2> /dev/null; then umount "$own_mount"; fi
+      rmdir "$own_mount"
+    fi
+  done
+  exit $status
 fi
 unset OWN_MOUNTS
+
 if [ "$(stat -f -c %T /sys/fs/cgroup)" = tmpfs ]; then
-  for controller in hugetlb net_cls net_prio; do
-    grep -q "^${controller}[[:space:]].*1\$" /proc/cgroups || continue
-    ! awk '{ print $5 }' /proc/self/mountinfo | grep -qE "^/sys/fs/cgroup/([^/]*,)?$controller(,|\$)" || continue
+  for controller in $own_controllers; do
+    unmounted "$controller" || continue
     if [ -z "${own_tmpfs:-}" ]; then
       # The directory for it must not appear on the host: the same tree again, on a tmpfs of our own.
       own_tmpfs=$(mktemp -d)
