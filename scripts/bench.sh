@@ -110,7 +110,7 @@ chart() { # bars, longest first as in the table; readable in light and dark
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 $height" role="img" aria-labelledby="title description">
 <title id="title">Time of one container, median in milliseconds</title>
 <desc id="description">$(for i in "${!names[@]}"; do printf '%s %.1f ms. ' "${names[$i]}" "${medians[$i]}"; done)</desc>
-<style>text{font:14px sans-serif;fill:#222}rect{fill:#888}rect.ours{fill:#2a7ae2}@media(prefers-color-scheme:dark){text{fill:#ddd}rect{fill:#777}rect.ours{fill:#5b9df0}}</style>
+<style>text{font:14px sans-serif;fill:#222}rect{fill:#888}rect.ours{fill:#2a7ae2}@media (prefers-color-scheme: dark){text{fill:#ddd}rect{fill:#777}rect.ours{fill:#5b9df0}}</style>
 EOF
   for i in "${!names[@]}"; do
     local class=''
