@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 // The order of the book. Names that start with a digit sort by themselves; these follow them.
-const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'glossary', 'further-reading', 'history-corrections', 'contributing']
+const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
 // The sections of step 6, in the order in which they are read.
-const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci'].map((n) => '08-step06-' + n)
+const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci', 'explain'].map((n) => '08-step06-' + n)
 
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {

@@ -185,3 +185,26 @@ func TestTranscriptIsExecuted(t *testing.T) {
 	passed, failed = chapter("lap")
 	assert.Equal(t, []int{0, 1}, []int{passed, failed}, "one letter is different")
 }
+
+func TestEngineMessages(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte(`package a
+func (e *E) Error() string { return fmt.Sprintf("no such thing: %s", e.Name) }
+func mountAdvice() string { return " (mount it first)" }
+func f() error {
+	warn("left "+name+" where it was", x)
+	fieldError("root.path", "%q is not a directory", x)
+	errors.New("not needed any more")
+	fmt.Errorf("open the thing: %w", err)
+	return fmt.Errorf("%w (choose another one with --root)", err)
+}
+`), 0o644))
+	messages, problems := engineMessages(dir, dir)
+	require.Empty(t, problems)
+	var formats []string
+	for _, m := range messages {
+		formats = append(formats, m.format)
+	}
+	assert.Equal(t, []string{"no such thing: %s", " (mount it first)", "left %v where it was", "%q is not a directory", "%w (choose another one with --root)"}, formats)
+	assert.Equal(t, "container", longestPiece("container %s; `mydocker rm it first`"))
+}
