@@ -60,6 +60,7 @@ var checks = []struct {
 	{"pictures", checkPictures},
 	{"flags", checkFlags},
 	{"proofs", checkProofs},
+	{"packages", checkPackages},
 	{"messages", checkMessages},
 	{"parity", checkParity},
 	{"typography", checkTypography},

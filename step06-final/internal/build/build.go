@@ -2,7 +2,7 @@
 //
 // Each instruction is a container that ran, or files that were copied, or a setting; what it changed becomes a layer.
 // The result of a step is kept under a key of everything that went into it, so that the next build starts where
-// something differs. The chapter "build" tells its story.
+// something differs. Its story is told in docs/zh/08-step06-images.md.
 package build
 
 import (

@@ -1,5 +1,5 @@
 // Package command is the command line: docker's commands, flags, output and exit statuses on top of package engine. A file for each group
-// of commands. Its story is told in the chapter section "引擎：命令背后" (the engine behind the commands).
+// of commands. Its story is told in docs/zh/08-step06-engine.md.
 package command
 
 import (

@@ -1,4 +1,5 @@
 // Package disk has the two things that keep files right when processes die or meet: whole-file replacement and locks.
+// Its story is told in docs/zh/08-step06-supervision.md.
 package disk
 
 import (

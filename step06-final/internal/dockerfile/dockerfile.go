@@ -1,5 +1,5 @@
 // Package dockerfile reads Dockerfiles and carries out those instructions that only change an image's settings; they are
-// also what `commit --change` and `import --change` accept. The chapter "build" tells its story.
+// also what `commit --change` and `import --change` accept. Its story is told in docs/zh/08-step06-images.md.
 package dockerfile
 
 import (

@@ -1,7 +1,7 @@
 // Package engine is what docker calls the daemon, without the daemon: each command is a process that reads the state,
 // asks the kernel what is true, does its work under the container's lock, and ends. What must outlive it (log, exit
 // status, restart) is done by the supervisor of package runtime and, at a container's end, by Exited. Its story is told
-// in the chapter section "引擎：命令背后" (the engine behind the commands).
+// in docs/zh/08-step06-engine.md.
 //
 // Data flows one way: flags and image config → spec.Build → runtime. This package never touches a namespace.
 package engine

@@ -68,6 +68,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 		return err
 	}
 	rootfs := snap.Root()
+	e.Debug("%s of %d layers and a writable one on %s", snap.Kind, len(snap.Layers), rootfs)
 	if err := e.fillVolumes(c, rootfs); err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // Package explain writes what no other engine shows: how the kernel isolates one container, read from the kernel itself
 // (/proc, the cgroup files), each line with the chapter of the course that teaches it. What cannot be read is said, never
-// guessed. Its own story is told in the chapter section "看穿一个容器" (seeing through a container).
+// guessed. Its own story is told in docs/zh/08-step06-explain.md.
 package explain
 
 import (

@@ -2,8 +2,8 @@
 // downloaded, so the first container runs in a room without internet.
 //
 // A static busybox is one file that is all the tools. Where the host has none, its shell and tools are taken with the
-// libraries that they are linked with; which those are is written in the ELF files themselves. The chapter "images"
-// tells its story.
+// libraries that they are linked with; which those are is written in the ELF files themselves. Its story is
+// told in docs/zh/08-step06-images.md.
 package hostimage
 
 import (

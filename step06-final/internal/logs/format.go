@@ -1,5 +1,5 @@
-// Package logs reads what a container wrote: the log files that the supervisor keeps for it. Its story is told in the
-// chapter section "监督进程与日志" (supervision and logs).
+// Package logs reads what a container wrote: the log files that the supervisor keeps for it. Its story is told in
+// docs/zh/08-step06-logs.md.
 //
 // # Format
 //

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setDevices denies every device, then allows the usual ones and those that the user names. The nodes of the usual ones
-// (null, zero, full, random, urandom, tty) are made by the runtime, as the OCI spec demands.
+// setDevices denies every device, then allows those that the user names. The usual ones (null, zero, full, random, urandom, tty) are made
+// and allowed by the runtime, as the OCI spec demands.
 func (in Input) setDevices(s *specs.Spec) error {
 	if in.HostConfig.Privileged {
 		s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
@@ -34,15 +34,6 @@ func (in Input) setDevices(s *specs.Spec) error {
 		}
 		rules = append(rules, rule)
 	}
-	allow("c", -1, -1, "m") // making a node is harmless where opening it is not allowed
-	allow("b", -1, -1, "m")
-	for _, minor := range []int64{3, 5, 7, 8, 9} { // null, zero, full, random, urandom
-		allow("c", 1, minor, "rwm")
-	}
-	for _, minor := range []int64{0, 1, 2} { // tty, console, ptmx
-		allow("c", 5, minor, "rwm")
-	}
-	allow("c", 136, -1, "rwm") // pts
 	for _, d := range in.HostConfig.Devices {
 		nodes, err := hostDevices(d.PathOnHost, d.PathInContainer)
 		if err != nil {

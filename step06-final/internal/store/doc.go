@@ -1,6 +1,6 @@
 // Package store keeps what the engine knows about its containers and volumes on disk, so that a crash at any point
-// leaves something that the next command can read, repair or remove. Its story is told in the chapter section
-// "状态、锁与崩溃恢复" (state, locks and recovery).
+// leaves something that the next command can read, repair or remove. Its story is told in
+// docs/zh/08-step06-supervision.md.
 //
 // # Layout
 //
