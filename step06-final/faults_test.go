@@ -81,6 +81,33 @@ func TestSupervisorKilled(t *testing.T) {
 	require.NotContains(t, mounts(t), filepath.Join(work, "root/snapshots"))
 }
 
+// TestClientsKilled ends every command that looks on at a container: the container neither notices nor loses output.
+func TestClientsKilled(t *testing.T) {
+	remove(t, "watched")
+	must(t, "run", "-d", "-i", "--name", "watched", "host", "sh", "-c", "while read line; do echo got $line; done")
+	for i, command := range [][]string{{"attach", "watched"}, {"logs", "-f", "watched"}, {"exec", "-i", "watched", "sleep", "1000"},
+		{"stats", "watched"}, {"events"}, {"wait", "watched"}, {"attach", "watched"}} {
+		client := exec.Command(binary, command...)
+		input, err := client.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, start(client))
+		if command[0] == "attach" {
+			_, err := fmt.Fprintln(input, i)
+			require.NoError(t, err)
+			eventually(t, "output through attach", func() bool {
+				return strings.HasSuffix(docker("logs", "watched").out, fmt.Sprint("got ", i))
+			})
+		} else {
+			time.Sleep(time.Duration(50+50*i) * time.Millisecond) // nothing is asserted about how far it got
+		}
+		require.NoError(t, client.Process.Kill())
+		require.Error(t, finish(client), command[0])
+		require.Equal(t, "running", must(t, "inspect", "-f", "{{.State.Status}}", "watched"), command[0])
+	}
+	require.Equal(t, "got 0\ngot 6", docker("logs", "watched").out)
+	require.Equal(t, "watched", must(t, "rm", "-f", "watched"))
+}
+
 func TestRestartPolicyOutlivesItsSupervisor(t *testing.T) {
 	remove(t, "phoenix")
 	must(t, "run", "-d", "--name", "phoenix", "--restart", "always", "host", "sleep", "1000")

@@ -34,8 +34,12 @@ func (m *Manager) Path(containerID string) ([]string, error) {
 }
 
 func (e Endpoint) userPath() []string {
+	ended := ""
+	if !alive(e.Helper.Pid, e.Helper.PidStart) {
+		ended = ", which has ended: restart the container"
+	}
 	lines := []string{
-		fmt.Sprintf("%s %s/%d, a tap device: packets are read by %s (process %d)", e.Interface, e.IP, e.Mask, e.Helper.Program, e.Helper.Pid),
+		fmt.Sprintf("%s %s/%d, a tap device: packets are read by %s (process %d%s)", e.Interface, e.IP, e.Mask, e.Helper.Program, e.Helper.Pid, ended),
 		fmt.Sprintf("%s sends them on through ordinary sockets of the host; no bridge, no rule", e.Helper.Program),
 	}
 	return append(lines, e.portLines(e.Helper.Program+" listens")...)

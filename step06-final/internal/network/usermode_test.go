@@ -114,6 +114,14 @@ func TestUserMode(t *testing.T) {
 	_, err = askHost("tcp", fmt.Sprintf("%s:%d", hostIP, e.Ports[0].HostPort))
 	require.Error(t, err)
 
+	killed := a.attach(m, AttachRequest{}) // somebody ends it: what it held is given back all the same
+	require.NoError(t, unix.Kill(killed.Helper.Pid, unix.SIGKILL))
+	require.Eventually(t, func() bool { return !alive(killed.Helper.Pid, killed.Helper.PidStart) }, 10*time.Second, time.Millisecond)
+	lines, err = m.Path(a.id)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(lines, "\n"), "has ended")
+	require.NoError(t, m.Detach(a.id, ""))
+
 	again := a.attach(m, AttachRequest{}) // the helper of a lost entry is found and ended
 	require.NoError(t, os.Remove(m.endpointsFile()))
 	require.NoError(t, m.Repair(nil))
