@@ -38,7 +38,7 @@ cells='
   (map(.step) | unique) as $steps | group_by([.kernel, .words]) '
 markdown() { # HEADS (joined by |) SITUATION (a jq expression)
   jq -r --arg heads "$1" "$cells"' |
-    (["| \($heads) | " + ($steps | join(" | ")) + " |", "|" + ("---|" * (($heads | split("|") | length) + ($steps | length)))] | .[]),
+    (["| \($heads | split("|") | join(" | ")) | " + ($steps | join(" | ")) + " |", "|" + ("---|" * (($heads | split("|") | length) + ($steps | length)))] | .[]),
     (sort_by(.[0].kernel, .[0].cgroup, .[0].user, .[0].words)[] | . as $r | .[0] | ['"$2"'] as $situation |
       "| " + (($situation + row($r; $steps)) | join(" | ")) + " |")' "$dir/matrix.json"
 }
