@@ -63,11 +63,26 @@ if [ $# -eq 0 ]; then
   set -- "$@" "$work/myrunc" "$work/nothing" "$work/refuse"
 fi
 
+groups() { find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d | sort; }
+groups > "$work/groups"
+
+# sweep ends what a program has left running, as some do when they fail, and removes its cgroups.
+sweep() {
+  local group
+  groups | comm -13 "$work/groups" - > "$work/left"
+  while read -r group; do
+    find "$group" -name cgroup.procs -exec cat {} + | sort -u | xargs -r kill -KILL 2> /dev/null || true
+  done < "$work/left"
+  [ ! -s "$work/left" ] || sleep 0.2
+  while read -r group; do find "$group" -depth -type d -exec rmdir {} + 2> /dev/null || true; done < "$work/left"
+}
+
 # run_program RUNTIME PROGRAM: prints "verdict ok notok". The verdict is none when the program printed no assertion at all.
 run_program() {
   local runtime=$1 program=$2 out=$work/out rc=0 ok notok
   # In a mount namespace of its own: one program asks for a container without, whose mounts would stay on the host.
   (cd "$cache/bin" && RUNTIME=$runtime TMPDIR=$work unshare --mount --propagation private timeout -k 5 90 "./$program") > "$out" 2> "$out.err" < /dev/null || rc=$?
+  sweep
   ok=$(grep -c '^ *ok ' "$out") || true
   notok=$(grep -c '^ *not ok ' "$out") || true
   if [ -n "${CONFORMANCE_LOG:-}" ]; then
