@@ -66,7 +66,7 @@ fi
 groups() { find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d | sort; }
 groups > "$work/groups"
 
-# sweep ends what a program has left running, as some do when they fail, and removes its cgroups.
+# sweep RUNTIME ends what a program has left running, as some do when they fail, and removes its cgroups and the runtime's record of it.
 sweep() {
   local group
   groups | comm -13 "$work/groups" - > "$work/left"
@@ -75,6 +75,7 @@ sweep() {
   done < "$work/left"
   [ ! -s "$work/left" ] || sleep 0.2
   while read -r group; do find "$group" -depth -type d -exec rmdir {} + 2> /dev/null || true; done < "$work/left"
+  "$1" list -q 2> /dev/null | sort | comm -13 "$work/containers" - | xargs -r -n 1 "$1" delete --force > /dev/null || true
 }
 
 # run_program RUNTIME PROGRAM: prints "verdict ok notok". The verdict is none when the program printed no assertion at all.
@@ -82,7 +83,7 @@ run_program() {
   local runtime=$1 program=$2 out=$work/out rc=0 ok notok
   # In a mount namespace of its own: one program asks for a container without, whose mounts would stay on the host.
   (cd "$cache/bin" && RUNTIME=$runtime TMPDIR=$work unshare --mount --propagation private timeout -k 5 90 "./$program") > "$out" 2> "$out.err" < /dev/null || rc=$?
-  sweep
+  sweep "$runtime"
   ok=$(grep -c '^ *ok ' "$out") || true
   notok=$(grep -c '^ *not ok ' "$out") || true
   if [ -n "${CONFORMANCE_LOG:-}" ]; then
@@ -136,6 +137,7 @@ declare -A verdict
 for runtime in "$@"; do
   name=$(basename "$runtime")
   passed=0 failed=0 none=0 assertions=0 notok=0
+  "$runtime" list -q 2> /dev/null | sort > "$work/containers" || true
   for program in "${programs[@]}"; do
     read -r v ok bad < <(run_program "$runtime" "$program")
     if [ "$program" = pidfile ]; then # see known
