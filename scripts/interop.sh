@@ -74,7 +74,7 @@ EOF
   check "podman start again, and attach" 'out.*rc=0' bash -c '(sleep 1; "$0" kill one > /dev/null) & "$0" start --attach one; true' "$work/pod"
   check "podman rm" 'rc=0' "$work/pod" rm -f -t 0 one
   # shellcheck disable=SC2016 # for the inner shell
-  check "no container is left" '^ *rc=0' bash -c '"$0" list -q | grep -vxF "$1" || true' "$myrunc" "${containers_before:-none}"
+  check "no container is left" '^ *rc=0' bash -c 'now=$("$0" list -q) && [ "$now" = "$1" ] || { echo "$now"; exit 1; }' "$myrunc" "$containers_before"
 else
   skip "podman is not installed"
 fi
