@@ -18,10 +18,7 @@ func checkPackages(book *Book) []Problem {
 	}
 	var problems []Problem
 	for _, dir := range dirs {
-		path, err := filepath.Rel(book.Root, dir)
-		if err != nil {
-			path = dir
-		}
+		path := relative(book.Root, dir)
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			problems = append(problems, Problem{path, 0, err.Error()})

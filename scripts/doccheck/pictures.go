@@ -31,10 +31,7 @@ func checkPictures(book *Book) []Problem {
 		return append(problems, Problem{"docs/assets", 0, err.Error()})
 	}
 	for _, file := range files {
-		path, err := filepath.Rel(book.Root, file)
-		if err != nil {
-			path = file
-		}
+		path := relative(book.Root, file)
 		for _, text := range pictureProblems(file) {
 			problems = append(problems, Problem{path, 1, text})
 		}

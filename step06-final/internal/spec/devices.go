@@ -24,24 +24,15 @@ func (in Input) setDevices(s *specs.Spec) error {
 		return err
 	}
 	rules := []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}
-	allow := func(kind string, major, minor int64, access string) {
-		rule := specs.LinuxDeviceCgroup{Allow: true, Type: kind, Access: access}
-		if major >= 0 {
-			rule.Major = &major
-		}
-		if minor >= 0 {
-			rule.Minor = &minor
-		}
-		rules = append(rules, rule)
-	}
 	for _, d := range in.HostConfig.Devices {
 		nodes, err := hostDevices(d.PathOnHost, d.PathInContainer)
 		if err != nil {
 			return err
 		}
 		s.Linux.Devices = append(s.Linux.Devices, nodes...)
-		for _, node := range nodes {
-			allow(node.Type, node.Major, node.Minor, d.Permissions)
+		for i := range nodes {
+			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: nodes[i].Type, Major: &nodes[i].Major, Minor: &nodes[i].Minor,
+				Access: d.Permissions})
 		}
 	}
 	for _, text := range in.HostConfig.DeviceCgroupRules {
