@@ -7,7 +7,7 @@ for words in "$@"; do
   mkdir -p "/results/$words"
   for step in $steps; do
     begin=$SECONDS
-    timeout -k 10 "${MATRIX_STEP_TIMEOUT:-1200}" bash scripts/matrix/guest-case.sh "$words" bash "scripts/verify-$step.sh" >"/results/$words/$step.out" 2>&1 </dev/null
+    timeout -k 10 "${MATRIX_STEP_TIMEOUT:-3600}" bash scripts/matrix/guest-case.sh "$words" bash "scripts/verify-$step.sh" >"/results/$words/$step.out" 2>&1 </dev/null
     echo "status $?" >>"/results/$words/$step.out"
     echo $((SECONDS - begin)) >"/results/$words/$step.seconds"
     printf '%-26s %-7s %4ss  %s\n' "$words" "$step" "$((SECONDS - begin))" "$(grep -E '^[0-9]+ passed' "/results/$words/$step.out" || tail -n 2 "/results/$words/$step.out" | tr '\n' ' ')"
