@@ -257,10 +257,19 @@ start_box() {
 	BOX=$!
 	BOXES+=("$BOX")
 	until_true 30 box_settled
-	grep -q '^ready' "$BOX_OUT" || fail_because "没有启动 did not start: $(cat "$BOX_OUT" "$BOX_ERR")"
+	box_ready || fail_because "没有启动 did not start: $(cat "$BOX_OUT" "$BOX_ERR")"
 }
 
-box_settled() { grep -q '^ready' "$BOX_OUT" || ! kill -0 "$BOX" 2>/dev/null; }
+box_settled() { box_ready || ! kill -0 "$BOX" 2>/dev/null; }
+
+# What is asked again and again is asked without starting a program.
+box_ready() {
+	local line
+	while IFS= read -r line; do
+		case $line in ready*) return 0 ;; esac
+	done <"$BOX_OUT"
+	return 1
+}
 
 # shellcheck disable=SC2120 # most checks need no flag
 # start_sleeper FLAG…: a box whose command sleeps; SLEEPER is the host's pid of that command.
@@ -313,9 +322,10 @@ end_boxes() {
 }
 
 gone() {
-	local state
-	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-	[ -z "$state" ] || [ "$state" = Z ]
+	local line
+	{ IFS= read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	case ${line##*) } in Z*) return 0 ;; esac # the state follows the name, which may hold anything
+	return 1
 }
 
 # namespace PID KIND: the kernel's name of it, as in uts:[4026531838]
