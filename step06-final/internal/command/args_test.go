@@ -131,6 +131,14 @@ func TestExitStatusesOfBadCommandLines(t *testing.T) {
 	}
 }
 
+// Where the engine itself cannot work: 125 for run, whose other statuses are the command's, and 1 for the rest.
+func TestExitStatusWithoutEngine(t *testing.T) {
+	for line, want := range map[string]int{"run host true": 125, "ps": 1, "create host true": 1} {
+		args := append([]string{"mydocker", "--root", t.TempDir(), "--state", "/dev/null"}, strings.Fields(line)...)
+		require.Equal(t, want, Main(args), line)
+	}
+}
+
 func TestReferencePatterns(t *testing.T) {
 	row := imageRow{Repository: "localhost:5000/a/busybox", Tag: "1.36"}
 	for pattern, want := range map[string]bool{"localhost:5000/a/busybox": true, "localhost:5000/*/busy*": true, "localhost:5000/a/busybox:1.*": true,

@@ -165,6 +165,9 @@ func withEngine(least, most int, action func(*cli.Context, *engine.Engine) error
 			return fmt.Errorf("'%s' %s; see `%s --help`", name, countError(least, most), name)
 		}
 		e, err := open(ctx)
+		if err != nil && ctx.Command.Name == "run" {
+			return failure(err) // 125, so that it is not taken for the command's own status
+		}
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 	}
 	err = m.plumb(s, n, e, ns, first && !n.Internal)
 	if err == nil {
-		err = hostSideOperational(n, e)
+		err = m.hostSideOperational(n, e)
 	}
 	if err != nil {
 		if undoErr := m.release(s, *e); undoErr != nil {
@@ -92,7 +92,7 @@ func (m *Manager) plumb(s *state, n *Network, e *Endpoint, ns *os.File, defaultR
 	if err := m.bridgeUp(n); err != nil {
 		return err
 	}
-	if err := vethUp(ns, n, e); err != nil {
+	if err := m.vethUp(ns, n, e); err != nil {
 		return err
 	}
 	if err := containerSide(ns, n, e, defaultRoute); err != nil {

@@ -39,10 +39,10 @@ func (m *Manager) bridgeUp(n *Network) error {
 			return err
 		}
 	}
-	if err := netlink.LinkSetAlias(link, m.aliasOf(n)); err != nil {
+	if err := m.nl.LinkSetAlias(link, m.aliasOf(n)); err != nil {
 		return fmt.Errorf("name the owner of bridge %s: %w", n.Bridge, err)
 	}
-	if err := configureBridge(link, n); err != nil {
+	if err := m.configureBridge(link, n); err != nil {
 		return err
 	}
 	return bridgeSysctls(n)
@@ -50,7 +50,7 @@ func (m *Manager) bridgeUp(n *Network) error {
 
 // ownBridge is the network's bridge; nil if it does not exist; an error if the name belongs to somebody else.
 func (m *Manager) ownBridge(n *Network) (netlink.Link, error) {
-	link, err := netlink.LinkByName(n.Bridge)
+	link, err := m.nl.LinkByName(n.Bridge)
 	if isLinkNotFound(err) {
 		return nil, nil
 	}
@@ -72,15 +72,15 @@ func (m *Manager) newBridge(n *Network) (netlink.Link, error) {
 	attributes.MTU = n.MTU
 	attributes.HardwareAddr = macOf(net.ParseIP(n.Gateway)) // else it changes with every port that comes and goes
 	logrus.Debugf("ip link add %s address %s type bridge", n.Bridge, attributes.HardwareAddr)
-	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}); err != nil {
+	if err := m.nl.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}); err != nil {
 		return nil, fmt.Errorf("make bridge %s: %w%s", n.Bridge, err, adviceOn(err))
 	}
-	link, err := netlink.LinkByName(n.Bridge)
+	link, err := m.nl.LinkByName(n.Bridge)
 	if err != nil {
 		return nil, fmt.Errorf("look up the new bridge %s: %w", n.Bridge, err)
 	}
 	// Once more: only an address that was set later is "set by the user" for kernels as old as 3.10.
-	if err := netlink.LinkSetHardwareAddr(link, attributes.HardwareAddr); err != nil {
+	if err := m.nl.LinkSetHardwareAddr(link, attributes.HardwareAddr); err != nil {
 		return nil, fmt.Errorf("set the MAC address of bridge %s: %w", n.Bridge, err)
 	}
 	return link, nil
@@ -97,13 +97,13 @@ func adviceOn(err error) string {
 	return ""
 }
 
-func configureBridge(link netlink.Link, n *Network) error {
+func (m *Manager) configureBridge(link netlink.Link, n *Network) error {
 	subnet, err := parseCIDR(n.Subnet)
 	if err != nil {
 		return err
 	}
 	address := &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(n.Gateway).To4(), Mask: subnet.Mask}}
-	present, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	present, err := m.nl.AddrList(link, netlink.FAMILY_V4)
 	if err != nil {
 		return fmt.Errorf("list the addresses of %s: %w", n.Bridge, err)
 	}
@@ -113,7 +113,7 @@ func configureBridge(link netlink.Link, n *Network) error {
 	}
 	if missing {
 		logrus.Debugf("ip addr add %s dev %s", address.IPNet, n.Bridge)
-		if err := netlink.AddrAdd(link, address); err != nil {
+		if err := m.nl.AddrAdd(link, address); err != nil {
 			return fmt.Errorf("give %s the address %s: %w", n.Bridge, address.IPNet, err)
 		}
 	}
@@ -124,7 +124,7 @@ func configureBridge(link netlink.Link, n *Network) error {
 		return nil
 	}
 	logrus.Debugf("ip link set %s up", n.Bridge)
-	if err := netlink.LinkSetUp(link); err != nil {
+	if err := m.nl.LinkSetUp(link); err != nil {
 		return fmt.Errorf("bring up bridge %s: %w", n.Bridge, err)
 	}
 	return nil
@@ -137,7 +137,7 @@ func (m *Manager) bridgeDown(n *Network) error {
 		return err
 	}
 	logrus.Debugf("ip link del %s", n.Bridge)
-	if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+	if err := m.nl.LinkDel(link); err != nil && !isLinkNotFound(err) {
 		return fmt.Errorf("remove bridge %s: %w", n.Bridge, err)
 	}
 	return nil

@@ -36,6 +36,8 @@ func forgetFlows(ip net.IP, ports []PortMapping) {
 	if len(filters) == 0 {
 		return
 	}
-	count, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, filters...)
+	nl := openNetlink(unix.NETLINK_NETFILTER)
+	defer nl.Close()
+	count, err := nl.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, filters...)
 	logrus.Debugf("conntrack: %d UDP flows of %s forgotten (error: %v)", count, ip, err)
 }

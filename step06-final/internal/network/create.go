@@ -34,7 +34,7 @@ func (m *Manager) Create(o CreateOptions) (*Network, error) {
 		if err := m.addDefault(s); err != nil {
 			return err
 		}
-		n, err := newNetwork(s, o)
+		n, err := m.newNetwork(s, o)
 		if err != nil {
 			return err
 		}
@@ -50,14 +50,14 @@ func (m *Manager) Create(o CreateOptions) (*Network, error) {
 }
 
 // newNetwork turns options into a definition that fits beside those that exist.
-func newNetwork(s *state, o CreateOptions) (*Network, error) {
+func (m *Manager) newNetwork(s *state, o CreateOptions) (*Network, error) {
 	if err := checkNewName(s, o.Name); err != nil {
 		return nil, err
 	}
 	if o.Driver != "" && o.Driver != "bridge" {
 		return nil, fmt.Errorf("driver %q is not supported: only bridge is", o.Driver)
 	}
-	subnet, err := chooseSubnet(s, o.Subnet)
+	subnet, err := m.chooseSubnet(s, o.Subnet)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func newNetwork(s *state, o CreateOptions) (*Network, error) {
 		Name: o.Name, ID: id, Created: time.Now().UTC(), Driver: "bridge", Subnet: subnet.String(), Gateway: gateway.String(),
 		IPRange: o.IPRange, Internal: o.Internal, Bridge: "md-" + id[:12], Labels: o.Labels, Options: o.Options,
 	}
-	if err := n.applyOptions(s); err != nil {
+	if err := n.applyOptions(m.nl, s); err != nil {
 		return nil, err
 	}
 	return n, n.validate()
@@ -94,9 +94,9 @@ func checkNewName(s *state, name string) error {
 	return nil
 }
 
-func chooseSubnet(s *state, wanted string) (*net.IPNet, error) {
+func (m *Manager) chooseSubnet(s *state, wanted string) (*net.IPNet, error) {
 	if wanted == "" {
-		return freeSubnet(s)
+		return m.freeSubnet(s)
 	}
 	subnet, err := parseCIDR(wanted)
 	if err != nil {
@@ -105,7 +105,7 @@ func chooseSubnet(s *state, wanted string) (*net.IPNet, error) {
 	if other := s.networkOver(subnet); other != nil {
 		return nil, fmt.Errorf("subnet %s overlaps network %s (%s): choose another one", subnet, other.Name, other.Subnet)
 	}
-	used, err := hostSubnets(nil)
+	used, err := m.hostSubnets(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func chooseGateway(subnet *net.IPNet, o CreateOptions) (net.IP, error) {
 }
 
 // applyOptions reads -o; an option that is not known is refused, for it would do nothing.
-func (n *Network) applyOptions(s *state) error {
+func (n *Network) applyOptions(nl *netlink.Handle, s *state) error {
 	for key, value := range n.Options {
 		switch key {
 		case optionBridge:
@@ -153,7 +153,7 @@ func (n *Network) applyOptions(s *state) error {
 			return fmt.Errorf("bridge %s belongs to network %s: choose another name", n.Bridge, other.Name)
 		}
 	}
-	_, err := netlink.LinkByName(n.Bridge)
+	_, err := nl.LinkByName(n.Bridge)
 	if err == nil {
 		return fmt.Errorf("an interface %s exists on the host already: choose another name", n.Bridge)
 	}
@@ -186,7 +186,7 @@ func (m *Manager) addDefault(s *state) error {
 	if _, err := s.network(DefaultNetwork); err == nil {
 		return nil
 	}
-	n, err := newDefault(s)
+	n, err := m.newDefault(s)
 	if err != nil {
 		return fmt.Errorf("define the default network: %w", err)
 	}
@@ -195,8 +195,8 @@ func (m *Manager) addDefault(s *state) error {
 }
 
 // newDefault chooses the subnet and the bridge name mydocker0, or the next that the host does not use.
-func newDefault(s *state) (*Network, error) {
-	subnet, err := freeSubnet(s)
+func (m *Manager) newDefault(s *state) (*Network, error) {
+	subnet, err := m.freeSubnet(s)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func newDefault(s *state) (*Network, error) {
 		Subnet: subnet.String(), Gateway: nextIP(subnet.IP).String()}
 	for i := 0; i < 100; i++ {
 		n.Bridge = fmt.Sprintf("mydocker%d", i)
-		if err = n.applyOptions(s); err == nil {
+		if err = n.applyOptions(m.nl, s); err == nil {
 			return n, nil
 		}
 	}

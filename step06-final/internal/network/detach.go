@@ -80,7 +80,7 @@ func (m *Manager) removeObjects(s *state, e Endpoint) error {
 		rulesErr = m.updateRules(s)
 	}
 	forgetFlows(e.IP, e.Ports)
-	linkErr := vethDown(e.HostVeth)
+	linkErr := vethDown(m.nl, e.HostVeth)
 	if n, err := s.network(e.Network); err == nil && last && linkErr == nil {
 		linkErr = m.bridgeDown(n)
 	}

@@ -42,8 +42,8 @@ func pool() []*net.IPNet {
 }
 
 // freeSubnet is the first of the pool that neither the host nor another network uses.
-func freeSubnet(s *state) (*net.IPNet, error) {
-	used, err := hostSubnets(nil)
+func (m *Manager) freeSubnet(s *state) (*net.IPNet, error) {
+	used, err := m.hostSubnets(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +68,12 @@ func (s *state) networkOver(subnet *net.IPNet) *Network {
 
 // hostSubnets are the destinations that the host already reaches some way (routes and addresses, the default route left
 // out), without those of the interface `except`.
-func hostSubnets(except netlink.Link) ([]*net.IPNet, error) {
+func (m *Manager) hostSubnets(except netlink.Link) ([]*net.IPNet, error) {
 	exceptIndex := -1
 	if except != nil {
 		exceptIndex = except.Attrs().Index
 	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := m.nl.RouteList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -86,7 +86,7 @@ func hostSubnets(except netlink.Link) ([]*net.IPNet, error) {
 			used = append(used, r.Dst)
 		}
 	}
-	addresses, err := netlink.AddrList(nil, netlink.FAMILY_V4)
+	addresses, err := m.nl.AddrList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}

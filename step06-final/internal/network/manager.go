@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,6 +21,8 @@ type Manager struct {
 	suffix   string   // tells the rules of engines with different --root apart; empty for the default one
 	userMode bool     // an ordinary user: no bridge, a user-mode network for each container
 	firewall firewall // tests set it; nil: what findFirewall finds
+
+	nl *netlink.Handle // to the host's network, while locked
 }
 
 // Open prepares the manager; nothing on the host changes. dataDir and stateDir are the engine's --root and --state
@@ -70,6 +73,8 @@ func (m *Manager) locked(f func(s *state) error) error {
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", path, err)
 	}
+	m.nl = openNetlink(unix.NETLINK_ROUTE)
+	defer m.nl.Close()
 	s, err := m.load()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -72,6 +73,19 @@ func inNetNS(ns *os.File, f func() error) error {
 	return <-result
 }
 
+// openNetlink opens the socket over which to ask the kernel about interfaces, addresses and routes (rtnetlink(7)), in the network namespace
+// that the thread is in now. If there is none to be had, every question opens one of its own, and says what is wrong with that.
+func openNetlink(family int) *netlink.Handle {
+	nl, err := netlink.NewHandle(family)
+	if err != nil {
+		// The library (up to v1.3.1) closes the number of a socket that it cannot bind twice: at once, and when the garbage collector finds
+		// the file. By then it may be the number of another file of ours. Without a collector it stays with the first time.
+		debug.SetGCPercent(-1)
+		return &netlink.Handle{}
+	}
+	return nl
+}
+
 // LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by itself.
 func LoopbackUp(netns string) error {
 	ns, err := os.Open(netns)
@@ -79,13 +93,17 @@ func LoopbackUp(netns string) error {
 		return fmt.Errorf("bring up loopback: %w", err)
 	}
 	defer ns.Close()
-	return inNetNS(ns, loopbackUp)
+	return inNetNS(ns, func() error {
+		nl := openNetlink(unix.NETLINK_ROUTE)
+		defer nl.Close()
+		return loopbackUp(nl)
+	})
 }
 
-func loopbackUp() error {
-	lo, err := netlink.LinkByName("lo")
+func loopbackUp(nl *netlink.Handle) error {
+	lo, err := nl.LinkByName("lo")
 	if err == nil {
-		err = netlink.LinkSetUp(lo)
+		err = nl.LinkSetUp(lo)
 	}
 	if err != nil {
 		return fmt.Errorf("bring up loopback: %w", err)

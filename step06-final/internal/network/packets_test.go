@@ -274,7 +274,7 @@ func attack(t *testing.T, a *box) {
 func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
 	t.Helper()
 	require.NoError(t, inNetNS(b.ns, func() error {
-		if err := loopbackUp(); err != nil {
+		if err := loopbackUp(&netlink.Handle{}); err != nil {
 			return err
 		}
 		if err := setSysctl("net/ipv4/conf/"+device+"/route_localnet", "1"); err != nil {

@@ -53,7 +53,7 @@ func (m *Manager) bridgePath(n *Network, e Endpoint) ([]string, error) {
 	if n.Internal {
 		return append(lines, fmt.Sprintf("%s: internal, dropped in chain MYDOCKER%s-FORWARD", n.Bridge, m.suffix)), nil
 	}
-	uplink, err := defaultInterface()
+	uplink, err := m.defaultInterface()
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +73,8 @@ func (e Endpoint) portLines(how string) []string {
 }
 
 // defaultInterface names the interface of the host's default route.
-func defaultInterface() (string, error) {
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+func (m *Manager) defaultInterface() (string, error) {
+	routes, err := m.nl.RouteList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return "", fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -84,7 +84,7 @@ func defaultInterface() (string, error) {
 				continue
 			}
 		}
-		link, err := netlink.LinkByIndex(r.LinkIndex)
+		link, err := m.nl.LinkByIndex(r.LinkIndex)
 		if err != nil {
 			return "", fmt.Errorf("interface of the default route: %w", err)
 		}

@@ -75,7 +75,7 @@ func (m *Manager) usableNetwork(s *state, name string) (*Network, error) {
 		return n, conflict
 	}
 	logrus.Debugf("the default network is defined anew: %v", conflict)
-	chosen, err := newDefault(&state{networks: withoutNetwork(s.networks, DefaultNetwork)})
+	chosen, err := m.newDefault(&state{networks: withoutNetwork(s.networks, DefaultNetwork)})
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (m *Manager) conflict(n *Network) error {
 	if err != nil {
 		return err
 	}
-	used, err := hostSubnets(bridge)
+	used, err := m.hostSubnets(bridge)
 	if err != nil {
 		return err
 	}

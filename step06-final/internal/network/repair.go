@@ -110,7 +110,7 @@ func (m *Manager) removeStrays(s *state) error {
 			continue
 		}
 		logrus.Debugf("ip link del %s (%s, left behind)", link.Attrs().Name, link.Attrs().Alias)
-		if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+		if err := m.nl.LinkDel(link); err != nil && !isLinkNotFound(err) {
 			return fmt.Errorf("remove interface %s, left behind: %w", link.Attrs().Name, err)
 		}
 	}
@@ -119,7 +119,7 @@ func (m *Manager) removeStrays(s *state) error {
 
 // ownInterfaces are the bridges of this engine and the ports of containers in them, ports first.
 func (m *Manager) ownInterfaces() ([]netlink.Link, error) {
-	links, err := netlink.LinkList()
+	links, err := m.nl.LinkList()
 	if err != nil {
 		return nil, fmt.Errorf("list the host's interfaces: %w", err)
 	}

@@ -24,7 +24,9 @@ func hostVethName(containerID, network string) string {
 func freeInterfaceName(ns *os.File) (string, error) {
 	name := ""
 	err := inNetNS(ns, func() error {
-		links, err := netlink.LinkList()
+		nl := openNetlink(unix.NETLINK_ROUTE)
+		defer nl.Close()
+		links, err := nl.LinkList()
 		if err != nil {
 			return fmt.Errorf("list the container's interfaces: %w", err)
 		}
@@ -43,15 +45,15 @@ func freeInterfaceName(ns *os.File) (string, error) {
 
 // vethUp makes the pair of interfaces (veth(4)): one end is made inside the container's namespace at once, the other one
 // becomes a port of the bridge.
-func vethUp(ns *os.File, n *Network, e *Endpoint) error {
-	if err := vethDown(e.HostVeth); err != nil {
+func (m *Manager) vethUp(ns *os.File, n *Network, e *Endpoint) error {
+	if err := vethDown(m.nl, e.HostVeth); err != nil {
 		return err
 	}
 	mac, err := net.ParseMAC(e.MAC)
 	if err != nil {
 		return fmt.Errorf("MAC address %q: %w", e.MAC, err)
 	}
-	bridge, err := netlink.LinkByName(n.Bridge)
+	bridge, err := m.nl.LinkByName(n.Bridge)
 	if err != nil {
 		return fmt.Errorf("look up bridge %s: %w", n.Bridge, err)
 	}
@@ -60,29 +62,29 @@ func vethUp(ns *os.File, n *Network, e *Endpoint) error {
 	attributes.MTU = n.MTU
 	logrus.Debugf("ip link add %s type veth peer name %s address %s netns %s", e.HostVeth, e.Interface, mac, ns.Name())
 	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: e.Interface, PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(int(ns.Fd()))}
-	if err := netlink.LinkAdd(pair); err != nil {
+	if err := m.nl.LinkAdd(pair); err != nil {
 		return fmt.Errorf("make interface pair %s and %s: %w%s", e.HostVeth, e.Interface, err, adviceOn(err))
 	}
-	return joinBridge(pair, bridge, e)
+	return joinBridge(m.nl, pair, bridge, e)
 }
 
 // joinBridge plugs the host's end into the bridge. Hairpin: the bridge may send a packet back through the port it came
 // from; a container that calls its own published port needs it where bridged packets pass iptables (br_netfilter).
-func joinBridge(port, bridge netlink.Link, e *Endpoint) error {
+func joinBridge(nl *netlink.Handle, port, bridge netlink.Link, e *Endpoint) error {
 	logrus.Debugf("ip link set %s master %s up; bridge link set dev %s hairpin on", e.HostVeth, bridge.Attrs().Name, e.HostVeth)
-	if err := netlink.LinkSetAlias(port, vethAlias+e.ContainerID+" "+e.IP.String()); err != nil {
+	if err := nl.LinkSetAlias(port, vethAlias+e.ContainerID+" "+e.IP.String()); err != nil {
 		return fmt.Errorf("name the owner of %s: %w", e.HostVeth, err)
 	}
-	if err := netlink.LinkSetMaster(port, bridge); err != nil {
+	if err := nl.LinkSetMaster(port, bridge); err != nil {
 		return fmt.Errorf("plug %s into bridge %s: %w", e.HostVeth, bridge.Attrs().Name, err)
 	}
-	if err := netlink.LinkSetHairpin(port, true); err != nil {
+	if err := nl.LinkSetHairpin(port, true); err != nil {
 		return fmt.Errorf("set hairpin mode of %s: %w", e.HostVeth, err)
 	}
 	if err := disableIPv6(e.HostVeth); err != nil {
 		return err
 	}
-	if err := netlink.LinkSetUp(port); err != nil {
+	if err := nl.LinkSetUp(port); err != nil {
 		return fmt.Errorf("bring up %s: %w", e.HostVeth, err)
 	}
 	return nil
@@ -90,8 +92,8 @@ func joinBridge(port, bridge netlink.Link, e *Endpoint) error {
 
 // vethDown deletes the host's end, and with it the container's. The kernel does the same by itself, a little later, when
 // the container's namespace ends. It is not an error if it is gone.
-func vethDown(name string) error {
-	link, err := netlink.LinkByName(name)
+func vethDown(nl *netlink.Handle, name string) error {
+	link, err := nl.LinkByName(name)
 	if isLinkNotFound(err) {
 		return nil
 	}
@@ -99,7 +101,7 @@ func vethDown(name string) error {
 		return fmt.Errorf("look up interface %s: %w", name, err)
 	}
 	logrus.Debugf("ip link del %s", name)
-	if err := netlink.LinkDel(link); err != nil && !isLinkNotFound(err) {
+	if err := nl.LinkDel(link); err != nil && !isLinkNotFound(err) {
 		return fmt.Errorf("remove interface %s: %w", name, err)
 	}
 	return nil
@@ -108,10 +110,12 @@ func vethDown(name string) error {
 // containerSide configures the end inside the container: addresses, routes and settings of its namespace.
 func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) error {
 	return inNetNS(ns, func() error {
-		if err := loopbackUp(); err != nil {
+		nl := openNetlink(unix.NETLINK_ROUTE)
+		defer nl.Close()
+		if err := loopbackUp(nl); err != nil {
 			return err
 		}
-		link, err := netlink.LinkByName(e.Interface)
+		link, err := nl.LinkByName(e.Interface)
 		if err != nil {
 			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
 		}
@@ -120,27 +124,27 @@ func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) erro
 		}
 		address := &net.IPNet{IP: e.IP, Mask: net.CIDRMask(e.Mask, 32)}
 		logrus.Debugf("in %s: ip addr add %s dev %s; ip link set %s up", ns.Name(), address, e.Interface, e.Interface)
-		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: address}); err != nil {
+		if err := nl.AddrAdd(link, &netlink.Addr{IPNet: address}); err != nil {
 			return fmt.Errorf("give %s the address %s: %w", e.Interface, address, err)
 		}
-		if err := netlink.LinkSetUp(link); err != nil {
+		if err := nl.LinkSetUp(link); err != nil {
 			return fmt.Errorf("bring up %s in the container: %w", e.Interface, err)
 		}
 		if defaultRoute {
-			if err := addDefaultRoute(link, e); err != nil {
+			if err := addDefaultRoute(nl, link, e); err != nil {
 				return err
 			}
 		}
-		return waitOperational(e.Interface)
+		return waitOperational(nl, e.Interface)
 	})
 }
 
 // waitOperational waits until an interface passes packets. "Up" is only the wish; that both ends of a cable are up is noticed
 // by a kernel thread a moment later (operstate, Documentation/networking/operstates.rst), and only then a bridge opens its
 // port. A packet that is sent before is lost, and ARP asks again after a whole second: the first connection would be slow.
-func waitOperational(name string) error {
+func waitOperational(nl *netlink.Handle, name string) error {
 	for i := 0; i < 500; i++ {
-		link, err := netlink.LinkByName(name)
+		link, err := nl.LinkByName(name)
 		if err != nil {
 			return fmt.Errorf("look up %s: %w", name, err)
 		}
@@ -153,9 +157,9 @@ func waitOperational(name string) error {
 	return nil
 }
 
-func addDefaultRoute(link netlink.Link, e *Endpoint) error {
+func addDefaultRoute(nl *netlink.Handle, link netlink.Link, e *Endpoint) error {
 	logrus.Debugf("in the container: ip route add default via %s dev %s", e.Gateway, e.Interface)
-	err := netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: e.Gateway})
+	err := nl.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: e.Gateway})
 	if err != nil && !errors.Is(err, unix.EEXIST) { // the container shares its namespace with one that has a route
 		return fmt.Errorf("default route of the container via %s: %w", e.Gateway, err)
 	}
@@ -172,20 +176,22 @@ func interfaceSysctls(name string) error {
 }
 
 // hostSideOperational waits for the way from the host: the port, and the bridge, which is only as operational as its ports.
-func hostSideOperational(n *Network, e *Endpoint) error {
-	if err := waitOperational(e.HostVeth); err != nil {
+func (m *Manager) hostSideOperational(n *Network, e *Endpoint) error {
+	if err := waitOperational(m.nl, e.HostVeth); err != nil {
 		return err
 	}
-	return waitOperational(n.Bridge)
+	return waitOperational(m.nl, n.Bridge)
 }
 
 // moveDefaultRoute gives a container that lost the network of its default route that of another one.
 func moveDefaultRoute(ns *os.File, e *Endpoint) error {
 	return inNetNS(ns, func() error {
-		link, err := netlink.LinkByName(e.Interface)
+		nl := openNetlink(unix.NETLINK_ROUTE)
+		defer nl.Close()
+		link, err := nl.LinkByName(e.Interface)
 		if err != nil {
 			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
 		}
-		return addDefaultRoute(link, e)
+		return addDefaultRoute(nl, link, e)
 	})
 }

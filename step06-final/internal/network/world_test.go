@@ -80,7 +80,7 @@ func enterWorld() error {
 	if err := os.Setenv("TMPDIR", "/run"); err != nil { // state directories are on a tmpfs, as in reality
 		return err
 	}
-	return loopbackUp()
+	return loopbackUp(&netlink.Handle{})
 }
 
 // openTun puts a /dev/net/tun for everybody over the one of the machine, which may be for root only.
@@ -223,7 +223,7 @@ func outside(t *testing.T) *box {
 	b := newBox(t)
 	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "uplink", PeerNamespace: netlink.NsFd(int(b.ns.Fd()))}
 	require.NoError(t, netlink.LinkAdd(pair))
-	t.Cleanup(func() { require.NoError(t, vethDown("uplink")) })
+	t.Cleanup(func() { require.NoError(t, vethDown(&netlink.Handle{}, "uplink")) })
 	up := func(ip string) error {
 		link, err := netlink.LinkByName("uplink")
 		if err != nil {
@@ -239,9 +239,9 @@ func outside(t *testing.T) *box {
 		if err := up("10.99.0.2"); err != nil {
 			return err
 		}
-		return waitOperational("uplink")
+		return waitOperational(&netlink.Handle{}, "uplink")
 	}))
-	require.NoError(t, waitOperational("uplink"))
+	require.NoError(t, waitOperational(&netlink.Handle{}, "uplink"))
 	return b
 }
 
