@@ -5,7 +5,7 @@
 # Prints a Markdown table of medians and ratios, and writes it with an SVG chart to DIR (bench.md, bench.svg) if one is given. Then: 100 in sequence, 200
 # with eight at a time, a start while 200 are running, the supervisor's memory, and unpacking an image of 200 MB beside umoci.
 #
-# Needs root, hyperfine, jq and a static busybox. What is not installed is said to be skipped. MYRUNC and MYDOCKER name binaries to use instead of
+# Needs root, hyperfine, jq, a static busybox, and gcc for the floor. What is not installed is said to be skipped. MYRUNC and MYDOCKER name binaries to use instead of
 # building them. On a busy machine the medians are of the machine, not of the runtimes: the load is printed first.
 set -euo pipefail
 
@@ -65,6 +65,17 @@ else
   echo "skipped: bubblewrap is not installed"
 fi
 add myrunc "$work/myrunc --root $work/state run -b $bundle bench"
+# What no runtime can be faster than: the same system calls made by C, and the start of a Go program, of which myrunc needs two.
+if command -v gcc > /dev/null; then
+  gcc -O2 -static -o "$work/floor" "$here/scripts/floor.c"
+  add "the same system calls in C (no seccomp)" "$work/floor $bundle/rootfs"
+else
+  echo "skipped: floor.c (needs gcc)"
+fi
+mkdir "$work/nothing"
+printf 'package main\n\nfunc main() {}\n' > "$work/nothing/main.go"
+(cd "$work/nothing" && GO111MODULE=off GOWORK=off CGO_ENABLED=0 go build -o nothing main.go)
+add "a Go program that does nothing" "$work/nothing/nothing"
 if [ -x "$work/mydocker" ] && "$work/mydocker" run --rm --network none host /bin/true > /dev/null 2> "$work/error"; then
   add "engine: run --rm --network none" "$work/mydocker run --rm --network none -m 100m --cpus 0.5 --pids-limit 50 host /bin/true"
   add "engine: run --rm (bridge)" "$work/mydocker run --rm -m 100m --cpus 0.5 --pids-limit 50 host /bin/true"

@@ -48,7 +48,7 @@ disk=$("$here/matrix/disk.sh" ${kernel:+--kernel "$kernel"})
 version=$(basename "$disk/modules"/*)
 mkdir -p "$out/$version"
 out=$(cd "$out" && pwd)
-for w in "${only[@]}"; do rm -rf "${out:?}/$version/$w"; done
+for w in "${only[@]}"; do for step in $steps; do rm -f "$out/$version/$w/$step".*; done; done
 payload=$(mktemp "${TMPDIR:-/tmp}/matrix-payload.XXXXXX")
 pids=()
 # shellcheck disable=SC2317 # called by the trap

@@ -81,6 +81,14 @@ func (p *initProcess) mount(source, destination, fstype string, flags uintptr, d
 			// In a user namespace mqueue needs an ipc namespace of its own; without one show the host's.
 			return syscall.Mount("/dev/mqueue", name, "", syscall.MS_BIND|syscall.MS_REC, "")
 		}
+		if err == syscall.EBUSY && fstype == "cgroup2" {
+			// A file system is not mounted over itself, and the host's cgroups are here already where /sys is the host's (a container with
+			// a user namespace in the network of the host). Something else goes in between.
+			if err := syscall.Mount("tmpfs", name, "tmpfs", flags|syscall.MS_RDONLY, "size=0"); err != nil {
+				return err
+			}
+			return syscall.Mount(source, name, fstype, flags, data)
+		}
 		return err
 	})
 }

@@ -63,6 +63,16 @@ func TestMountsStayInRoot(t *testing.T) {
 	assert.Empty(t, entries)
 }
 
+// With --network host in a user namespace /sys is the host's, with its cgroups: on a host with cgroup v2 the container's are mounted over them.
+func TestCgroupsOverCgroups(t *testing.T) {
+	needRoot(t)
+	bundle, spec := newBundle(t, "sh", "-c", "ls /sys/fs/cgroup/cgroup.procs && grep -c ' - cgroup2 ' /proc/self/mountinfo")
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"}, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"})
+	out, code := output(t, bundle, spec)
+	assert.Equal(t, "/sys/fs/cgroup/cgroup.procs\n2\n", out)
+	assert.Zero(t, code)
+}
+
 func TestUserNamespace(t *testing.T) {
 	needRoot(t)
 	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err == nil && string(limit) == "0\n" {
