@@ -179,6 +179,40 @@ func TestSettingsV2(t *testing.T) {
 }
 
 // A group on this host, whatever it has.
+// A group with processes that got cpu or pids for its children would become threaded, and nothing could be put below it: with limits it is an
+// error, without it stays as it is.
+func TestGroupWithProcessesStaysADomain(t *testing.T) {
+	for name, processes := range map[string]string{"empty": "", "populated": "17\n"} {
+		root := t.TempDir()
+		parent := filepath.Join(root, "scope")
+		require.NoError(t, os.Mkdir(parent, 0o755))
+		for _, directory := range []string{root, parent} {
+			for file, content := range map[string]string{"cgroup.controllers": "cpu pids", "cgroup.subtree_control": "", "cgroup.procs": "1\n"} {
+				require.NoError(t, os.WriteFile(filepath.Join(directory, file), []byte(content), 0o600))
+			}
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(parent, "cgroup.type"), []byte("domain\n"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(parent, "cgroup.procs"), []byte(processes), 0o600))
+		g := &Group{Unified: filepath.Join(parent, "container")}
+		g.mountpoints = map[string]string{g.Unified: root}
+
+		require.NoError(t, g.enableControllers(nil), name)
+		enabled, err := readString(parent, "cgroup.subtree_control")
+		require.NoError(t, err)
+		limited := g.enableControllers([]setting{{controller: "pids", field: "pids.limit", file: "pids.max", value: "5"}})
+		if processes == "" {
+			require.NotEmpty(t, enabled)
+			require.NoError(t, limited)
+		} else {
+			require.Empty(t, enabled)
+			require.ErrorContains(t, limited, "it has processes of its own")
+		}
+		above, err := readString(root, "cgroup.subtree_control") // the root may have processes and controllers
+		require.NoError(t, err)
+		require.NotEmpty(t, above)
+	}
+}
+
 func TestGroupOnThisHost(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("makes cgroups: needs root")

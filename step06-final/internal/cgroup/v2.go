@@ -68,11 +68,18 @@ func (g *Group) enableControllers(settings []setting) error {
 		if err != nil {
 			return err
 		}
+		populated, err := hasProcesses(directory)
+		if err != nil {
+			return err
+		}
 		for _, controller := range strings.Fields(available) {
 			if !wanted[controller] || contains(strings.Fields(enabled), controller) {
 				continue
 			}
-			err := write(directory, "cgroup.subtree_control", "+"+controller)
+			err := error(unix.EBUSY)
+			if !populated {
+				err = write(directory, "cgroup.subtree_control", "+"+controller)
+			}
 			if err != nil && required[controller] {
 				if errors.Is(err, unix.EBUSY) {
 					return fmt.Errorf("enable the %s controller in %s: it has processes of its own (move them to a child group first): %w", controller, directory, err)
@@ -82,6 +89,20 @@ func (g *Group) enableControllers(settings []setting) error {
 		}
 	}
 	return nil
+}
+
+// hasProcesses says whether a group may not have controllers for its children. The kernel itself refuses only memory and io; with cpu or pids it
+// makes the group the root of a threaded one, below which no process can be put (EOPNOTSUPP; cgroup-v2.rst, "Threads"). The root of the
+// hierarchy is exempt: it alone has no cgroup.type.
+func hasProcesses(directory string) (bool, error) {
+	if _, err := readString(directory, "cgroup.type"); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	processes, err := readString(directory, "cgroup.procs")
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return true, nil // threaded already
+	}
+	return processes != "", err
 }
 
 func contains(list []string, s string) bool {
