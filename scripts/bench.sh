@@ -1,21 +1,23 @@
 #!/bin/bash
-# bench.sh [-r RUNS] [-o DIR]: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
+# bench.sh [-t] [-r RUNS] [-o DIR]: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
 # new uts, ipc, pid, mount and network namespaces, limits for memory, cpu and pids, docker's mounts, masks and seccomp profile, /bin/true.
 #
-# Prints a Markdown table of medians and ratios, and writes it with an SVG chart to DIR (bench.md, bench.svg) if one is given. Then: 100 in sequence, 200
-# with eight at a time, a start while 200 are running, the supervisor's memory, and unpacking an image of 200 MB beside umoci.
+# Prints a Markdown table of medians and ratios, and writes it with an SVG chart to DIR (bench.md, bench.svg) if one is given. Then, unless -t asks
+# for the table only (in an emulated machine: matrix.sh --case v2): 100 in sequence, 200 with eight at a time, a start while 200 are running, the
+# supervisor's memory, and unpacking an image of 200 MB beside umoci.
 #
 # Needs root, hyperfine, jq, a static busybox, and gcc for the floor. What is not installed is said to be skipped. MYRUNC and MYDOCKER name binaries to use instead of
 # building them. On a busy machine the medians are of the machine, not of the runtimes: the load is printed first.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-runs=50 out=
-while getopts r:o: option; do
+runs=50 out='' table_only=''
+while getopts tr:o: option; do
   case $option in
     r) runs=$OPTARG ;;
     o) out=$OPTARG ;;
-    *) echo "usage: bench.sh [-r RUNS] [-o DIR]" >&2; exit 2 ;;
+    t) table_only=1 ;;
+    *) echo "usage: bench.sh [-t] [-r RUNS] [-o DIR]" >&2; exit 2 ;;
   esac
 done
 if [ "$(id -u)" != 0 ]; then echo "bench.sh: needs root" >&2; exit 2; fi
@@ -72,10 +74,14 @@ if command -v gcc > /dev/null; then
 else
   echo "skipped: floor.c (needs gcc)"
 fi
-mkdir "$work/nothing"
-printf 'package main\n\nfunc main() {}\n' > "$work/nothing/main.go"
-(cd "$work/nothing" && GO111MODULE=off GOWORK=off CGO_ENABLED=0 go build -o nothing main.go)
-add "a Go program that does nothing" "$work/nothing/nothing"
+if command -v go > /dev/null; then
+  mkdir "$work/nothing"
+  printf 'package main\n\nfunc main() {}\n' > "$work/nothing/main.go"
+  (cd "$work/nothing" && GO111MODULE=off GOWORK=off CGO_ENABLED=0 go build -o nothing main.go)
+  add "a Go program that does nothing" "$work/nothing/nothing"
+else
+  echo "skipped: a Go program that does nothing (needs go)"
+fi
 if [ -x "$work/mydocker" ] && "$work/mydocker" run --rm --network none host /bin/true > /dev/null 2> "$work/error"; then
   add "engine: run --rm --network none" "$work/mydocker run --rm --network none -m 100m --cpus 0.5 --pids-limit 50 host /bin/true"
   add "engine: run --rm (bridge)" "$work/mydocker run --rm -m 100m --cpus 0.5 --pids-limit 50 host /bin/true"
@@ -134,6 +140,7 @@ EOF
   echo '</svg>'
 }
 if [ -n "$out" ]; then mkdir -p "$out"; table > "$out/bench.md"; chart > "$out/bench.svg"; fi
+[ -z "$table_only" ] || exit 0
 
 seconds() { # COMMAND...: its time
   local start end
