@@ -904,8 +904,19 @@ limit() {
 	fi
 }
 
+# need_limits CONTROLLER: root, or an ordinary user to whom this controller has been delegated (cgroup v2, the group above his own).
+need_limits() {
+	local above
+	is_root && return 0
+	above=$(cgroup_mount cgroup2)$(sed -n 's/^0:://p' /proc/self/cgroup)
+	above=${above%/*}
+	if is_v1 "$1" || [ ! -w "$above/cgroup.procs" ] || ! grep -qw "$1" "$above/cgroup.controllers" 2>/dev/null; then
+		need_root
+	fi
+}
+
 check_memory_limit() {
-	need_root
+	need_limits memory
 	need_controller memory
 	start_sleeper -m 50m
 	expect_equal "memory.limit_in_bytes / memory.max" 52428800 "$(limit "$SLEEPER" memory memory.limit_in_bytes memory.max)"

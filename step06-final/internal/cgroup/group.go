@@ -45,6 +45,10 @@ func (h *Host) group(path string) *Group {
 	g := &Group{Dirs: map[string]string{}, mountpoints: map[string]string{}}
 	if h.Unified() {
 		g.Unified = h.V2.directory(path)
+		if beside := filepath.Dir(h.V2.ownDirectory()); os.Geteuid() != 0 && !filepath.IsAbs(path) && unix.Access(filepath.Join(beside, "cgroup.procs"), unix.W_OK) == nil {
+			// An ordinary user's groups are beside his own where they can be: one with processes has no controllers for its children (cgroups(7)).
+			g.Unified = filepath.Join(beside, path)
+		}
 		g.mountpoints[g.Unified] = h.V2.Mountpoint
 		return g
 	}
