@@ -256,7 +256,7 @@ start_box() {
 	"${AS[@]}" "$PROGRAM" "${ARGS[@]}" >"$BOX_OUT" 2>"$BOX_ERR" </dev/null &
 	BOX=$!
 	BOXES+=("$BOX")
-	until_true 30 box_settled
+	until_true 120 box_settled || true # an emulated machine copies a root file system for a long time
 	box_ready || fail_because "没有启动 did not start: $(cat "$BOX_OUT" "$BOX_ERR")"
 }
 
