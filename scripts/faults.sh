@@ -38,6 +38,7 @@ program() {
 }
 
 # The shortest path: lookups of the command are not what this is about.
+path=$PATH
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 status=0
 for step in "${STEPS[@]}"; do
@@ -87,6 +88,6 @@ if command -v jq >/dev/null; then
 	table 系统调用 合计 没有走到 >"$out/faults.zh.md"
 	table "system call" total "not reached" >"$out/faults.en.md"
 	cat "$out/faults.en.md"
-	[ -z "$docs" ] || "$SCRIPTS/into-chapter.sh" faults "$out/faults.zh.md" "$out/faults.en.md"
+	[ -z "$docs" ] || PATH=$path "$SCRIPTS/into-chapter.sh" faults "$out/faults.zh.md" "$out/faults.en.md"
 fi
 exit $status
