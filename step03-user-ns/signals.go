@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -43,20 +44,38 @@ func deliver(command *os.Process, s syscall.Signal) {
 	_ = command.Signal(s)
 }
 
-// masks are those of the signals that a process blocks, ignores or catches (proc(5), /proc/PID/status).
-var masks = regexp.MustCompile(`(?m)^Sig(?:Blk|Ign|Cgt):\s*([0-9a-f]+)$`)
-
-// hasHandler tells whether the process does anything else about a signal than what is the default.
+// hasHandler tells whether the process does anything else about a signal than what is the default. One that is blocked
+// may be waited for (sigwaitinfo(2)). But a shell blocks all of them while it forks: that passes, so it is looked at again.
 func hasHandler(pid int, s syscall.Signal) bool {
+	for try := 0; try < 50; try++ {
+		blocked, handled := signalMasks(pid)
+		bit := uint64(1) << (uint(s) - 1)
+		if handled&bit != 0 || blocked&bit == 0 {
+			return handled&bit != 0
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return true
+}
+
+var masks = regexp.MustCompile(`(?m)^Sig(Blk|Ign|Cgt):\s*([0-9a-f]+)$`)
+
+// signalMasks are the signals that a process blocks, and those that it ignores or catches (proc(5), /proc/PID/status).
+func signalMasks(pid int) (blocked, handled uint64) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return true // it has ended: there is nothing to kill
+		return 0, ^uint64(0) // it has ended: there is nothing to kill
 	}
 	for _, mask := range masks.FindAllStringSubmatch(string(status), -1) {
-		bits, err := strconv.ParseUint(mask[1], 16, 64)
-		if err != nil || bits&(1<<(uint(s)-1)) != 0 {
-			return true
+		bits, err := strconv.ParseUint(mask[2], 16, 64)
+		switch {
+		case err != nil:
+			return 0, ^uint64(0)
+		case mask[1] == "Blk":
+			blocked = bits
+		default:
+			handled |= bits
 		}
 	}
-	return false
+	return blocked, handled
 }
