@@ -51,6 +51,23 @@ func TestRestartGoesOnWhenItsProcessIsKilled(t *testing.T) {
 	})
 }
 
+// The end was recorded, but the process that restarts was killed before it said that it would.
+func TestRestartThatWasNeverBegun(t *testing.T) {
+	remove(t, "due")
+	must(t, "run", "-d", "--name", "due", "--restart", "on-failure:5", "host", "false")
+	ended := func() bool {
+		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "due") == "5 exited"
+	}
+	eventually(t, "the last restart", ended)
+	path := filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "due"), "state.json")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text := strings.Replace(strings.Replace(string(data), `"RestartCount": 5`, `"RestartCount": 4`, 1), `"RestartDue": false`, `"RestartDue": true`, 1)
+	require.NotEqual(t, string(data), text)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	eventually(t, "the restart that was due", ended)
+}
+
 func TestMemoryHogIsKilledAndReported(t *testing.T) {
 	remove(t, "hog")
 	r := docker("run", "--name", "hog", "-m", "20m", "--memory-swap", "20m", "host", "sh", "-c", "x=x; while :; do x=$x$x; done")

@@ -79,8 +79,8 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	defer lock.Unlock()
 	state, err := c.State()
 	if err != nil || !wantsRestart(c, state) { // `update --restart` may have changed the policy: Lock has read it
-		if state.Status == store.Restarting {
-			state.Status = store.Exited
+		if state.Status == store.Restarting || state.RestartDue {
+			state.Status, state.RestartDue = store.Exited, false
 			err = withFirst(err, c.SaveState(state))
 		}
 		return 0, false, err
@@ -90,7 +90,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	} else {
 		wait = backoff(state.RestartCount)
 	}
-	state.Status, state.NotBefore = store.Restarting, time.Now().Add(wait)
+	state.Status, state.RestartDue, state.NotBefore = store.Restarting, false, time.Now().Add(wait)
 	return wait, true, c.SaveState(state)
 }
 

@@ -61,7 +61,7 @@ func active(status string) bool { return status == store.Running || status == st
 // View tells the truth about a container: it looks, and if the record is wrong it settles that first.
 func (e *Engine) View(c *store.Container) (View, error) {
 	v, err := e.look(c)
-	if err == nil && v.State.Status == store.Restarting {
+	if err == nil && (v.State.Status == store.Restarting || v.State.RestartDue && v.State.BootID == BootID()) {
 		return v, e.resumeRestart(c)
 	}
 	if err == nil {
@@ -172,6 +172,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 		state.Error = "the exit status was lost: " + err.Error()
 	}
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
+	state.RestartDue = wantsRestart(c, state) // in the same step as the end: whoever restarts it may be killed before it says so
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
 		// The disk is full, perhaps by this container: it can still be shown and removed. The next command settles it again.
