@@ -61,24 +61,17 @@ func active(status string) bool { return status == store.Running || status == st
 // View tells the truth about a container: it looks, and if the record is wrong it settles that first.
 func (e *Engine) View(c *store.Container) (View, error) {
 	v, err := e.look(c)
+	if errors.Is(err, errStale) {
+		lock, lockErr := c.Lock()
+		if lockErr != nil {
+			return v, lockErr
+		}
+		v, err = e.settle(c)
+		lock.Unlock()
+	}
 	if err == nil && (v.State.Status == store.Restarting || v.State.RestartDue && v.State.BootID == BootID()) {
-		return v, e.resumeRestart(c)
-	}
-	if err == nil {
-		return v, nil
-	}
-	if !errors.Is(err, errStale) {
-		return v, err
-	}
-	lock, err := c.Lock()
-	if err != nil {
-		return v, err
-	}
-	v, err = e.settle(c)
-	lock.Unlock()
-	if err == nil && v.State.BootID == BootID() && wantsRestart(c, v.State) {
-		// Usually the supervisor has started the process that does it; not if somebody has killed the supervisor. After a
-		// reboot it is for `system restore` to do.
+		// Usually the supervisor has started the process that does it; not if somebody has killed the supervisor, or that process.
+		// After a reboot it is for `system restore` to do.
 		err = e.resumeRestart(c)
 	}
 	return v, err

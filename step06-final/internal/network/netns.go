@@ -86,6 +86,15 @@ func openNetlink(family int) *netlink.Handle {
 	return nl
 }
 
+// netlinkIn runs f in ns, with a socket to the kernel there.
+func netlinkIn(ns *os.File, f func(nl *netlink.Handle) error) error {
+	return inNetNS(ns, func() error {
+		nl := openNetlink(unix.NETLINK_ROUTE)
+		defer nl.Close()
+		return f(nl)
+	})
+}
+
 // LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by itself.
 func LoopbackUp(netns string) error {
 	ns, err := os.Open(netns)
@@ -93,11 +102,7 @@ func LoopbackUp(netns string) error {
 		return fmt.Errorf("bring up loopback: %w", err)
 	}
 	defer ns.Close()
-	return inNetNS(ns, func() error {
-		nl := openNetlink(unix.NETLINK_ROUTE)
-		defer nl.Close()
-		return loopbackUp(nl)
-	})
+	return netlinkIn(ns, loopbackUp)
 }
 
 func loopbackUp(nl *netlink.Handle) error {

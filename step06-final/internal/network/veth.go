@@ -23,9 +23,7 @@ func hostVethName(containerID, network string) string {
 // freeInterfaceName is the first of eth0, eth1, … that the container does not have.
 func freeInterfaceName(ns *os.File) (string, error) {
 	name := ""
-	err := inNetNS(ns, func() error {
-		nl := openNetlink(unix.NETLINK_ROUTE)
-		defer nl.Close()
+	err := netlinkIn(ns, func(nl *netlink.Handle) error {
 		links, err := nl.LinkList()
 		if err != nil {
 			return fmt.Errorf("list the container's interfaces: %w", err)
@@ -109,9 +107,7 @@ func vethDown(nl *netlink.Handle, name string) error {
 
 // containerSide configures the end inside the container: addresses, routes and settings of its namespace.
 func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) error {
-	return inNetNS(ns, func() error {
-		nl := openNetlink(unix.NETLINK_ROUTE)
-		defer nl.Close()
+	return netlinkIn(ns, func(nl *netlink.Handle) error {
 		if err := loopbackUp(nl); err != nil {
 			return err
 		}
@@ -185,9 +181,7 @@ func (m *Manager) hostSideOperational(n *Network, e *Endpoint) error {
 
 // moveDefaultRoute gives a container that lost the network of its default route that of another one.
 func moveDefaultRoute(ns *os.File, e *Endpoint) error {
-	return inNetNS(ns, func() error {
-		nl := openNetlink(unix.NETLINK_ROUTE)
-		defer nl.Close()
+	return netlinkIn(ns, func(nl *netlink.Handle) error {
 		link, err := nl.LinkByName(e.Interface)
 		if err != nil {
 			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
