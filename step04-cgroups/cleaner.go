@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,16 +38,16 @@ func startCleaner() (*cleaner, error) {
 	return &cleaner{cmd: cmd, paths: ours}, theirs.Close()
 }
 
-// remove hands over a path that exists now and shall not after us.
+// remove tells what shall not be there after us, before it is made: SIGKILL may come right after that.
 func (c *cleaner) remove(path string) error {
 	if _, err := c.paths.WriteString(path + "\n"); err != nil {
-		if left := os.Remove(path); left != nil {
-			err = fmt.Errorf("%v, and %v: remove it by hand", err, left)
-		}
-		return fail(exitSetup, "hand %s to the cleaner: %v", path, err)
+		return fail(exitSetup, "hand %s to the cleaner: %v: it was not made: run it again", path, err)
 	}
 	return nil
 }
+
+// keep takes the last path back: it was not we who made it. When nobody reads this, nobody removes either.
+func (c *cleaner) keep() { _, _ = c.paths.WriteString("\n") }
 
 // finish lets the cleaner work and waits until it is done.
 func (c *cleaner) finish() {
@@ -62,6 +61,10 @@ func (c *cleaner) finish() {
 func cleanUp() error {
 	var paths []string
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == "" {
+			paths = paths[:len(paths)-1]
+			continue
+		}
 		paths = append(paths, lines.Text())
 	}
 	// A frozen process cannot die, and would keep the groups of the other hierarchies too: thaw before removing any.

@@ -98,12 +98,13 @@ func missingAdvice(g *cgroup) string {
 // create makes the directories and writes the limits. The cleaner removes the directories.
 func (g *cgroup) create(settings []setting, clean *cleaner) error {
 	for _, dir := range g.uniqueDirs() {
-		logrus.Debugf("mkdir(%s)", dir)
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return fail(exitSetup, "make the cgroup: %v: %s", err, createAdvice(err, g))
-		}
 		if err := clean.remove(filepath.Dir(dir), filepath.Base(dir)); err != nil {
 			return err
+		}
+		logrus.Debugf("mkdir(%s)", dir)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			clean.keep()
+			return fail(exitSetup, "make the cgroup: %v: %s", err, createAdvice(err, g))
 		}
 	}
 	for _, s := range settings {

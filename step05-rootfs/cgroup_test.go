@@ -133,6 +133,22 @@ func TestNothingIsLeftAfterSIGKILLEvenWhenPaused(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
+// Somebody else's cgroup of the same name is empty just now: the cleaner must leave it.
+func TestTakenNameIsKept(t *testing.T) {
+	needCgroup(t)
+	dirs := groupDirs(t, "theirs")
+	last := dirs[len(dirs)-1]
+	require.NoError(t, os.Mkdir(last, 0o755))
+	defer os.Remove(last)
+	_, stderr, status := step(t, "run", "--name", "theirs", "--", "true")
+	require.Equal(t, exitSetup, status)
+	require.Contains(t, stderr, "is taken")
+	require.DirExists(t, last)
+	for _, dir := range dirs[:len(dirs)-1] {
+		require.NoDirExists(t, dir, "made before the failure")
+	}
+}
+
 func groupDirs(t *testing.T, name string) []string {
 	g, err := findCgroup(name)
 	require.NoError(t, err)

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,17 +43,16 @@ func startCleaner() (*cleaner, error) {
 // leftover is a file or directory by its path inside root, so that no link in a rootfs can lead the cleaner astray.
 type leftover struct{ Root, Path string }
 
-// remove hands over what exists now and shall not after us.
+// remove tells what shall not be there after us, before it is made: SIGKILL may come right after that.
 func (c *cleaner) remove(root, path string) error {
-	l := leftover{root, path}
-	if err := json.NewEncoder(c.paths).Encode(l); err != nil {
-		if left := l.remove(); left != nil {
-			err = fmt.Errorf("%v, and %v: remove it by hand", err, left)
-		}
-		return fail(exitSetup, "hand %s%s to the cleaner: %v", root, path, err)
+	if err := json.NewEncoder(c.paths).Encode(leftover{root, path}); err != nil {
+		return fail(exitSetup, "hand %s%s to the cleaner: %v: it was not made: run it again", root, path, err)
 	}
 	return nil
 }
+
+// keep takes the last path back: it was not we who made it. When nobody reads this, nobody removes either.
+func (c *cleaner) keep() { _ = json.NewEncoder(c.paths).Encode(leftover{}) }
 
 // finish lets the cleaner work and waits until it is done.
 func (c *cleaner) finish() {
@@ -71,6 +69,10 @@ func cleanUp() error {
 		var l leftover
 		if err := lines.Decode(&l); err != nil {
 			break
+		}
+		if l.Path == "" {
+			leftovers = leftovers[:len(leftovers)-1]
+			continue
 		}
 		leftovers = append(leftovers, l)
 	}

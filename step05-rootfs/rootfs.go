@@ -230,5 +230,5 @@ func assembleHostRoot(root string, volumes []volume) error {
 			return err
 		}
 	}
-	return makeMountPoints(root, volumes, func(string, string) error { return nil }) // the memory ends with the container
+	return makeMountPoints(root, volumes, nil) // the memory ends with the container
 }

@@ -54,7 +54,7 @@ func run(c *container) error {
 	}
 
 	if c.Rootfs != "" {
-		if err := makeMountPoints(c.Rootfs, c.Volumes, clean.remove); err != nil {
+		if err := makeMountPoints(c.Rootfs, c.Volumes, clean); err != nil {
 			return err
 		}
 	}

@@ -42,8 +42,9 @@ func parseVolumes(values []string) ([]volume, error) {
 	return volumes, nil
 }
 
-// makeMountPoints creates in the rootfs what is missing there to mount on, and tells created of each.
-func makeMountPoints(rootfs string, volumes []volume, created func(root, path string) error) error {
+// makeMountPoints creates in the rootfs what is missing there to mount on. The cleaner removes it; without one, the
+// rootfs itself goes.
+func makeMountPoints(rootfs string, volumes []volume, clean *cleaner) error {
 	points := []volume{{Target: "/proc", Dir: true}, {Target: "/sys", Dir: true}, {Target: "/dev", Dir: true}}
 	for _, v := range append(points, volumes...) {
 		path := "/"
@@ -51,11 +52,7 @@ func makeMountPoints(rootfs string, volumes []volume, created func(root, path st
 		for i, name := range names {
 			parent := path
 			path = filepath.Join(path, name)
-			made, err := makeMountPoint(rootfs, parent, name, v.Dir || i < len(names)-1)
-			if err == nil && made {
-				err = created(rootfs, path)
-			}
-			if err != nil {
+			if err := makeMountPoint(rootfs, parent, name, v.Dir || i < len(names)-1, clean); err != nil {
 				return fail(exitSetup, "make the mount point %s in %s: %v: may you write there?", path, rootfs, err)
 			}
 		}
@@ -64,23 +61,33 @@ func makeMountPoints(rootfs string, volumes []volume, created func(root, path st
 }
 
 // makeMountPoint works through a descriptor of the parent, so that no link leads it out of the rootfs.
-func makeMountPoint(rootfs, parent, name string, dir bool) (made bool, err error) {
+func makeMountPoint(rootfs, parent, name string, dir bool, clean *cleaner) error {
 	existing, err := securejoin.OpenInRoot(rootfs, filepath.Join(parent, name))
 	if err == nil {
-		return false, existing.Close()
+		return existing.Close()
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return false, err
+		return err
 	}
 	handle, err := securejoin.OpenInRoot(rootfs, parent)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer handle.Close()
-	if dir {
-		return true, unix.Mkdirat(int(handle.Fd()), name, 0o755)
+	if clean != nil {
+		if err := clean.remove(rootfs, filepath.Join(parent, name)); err != nil {
+			return err
+		}
 	}
-	return true, unix.Mknodat(int(handle.Fd()), name, unix.S_IFREG|0o644, 0) // a regular file needs no privilege
+	if dir {
+		err = unix.Mkdirat(int(handle.Fd()), name, 0o755)
+	} else {
+		err = unix.Mknodat(int(handle.Fd()), name, unix.S_IFREG|0o644, 0) // a regular file needs no privilege
+	}
+	if err != nil && clean != nil {
+		clean.keep()
+	}
+	return err
 }
 
 // openSources holds on to the sources before anything is mounted over them.

@@ -1,5 +1,6 @@
 // Faults runs a program once under ptrace(2) and writes down the system calls with which it sets a container up. Then it
 // runs it again for each of them, lets that one call fail, and looks: is there a clear error, and is the host clean?
+// With --errno KILL no call fails: SIGKILL ends the program right after each of its own.
 //
 //	faults [flags] NAME PROGRAM [ARG…]
 //
@@ -19,8 +20,11 @@ import (
 // The errors that can be injected.
 var errnos = map[string]syscall.Errno{
 	"EPERM": syscall.EPERM, "ENOMEM": syscall.ENOMEM, "EINVAL": syscall.EINVAL, "ENOSPC": syscall.ENOSPC,
-	"EIO": syscall.EIO, "EMFILE": syscall.EMFILE, "ENOSYS": syscall.ENOSYS,
+	"EIO": syscall.EIO, "EMFILE": syscall.EMFILE, "ENOSYS": syscall.ENOSYS, "KILL": kill,
 }
+
+// kill stands for SIGKILL among the errors; the kernel's own end before it.
+const kill = syscall.Errno(4096)
 
 // A result is one row of the table.
 type result struct {
@@ -39,6 +43,7 @@ func main() {
 	watch := flag.String("watch", "", "colon-separated directories that must be as before")
 	table := flag.String("json", "", "append the results to this file, one JSON object a line")
 	flag.IntVar(&failure, "failure", 125, "exit status of the program's own failures; after 125, 126 and 127 are good too")
+	flag.StringVar(&after, "after", "", "shell command that is run when the program has been killed")
 	list := flag.Bool("list", false, "only list the calls")
 	only := flag.String("only", "", "only calls that contain this")
 	flag.Parse()
@@ -47,6 +52,9 @@ func main() {
 
 // failure is the exit status of the program's own failures.
 var failure = 125
+
+// after clears up what a killed program of several processes may leave to its next command.
+var after string
 
 // temporary is the programs' TMPDIR: nobody else writes there.
 var temporary string
@@ -79,7 +87,11 @@ func all(command, errno, watch, table, only string, list bool) int {
 			bad++
 		}
 	}
-	fmt.Printf("%s: %d calls failed with %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), errno, len(results)-bad, bad)
+	what := "calls failed with " + errno
+	if errnos[errno] == kill {
+		what = "times killed"
+	}
+	fmt.Printf("%s: %d %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), what, len(results)-bad, bad)
 	if table != "" {
 		if err := appendJSON(table, results); err != nil {
 			fmt.Fprintf(os.Stderr, "faults: write %s: %v\n", table, err)
@@ -106,7 +118,7 @@ func try(name string, argv []string, command, errno, only string, watch []string
 	var results []result
 	for i := range good.calls {
 		c := good.calls[i]
-		if only != "" && !strings.Contains(c.String(), only) {
+		if only != "" && !strings.Contains(c.String(), only) || errnos[errno] == kill && c.Process != 0 {
 			continue
 		}
 		if list {
@@ -145,6 +157,10 @@ func judge(out outcome, before []string, watch []string) result {
 		r.Verdict = "PANIC"
 	case !out.injected:
 		r.Verdict, r.Good = "not reached", true // the order of calls varies a little from run to run
+	case out.clearing != nil:
+		r.Verdict = "NOT CLEARED: " + out.clearing.Error()
+	case out.killed:
+		r.Verdict, r.Good = "killed", true
 	case out.status == 0:
 		r.Verdict, r.Good = "tolerated", true
 	case out.status != failure && (failure != 125 || out.status < 125 || out.status > 127):

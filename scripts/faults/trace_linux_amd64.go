@@ -17,7 +17,7 @@ import (
 const (
 	optionExitKill   = 0x100000
 	options          = syscall.PTRACE_O_TRACESYSGOOD | syscall.PTRACE_O_TRACEFORK | syscall.PTRACE_O_TRACEVFORK | syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACEEXEC | optionExitKill
-	waitAllChildren  = 0x40000000 // __WALL
+	waitAllChildren  = 0x40000000 | 0x20000000 // __WALL, __WNOTHREAD: what this thread traces, of every kind
 	longestRun       = 60 * time.Second
 	errnoOfNoSyscall = ^uint64(0)
 )
@@ -27,6 +27,8 @@ type outcome struct {
 	calls    []call // of the set-up, in order
 	setUp    bool   // the container's command was executed
 	injected bool
+	killed   bool
+	clearing error // of the command that comes after a killed program
 	hung     bool
 	status   int // exit status of the program, 128+n after signal n
 	stderr   string
@@ -47,6 +49,7 @@ type tracer struct {
 	processes map[int]int // process id to number in order of appearance
 	seen      map[call]int
 	command   string
+	root      int
 	target    *call
 	errno     syscall.Errno
 	out       outcome
@@ -69,7 +72,7 @@ func run(argv []string, command string, target *call, errno syscall.Errno) outco
 	if err := cmd.Start(); err != nil {
 		return outcome{status: 255, stderr: err.Error()}
 	}
-	t := &tracer{threads: map[int]*thread{}, processes: map[int]int{}, seen: map[call]int{}, command: command, target: target, errno: errno}
+	t := &tracer{threads: map[int]*thread{}, processes: map[int]int{}, seen: map[call]int{}, command: command, root: cmd.Process.Pid, target: target, errno: errno}
 	t.follow(cmd.Process.Pid)
 	text, err := os.ReadFile(stderr.Name())
 	if err != nil {
@@ -94,6 +97,7 @@ func (t *tracer) follow(root int) {
 	watchdog := time.AfterFunc(longestRun, func() { killTraced(tracer) })
 	defer watchdog.Stop()
 	begin := time.Now()
+	cleared := make(chan error, 1)
 	for {
 		tid, err := syscall.Wait4(-1, &status, waitAllChildren, nil)
 		if err == syscall.EINTR {
@@ -108,6 +112,11 @@ func (t *tracer) follow(root int) {
 				if status.Signaled() {
 					t.out.status = 128 + int(status.Signal())
 				}
+				if t.out.killed && after != "" {
+					go func() { cleared <- clearUp() }()
+				} else {
+					cleared <- nil
+				}
 			}
 			delete(t.threads, tid)
 			continue
@@ -115,6 +124,15 @@ func (t *tracer) follow(root int) {
 		t.stopped(tid, status)
 	}
 	t.out.hung = time.Since(begin) >= longestRun
+	t.out.clearing = <-cleared
+}
+
+// clearUp is the next command: what it ends is still traced meanwhile.
+func clearUp() error {
+	if text, err := exec.Command("/bin/sh", "-c", after).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %v: %s", after, err, text)
+	}
+	return nil
 }
 
 // killTraced ends what the given thread traces, however deep it is.
@@ -172,7 +190,12 @@ func (t *tracer) systemCall(tid int, th *thread) {
 	}
 	th.inside = !th.inside
 	if !th.inside {
-		if th.refuse != 0 {
+		switch th.refuse {
+		case 0:
+		case kill:
+			t.out.killed = syscall.Kill(t.root, syscall.SIGKILL) == nil
+			th.refuse = 0
+		default:
 			regs.Rax = uint64(-int64(th.refuse))
 			syscall.PtraceSetRegs(tid, &regs)
 			th.refuse = 0
@@ -193,6 +216,9 @@ func (t *tracer) systemCall(tid int, th *thread) {
 	if t.target != nil && c == *t.target && !t.out.injected {
 		t.out.injected = true
 		th.refuse = t.errno
+		if t.errno == kill {
+			return // at its exit
+		}
 		regs.Orig_rax = errnoOfNoSyscall // the kernel skips the call
 		syscall.PtraceSetRegs(tid, &regs)
 	}

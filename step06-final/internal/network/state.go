@@ -108,13 +108,14 @@ func readJSON(path string, v interface{}) error {
 	return nil
 }
 
-// writeJSON replaces a file in one step: a reader, and a crash, see the old content or the new.
+// writeJSON replaces a file in one step: a reader, and a crash, see the old content or the new. The new one has a fixed
+// name, for the caller holds the lock: what a crash has left is overwritten, not collected.
 func writeJSON(path string, v interface{}) error {
 	data, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-") // mode 0600
+	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

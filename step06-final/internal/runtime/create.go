@@ -219,8 +219,10 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	if err := p.planInit(c.ID, number, console, pids); err != nil {
 		return nil, nil, err
 	}
-	for _, step := range p.steps {
-		c.runtime.debug("init: %s", describeStep(step))
+	if c.runtime.Debug != nil {
+		for _, step := range p.steps {
+			c.runtime.Debug("init: %s", describeStep(step))
+		}
 	}
 	exe, err := sealedSelf(c.directory())
 	if err != nil {

@@ -43,7 +43,7 @@ func choose(value uint32, no, yes code) code {
 // branch tests, and continues with one of two pieces, both of which must end with a return. A jump of a test reaches only 255
 // instructions; bpfJump reaches any.
 func branch(test uint16, value uint32, yes, no code) code {
-	var out code
+	out := make(code, 0, 2+len(no)+len(yes))
 	if len(no) <= 255 {
 		out = append(out, filter{test, uint8(len(no)), 0, value})
 	} else {

@@ -316,7 +316,7 @@ type fateOf struct {
 
 // sortedFates lists the rules by number.
 func sortedFates(t table, rules map[string]*rule) []fateOf {
-	fates := make([]fateOf, 0, 2*len(rules))
+	fates := make([]fateOf, 0, len(t.parts)*len(rules))
 	for _, part := range t.parts { // the native ones first: x32's have a high bit set
 		for number, name := range part.calls {
 			if r := rules[name]; r != nil && name != "" {
@@ -330,7 +330,7 @@ func sortedFates(t table, rules map[string]*rule) []fateOf {
 // spans gives every number a fate, the default action to those without a rule, and joins neighbours that have the same.
 func spans(t table, rules map[string]*rule, defaultAction uint32) []span {
 	fates := sortedFates(t, rules)
-	var out []span
+	out := make([]span, 0, len(fates)/2)
 	lastAction, lastKnown := uint32(0), false
 	add := func(first, action uint32) {
 		if lastKnown && lastAction == action {
