@@ -133,8 +133,8 @@ EOF
     local class=''
     case ${names[$i]} in myrunc | engine*) class=' class="ours"' ;; esac
     awk -v n="${names[$i]}" -v m="${medians[$i]}" -v max="$max" -v y=$y -v class="$class" 'BEGIN {
-      w = 380 * m / max
-      printf "<text x=\"250\" y=\"%d\" text-anchor=\"end\">%s</text><rect%s x=\"260\" y=\"%d\" width=\"%.1f\" height=\"18\"/><text x=\"%.1f\" y=\"%d\">%.1f ms</text>\n", y, n, class, y - 14, w, 268 + w, y, m }'
+      w = 350 * m / max
+      printf "<text x=\"280\" y=\"%d\" text-anchor=\"end\">%s</text><rect%s x=\"290\" y=\"%d\" width=\"%.1f\" height=\"18\"/><text x=\"%.1f\" y=\"%d\">%.1f ms</text>\n", y, n, class, y - 14, w, 298 + w, y, m }'
     y=$((y + 30))
   done
   echo '</svg>'
