@@ -439,12 +439,15 @@ check_ordinary_user() {
 	AS+=(env MYDOCKER_ROOT="$WORK/tmp/lib.ordinary" MYDOCKER_STATE="$WORK/tmp/run.ordinary")
 	run_box --network none -- sh -c 'id -u; echo x >/written && cat /written'
 	expect_equal "as an ordinary user" "$(printf '0\nx')" "$OUT$ERR"
-	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary"
+	remove_ordinary
 }
 
-# remove_ordinary: what a check has left as an ordinary user
+no_ordinary_engine() { ! pgrep -f "$WORK/tmp/run.ordinary" >/dev/null; }
+
+# remove_ordinary: what a check has left as an ordinary user. The supervisor's last act may outlive `run --rm` by a moment.
 remove_ordinary() {
 	"${AS[@]}" "$PROGRAM" ps -aq 2>/dev/null | xargs -r "${AS[@]}" "$PROGRAM" rm -f >/dev/null 2>&1 || true
+	until_true 10 no_ordinary_engine || fail_because "还在运行 still running: $(pgrep -af "$WORK/tmp/run.ordinary")"
 	rm -rf "$WORK/tmp/lib.ordinary" "$WORK/tmp/run.ordinary" "$WORK/tmp/copied"
 }
 

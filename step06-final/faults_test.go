@@ -39,7 +39,7 @@ func TestRestartGoesOnWhenItsProcessIsKilled(t *testing.T) {
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, path := range processes {
-		if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), "internal-exited") {
+		if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), work) && strings.Contains(string(data), "internal-exited") {
 			pid, err := strconv.Atoi(strings.Split(path, "/")[2])
 			require.NoError(t, err)
 			killed = unix.Kill(pid, unix.SIGKILL) == nil || killed
@@ -66,6 +66,13 @@ func TestRestartThatWasNeverBegun(t *testing.T) {
 	require.NotEqual(t, string(data), text)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	eventually(t, "the restart that was due", ended)
+}
+
+// The supervisor's last act may come after `run --rm` and `rm -r` of the data directory.
+func TestNothingIsMadeForAContainerThatIsGone(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	must(t, "--root", gone, "--state", gone, "internal-exited", strings.Repeat("0", 64))
+	require.NoDirExists(t, gone)
 }
 
 func TestMemoryHogIsKilledAndReported(t *testing.T) {

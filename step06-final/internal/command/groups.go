@@ -1,6 +1,10 @@
 package command
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+
 	"github.com/urfave/cli"
 
 	"mydocker/step06-final/internal/engine"
@@ -81,7 +85,7 @@ func imageGroup() cli.Command {
 func internalCommands() []cli.Command {
 	return []cli.Command{{
 		Name: "internal-exited", Hidden: true, Usage: "A supervisor's last act", ArgsUsage: "ID",
-		Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) }),
+		Action: exited,
 	}, {
 		Name: "internal-init", Hidden: true, Usage: "PID 1 of a container with --init", ArgsUsage: "COMMAND [ARG...]",
 		Action: func(ctx *cli.Context) error {
@@ -89,6 +93,16 @@ func internalCommands() []cli.Command {
 			return &statusError{status, err}
 		},
 	}}
+}
+
+// exited leaves a container alone that is gone: `run --rm` has been faster. Opening the engine would make its directories again, which their
+// owner may be removing just now.
+func exited(ctx *cli.Context) error {
+	directory := filepath.Join(ctx.GlobalString("root"), "containers", ctx.Args().First())
+	if _, err := os.Stat(directory); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })(ctx)
 }
 
 func inspectImage(e *engine.Engine, img *image.Image) (interface{}, bool, error) {
