@@ -14,15 +14,20 @@ own_controllers='hugetlb net_cls net_prio'
 if [ -z "${OWN_MOUNTS:-}" ]; then
   status=0
   OWN_MOUNTS=1 unshare --mount --propagation private bash "$0" "$@" || status=$?
-  # A hierarchy that still had a dying cgroup when its mount went stays behind without one. Mounted once more and unmounted, it goes.
+  # A hierarchy that still had a cgroup when its mount went stays behind without one: a dying cgroup, or one that is kept for the next container, as
+  # the engine keeps /mydocker. Every process of the host is then listed in it, and containerd refuses to read the numbers of any container. Mounted
+  # once more, emptied and unmounted, it goes; a dying cgroup may need a second time.
+  own_mount=$(mktemp -d)
   for controller in $own_controllers; do
-    if unmounted "$controller" && ! grep -q "^${controller}[[:space:]]*0[[:space:]]" /proc/cgroups; then
-      own_mount=$(mktemp -d)
+    for _ in 1 2 3 4 5; do
+      if ! unmounted "$controller" || grep -q "^${controller}[[:space:]]*0[[:space:]]" /proc/cgroups; then break; fi
+      mount -t cgroup -o "$controller" cgroup "$own_mount" 2> /dev/null || break
+      find "$own_mount" -mindepth 1 -depth -type d -exec rmdir {} + || true # what is in use says so
+      umount "$own_mount"
       sleep 1
-      if mount -t cgroup -o "$controller" cgroup "$own_mount" 2> /dev/null; then umount "$own_mount"; fi
-      rmdir "$own_mount"
-    fi
+    done
   done
+  rmdir "$own_mount"
   exit $status
 fi
 unset OWN_MOUNTS
