@@ -17,9 +17,9 @@ engine() {
 
 # detached FLAG… -- COMMAND…: a container in the background, named $NAME
 detached() {
-	BOX_BEFORE=(run -d --name "$NAME")
+	BOX_BEFORE=("${RUN_DETACHED[@]}" --name "$NAME")
 	run_box "$@"
-	BOX_BEFORE=(run --rm)
+	BOX_BEFORE=("${RUN[@]}")
 	[ "$STATUS" = 0 ] || fail_because "run -d: status $STATUS: $ERR"
 	ID=$OUT
 }
@@ -328,6 +328,7 @@ check_net_none() {
 # need_bridge: what a bridge network needs of the host
 need_bridge() {
 	need_tool ip
+	has_firewall || skip_because "没有 iptables 和 nft / neither iptables nor nft is installed"
 	unshare --net sh -c 'ip link add br0 type bridge && ip link add v0 type veth peer name v1' 2>/dev/null ||
 		skip_because "这个内核没有 bridge 或 veth / no bridge or veth here"
 }
@@ -473,7 +474,6 @@ check_ordinary_user_life() {
 	engine stop -t 0 "$NAME"
 	until_true 20 gone "$helper" || fail_because "容器停了，进程 $helper 还在 / is left when the container has stopped"
 	engine rm "$NAME"
-	BOX_BEFORE=(run --rm)
 	run_box --network none -v kept:/kept -- cat /kept/file
 	expect_equal "volume" x "$OUT"
 	engine volume rm kept
