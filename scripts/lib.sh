@@ -1017,10 +1017,10 @@ has_firewall() { command -v iptables >/dev/null || command -v nft >/dev/null; }
 engine_setup() {
 	export MYDOCKER_ROOT=$WORK/lib MYDOCKER_STATE=$WORK/run
 	STATE_DIRS=("$MYDOCKER_ROOT/containers" "$MYDOCKER_ROOT/snapshots" "$MYDOCKER_ROOT/volumes" "$MYDOCKER_ROOT/names" "$MYDOCKER_STATE")
-	RUN=(run --rm) RUN_DETACHED=(run -d)
+	RUN=(run)
 	# The default network needs a firewall program. Without one, as beside busybox alone, everything else is checked without network.
-	if ! has_firewall; then RUN+=(--network none) RUN_DETACHED+=(--network none); fi
-	BOX_BEFORE=("${RUN[@]}")
+	has_firewall || RUN+=(--network none)
+	BOX_BEFORE=("${RUN[@]}" --rm)
 	BOX_AFTER=(host)
 	STDIN_FLAG=-i
 	REMOVE_BOXES=remove_containers

@@ -17,9 +17,9 @@ engine() {
 
 # detached FLAG… -- COMMAND…: a container in the background, named $NAME
 detached() {
-	BOX_BEFORE=("${RUN_DETACHED[@]}" --name "$NAME")
+	BOX_BEFORE=("${RUN[@]}" -d --name "$NAME")
 	run_box "$@"
-	BOX_BEFORE=("${RUN[@]}")
+	BOX_BEFORE=("${RUN[@]}" --rm)
 	[ "$STATUS" = 0 ] || fail_because "run -d: status $STATUS: $ERR"
 	ID=$OUT
 }
@@ -379,7 +379,7 @@ port_answers() {
 # SIGKILL of the client: as under docker the container goes on, and the engine knows it.
 check_client_killed() {
 	new_mark
-	BOX_BEFORE=(run --name "$NAME")
+	BOX_BEFORE=("${RUN[@]}" --name "$NAME")
 	start_box -- sh -c "echo ready; exec sleep $MARK"
 	kill -KILL "$BOX"
 	wait "$BOX" 2>/dev/null || true
