@@ -57,7 +57,7 @@ for step in "${STEPS[@]}"; do
 	step06*) arguments=(run --rm --name faults -m 64m --hostname box -p 127.0.0.1:18080:80 host true)
 		# A container outlives the engine's client; the next run clears up what is older than a minute.
 		after="$WORK/$STEP ps -a -q | xargs -r $WORK/$STEP rm -f; touch -cd '2 minutes ago' /var/lib/mydocker/containers/.new-*
-			$WORK/$STEP run --rm --network bridge host true"
+			$WORK/$STEP run --rm host true"
 		;;
 	myrunc*)
 		mkdir -p "$WORK/bundle"
@@ -70,10 +70,8 @@ for step in "${STEPS[@]}"; do
 		;;
 	esac
 	for errno in ${ERRNOS:-EPERM KILL}; do
-		afterwards=''
-		[ "$errno" != KILL ] || afterwards=$after
 		rm -f "$out/$step-$errno.json"
-		"$FAULTS" --failure "$failure" --after "$afterwards" --errno "$errno" --watch "$watch" --json "$out/$step-$errno.json" "$step" "$WORK/$STEP" "${arguments[@]}" >"$out/$step-$errno.txt" 2>&1 || status=1
+		"$FAULTS" --failure "$failure" --after "$after" --errno "$errno" --watch "$watch" --json "$out/$step-$errno.json" "$step" "$WORK/$STEP" "${arguments[@]}" >"$out/$step-$errno.txt" 2>&1 || status=1
 		grep '^✘' "$out/$step-$errno.txt"
 		tail -n 1 "$out/$step-$errno.txt"
 	done

@@ -49,7 +49,7 @@ type tracer struct {
 	processes map[int]int // process id to number in order of appearance
 	seen      map[call]int
 	command   string
-	root      int
+	root      int // process id of the program
 	target    *call
 	errno     syscall.Errno
 	out       outcome
@@ -73,7 +73,7 @@ func run(argv []string, command string, target *call, errno syscall.Errno) outco
 		return outcome{status: 255, stderr: err.Error()}
 	}
 	t := &tracer{threads: map[int]*thread{}, processes: map[int]int{}, seen: map[call]int{}, command: command, root: cmd.Process.Pid, target: target, errno: errno}
-	t.follow(cmd.Process.Pid)
+	t.follow()
 	text, err := os.ReadFile(stderr.Name())
 	if err != nil {
 		text = []byte(err.Error())
@@ -83,16 +83,16 @@ func run(argv []string, command string, target *call, errno syscall.Errno) outco
 }
 
 // follow is the loop of ptrace(2): wait for a stop, look, go on; until no process is left.
-func (t *tracer) follow(root int) {
-	t.processes[root] = 0
-	t.threads[root] = &thread{started: true}
+func (t *tracer) follow() {
+	t.processes[t.root] = 0
+	t.threads[t.root] = &thread{started: true}
 	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(root, &status, waitAllChildren, nil); err != nil {
+	if _, err := syscall.Wait4(t.root, &status, waitAllChildren, nil); err != nil {
 		t.out.stderr = err.Error()
 		return
 	}
-	syscall.PtraceSetOptions(root, options)
-	syscall.PtraceSyscall(root, 0)
+	syscall.PtraceSetOptions(t.root, options)
+	syscall.PtraceSyscall(t.root, 0)
 	tracer := syscall.Gettid()
 	watchdog := time.AfterFunc(longestRun, func() { killTraced(tracer) })
 	defer watchdog.Stop()
@@ -107,7 +107,7 @@ func (t *tracer) follow(root int) {
 			break
 		}
 		if status.Exited() || status.Signaled() {
-			if tid == root {
+			if tid == t.root {
 				t.out.status = status.ExitStatus()
 				if status.Signaled() {
 					t.out.status = 128 + int(status.Signal())
@@ -190,16 +190,13 @@ func (t *tracer) systemCall(tid int, th *thread) {
 	}
 	th.inside = !th.inside
 	if !th.inside {
-		switch th.refuse {
-		case 0:
-		case kill:
+		if th.refuse == kill {
 			t.out.killed = syscall.Kill(t.root, syscall.SIGKILL) == nil
-			th.refuse = 0
-		default:
+		} else if th.refuse != 0 {
 			regs.Rax = uint64(-int64(th.refuse))
 			syscall.PtraceSetRegs(tid, &regs)
-			th.refuse = 0
 		}
+		th.refuse = 0
 		return
 	}
 	name, object, ok := describe(tid, &regs)

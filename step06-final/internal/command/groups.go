@@ -3,12 +3,12 @@ package command
 import (
 	"errors"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli"
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/image"
+	"mydocker/step06-final/internal/store"
 )
 
 // manageCommands are docker's groups, and what is about the engine itself.
@@ -98,8 +98,8 @@ func internalCommands() []cli.Command {
 // exited leaves a container alone that is gone: `run --rm` has been faster. Opening the engine would make its directories again, which their
 // owner may be removing just now.
 func exited(ctx *cli.Context) error {
-	directory := filepath.Join(ctx.GlobalString("root"), "containers", ctx.Args().First())
-	if _, err := os.Stat(directory); errors.Is(err, os.ErrNotExist) {
+	containers := store.Store{Data: ctx.GlobalString("root")}
+	if _, err := os.Stat(containers.Dir(ctx.Args().First())); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })(ctx)
