@@ -159,6 +159,9 @@ func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) erro
 	if errors.Is(err, engine.ErrDetached) {
 		return nil
 	}
+	if errors.As(err, new(*engine.AttachError)) {
+		return failure(err)
+	}
 	if err != nil {
 		return failure(removeFailed(e, c, err))
 	}

@@ -19,6 +19,8 @@ type logFile struct {
 	lost     int // bytes that could not be written, since the last success
 	out      [32 << 10]byte
 	used     int
+	last     int64    // time of the newest records, in nanoseconds since 1970
+	stamp    [30]byte // the same as text
 }
 
 func (l *logFile) open() error {
@@ -35,10 +37,17 @@ func (l *logFile) open() error {
 	return nil
 }
 
-// write logs one piece of output.
+// write logs one piece of output. Each has a later time than the one before, also when the clock is set back: by its time a piece is
+// found again (Gap).
 func (l *logFile) write(stream string, data []byte) {
-	var stamp [30]byte
-	formatTime(&stamp, realtime())
+	now := realtime()
+	if nanos := int64(now.Sec)*1e9 + int64(now.Nsec); nanos > l.last {
+		l.last = nanos
+	} else {
+		l.last++
+	}
+	formatTime(&l.stamp, syscall.NsecToTimespec(l.last))
+
 	for len(data) > 0 {
 		end, tag := len(data), byte('P')
 		for i, b := range data {
@@ -47,7 +56,7 @@ func (l *logFile) write(stream string, data []byte) {
 				break
 			}
 		}
-		l.record(stamp[:], stream, tag, data[:end])
+		l.record(stream, tag, data[:end])
 		if tag == 'F' {
 			end++
 		}
@@ -56,12 +65,12 @@ func (l *logFile) write(stream string, data []byte) {
 	l.flush()
 }
 
-func (l *logFile) record(stamp []byte, stream string, tag byte, text []byte) {
-	need := len(stamp) + len(stream) + len(text) + 5
+func (l *logFile) record(stream string, tag byte, text []byte) {
+	need := len(l.stamp) + len(stream) + len(text) + 5
 	if l.used+need > len(l.out) {
 		l.flush()
 	}
-	l.put(stamp)
+	l.put(l.stamp[:])
 	l.put([]byte{' '})
 	l.used += copy(l.out[l.used:], stream)
 	l.put([]byte{' ', tag, ' '})
@@ -81,9 +90,7 @@ func (l *logFile) flush() {
 		l.rotate()
 	}
 	if l.lost > 0 && l.fd >= 0 {
-		var stamp [30]byte
-		formatTime(&stamp, realtime())
-		note := string(stamp[:]) + " stderr F mydocker: " + itoa(l.lost) + " bytes of this log were lost (disk full?)\n"
+		note := string(l.stamp[:]) + " stderr F mydocker: " + itoa(l.lost) + " bytes of this log were lost (disk full?)\n"
 		if writeAll(l.fd, []byte(note)) == nil {
 			l.size += len(note)
 			l.lost = 0
@@ -127,8 +134,17 @@ func (l *logFile) end() {
 }
 
 // realtime is the time of day.
-func realtime() (now syscall.Timespec) {
-	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, 0, uintptr(unsafe.Pointer(&now)), 0)
+func realtime() syscall.Timespec { return clock(0) }
+
+// monotonic is a time in milliseconds that nobody sets back.
+func monotonic() int64 {
+	now := clock(1)
+	return int64(now.Sec)*1000 + int64(now.Nsec)/1e6
+}
+
+// clock reads CLOCK_REALTIME (0) or CLOCK_MONOTONIC (1), clock_gettime(2).
+func clock(id uintptr) (now syscall.Timespec) {
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, id, uintptr(unsafe.Pointer(&now)), 0)
 	return now
 }
 

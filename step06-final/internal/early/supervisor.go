@@ -7,7 +7,7 @@ import (
 
 // supervisor is the parent of one container's init: it outlives the command that made the container, keeps its output in a log and its exit
 // code in a file, and serves those who attach. It is one thread that waits in ppoll(2), another one that waits in wait4(2), and no memory that grows: when
-// the disk or an attached client is slow, the container waits, as it would for a slow terminal.
+// the disk is slow, the container waits, as it would for a slow terminal; for an attached client it waits only a moment (attach.go).
 type supervisor struct {
 	parent   int // until the parent has let us go: the container exists then
 	released bool
@@ -18,6 +18,7 @@ type supervisor struct {
 	terminal bool
 	console  int // socket on which init sends the master of its terminal, -1 when it has come
 	master   int
+	size     WindowSize // as the last client has said, also before there is a terminal
 
 	stdin     int // write end of the container's standard input (or the master), -1 when closed
 	stdinOnce bool
@@ -45,13 +46,6 @@ type stream struct {
 	kind byte // of the attach frames
 }
 
-// Kinds of attach frames; see runtime.AttachStdin and the following.
-const (
-	frameStdin  = 0
-	frameStdout = 1
-	frameResize = 3
-)
-
 func runSupervisor(sync int) {
 	if err := closeFrom(sync + 1); err != nil {
 		die("mydocker supervisor: close inherited descriptors: " + err.Error())
@@ -77,8 +71,8 @@ func runSupervisor(sync int) {
 	if !ok {
 		fail("read the plan", syscall.EPROTO)
 	}
-	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, listener: -1, chunk: make([]byte, 16<<10),
-		streams: [2]stream{{-1, "stdout", 1}, {-1, "stderr", 2}}}
+	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, listener: -1, chunk: make([]byte, MaxFramePayload),
+		streams: [2]stream{{-1, "stdout", FrameStdout}, {-1, "stderr", FrameStderr}}}
 	pid, err := s.begin(plan)
 	if err != nil {
 		fail("start init", err)
@@ -201,13 +195,22 @@ func (s *supervisor) loop(pid int) {
 	prctl(prSetTHPDisable, 1)
 	fds := make([]pollFd, 0, 32)
 	for {
-		fds = s.interests(fds[:0])
-		if len(fds) == 0 { // init has ended, and everything has been read
+		wait := s.slowest()
+		if wait == 0 && s.hasEnded && s.released && s.streams[0].fd < 0 && s.streams[1].fd < 0 {
+			s.finish() // everything has been read
+		}
+
+		fds = s.interests(fds[:0], wait != 0)
+		timeout := wait
+		if wait == 0 && s.hasEnded {
+			timeout = restOfOutput
+		} else if wait == 0 {
+			timeout = -1
+		}
+		if n := poll(fds, timeout); n == 0 && wait == 0 {
 			s.finish()
 		}
-		if n := poll(fds, s.hasEnded); n == 0 {
-			s.finish()
-		}
+
 		// A new client first: who connected before the container's first instruction must not miss what it wrote. poll looked at the
 		// listener last, so a connection that is older than some output has been seen together with it.
 		for _, p := range fds {
@@ -217,16 +220,21 @@ func (s *supervisor) loop(pid int) {
 		}
 		for _, p := range fds {
 			if p.revents != 0 && int(p.fd) != s.listener {
-				s.serve(int(p.fd))
+				s.serve(p)
 			}
 		}
 	}
 }
 
-// interests are the descriptors to wait for. When init has ended only the rest of its output is read.
-func (s *supervisor) interests(fds []pollFd) []pollFd {
+// restOfOutput is how long, in milliseconds, the pipes of a container that has ended are read when nothing comes: somebody else may
+// hold them open for ever.
+const restOfOutput = 100
+
+// interests are the descriptors to wait for. The container's output is left where it is while a client is waited for. When init has
+// ended only the rest of its output is read, and clients may take theirs.
+func (s *supervisor) interests(fds []pollFd, waiting bool) []pollFd {
 	add := func(fd int, events int16) {
-		if fd >= 0 {
+		if fd >= 0 && events != 0 {
 			fds = append(fds, pollFd{int32(fd), events, 0})
 		}
 	}
@@ -235,32 +243,46 @@ func (s *supervisor) interests(fds []pollFd) []pollFd {
 	}
 	add(s.console, pollIn)
 	for i := range s.streams {
-		add(s.streams[i].fd, pollIn)
+		if !waiting {
+			add(s.streams[i].fd, pollIn)
+		}
 	}
-	if s.hasEnded {
-		return fds
-	}
-	add(s.ended, pollIn)
-	add(s.listener, pollIn)
-	if len(s.pending) > 0 {
+
+	input := int16(pollIn)
+	switch {
+	case s.hasEnded:
+		input = 0
+	case len(s.pending) > 0:
+		input = 0
 		add(s.stdin, pollOut)
-		return fds
 	}
 	for _, c := range s.clients {
-		add(c.fd, pollIn)
+		events := input
+		if len(c.out) > 0 {
+			events |= pollOut
+		}
+		add(c.fd, events)
+	}
+
+	if !s.hasEnded {
+		add(s.ended, pollIn)
+		add(s.listener, pollIn)
 	}
 	return fds
 }
 
-// poll waits until something happens. When init has ended it waits only for a tenth of a second: what is in the pipes is still to be read, but
-// somebody else may hold them open for ever.
-func poll(fds []pollFd, ended bool) int {
+// poll waits until something happens, at most so many milliseconds; negative: without end.
+func poll(fds []pollFd, milliseconds int64) int {
 	var timeout *syscall.Timespec
-	if ended {
-		timeout = &syscall.Timespec{Nsec: 100e6}
+	if milliseconds >= 0 {
+		t := syscall.NsecToTimespec(milliseconds * 1e6)
+		timeout = &t
 	}
-	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)),
-		uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	var first unsafe.Pointer
+	if len(fds) > 0 {
+		first = unsafe.Pointer(&fds[0])
+	}
+	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(first), uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
 	if errno != 0 {
 		return -1 // EINTR: look again
 	}
@@ -268,7 +290,8 @@ func poll(fds []pollFd, ended bool) int {
 }
 
 // serve handles one descriptor that is ready.
-func (s *supervisor) serve(fd int) {
+func (s *supervisor) serve(p pollFd) {
+	fd := int(p.fd)
 	switch {
 	case fd == s.parent && !s.released:
 		kind, _, err := ReceiveMessage(fd)
@@ -294,18 +317,24 @@ func (s *supervisor) serve(fd int) {
 		}
 	case fd == s.console:
 		s.takeMaster()
+	case fd == s.stdin && p.events == pollOut: // before the output, because a terminal is both
+		s.feed()
 	case fd == s.streams[0].fd:
 		s.pump(&s.streams[0])
 	case fd == s.streams[1].fd:
 		s.pump(&s.streams[1])
-	case fd == s.stdin && len(s.pending) > 0:
-		s.feed()
 	default:
 		for _, c := range s.clients {
-			if c.fd == fd {
-				s.receive(c)
-				return
+			if c.fd != fd {
+				continue
 			}
+			if p.events&pollOut != 0 {
+				s.flush(c)
+			}
+			if p.events&pollIn != 0 && c.fd >= 0 {
+				s.receive(c)
+			}
+			return
 		}
 	}
 }
@@ -353,6 +382,7 @@ func (s *supervisor) takeMaster() {
 	syscall.SetNonblock(s.master, true)
 	s.streams[0].fd = s.master
 	s.stdin = s.master
+	s.resize(s.size)
 }
 
 // pump moves one piece of output to the log and to those who are attached.
@@ -376,7 +406,7 @@ func (s *supervisor) pump(from *stream) {
 	if s.log.path != "" {
 		s.log.write(from.name, s.chunk[:n])
 	}
-	s.send(from.kind, s.chunk[:n])
+	s.send(from.kind, s.chunk[:n], s.log.last)
 }
 
 // finish writes down how init ended, lets the clients go, and becomes the command that cleans up.
@@ -389,9 +419,7 @@ func (s *supervisor) finish() {
 			die("mydocker supervisor: write " + s.exitPath + ": " + err.Error())
 		}
 	}
-	for _, c := range s.clients {
-		syscall.Close(c.fd)
-	}
+	s.dismiss()
 	if s.socket != "" {
 		syscall.Unlink(s.socket)
 	}

@@ -2,14 +2,17 @@ package engine
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"time"
 
-	"mydocker/step06-final/internal/runtime"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/logs"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -21,10 +24,12 @@ type Streams struct {
 	DetachKeys     []byte    // sequence that ends the attachment; empty: none
 }
 
-// Attachment is a connection to a container's supervisor, which speaks frames (runtime/attach.go).
+// Attachment is a connection to a container's supervisor, which speaks frames (early/frame.go).
 type Attachment struct {
 	conn  net.Conn
 	write sync.Mutex
+	name  string // of the container, for errors
+	log   string // its log, for what we were too slow for
 }
 
 // ErrDetached says that the user typed the detach keys.
@@ -36,7 +41,7 @@ func (e *Engine) Connect(c *store.Container) (*Attachment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach to container %s: %w (its supervisor may have been killed)", c.Name, err)
 	}
-	return &Attachment{conn: conn}, nil
+	return &Attachment{conn: conn, name: c.Name, log: LogPath(c)}, nil
 }
 
 // Close ends the attachment; the container goes on.
@@ -46,15 +51,19 @@ func (a *Attachment) Close() { a.conn.Close() }
 func (a *Attachment) Serve(s Streams) error {
 	defer a.conn.Close()
 	if s.Terminal != nil {
-		stop := s.Terminal.OnResize(func(rows, columns uint16) { a.resize(rows, columns) })
+		stop := s.Terminal.OnResize(func(rows, columns uint16) {
+			a.send(early.FrameResize, early.WindowSize{Rows: rows, Columns: columns}.Encode())
+		})
 		defer stop()
 	}
+
 	input := make(chan error, 1)
 	if s.Stdin != nil {
 		go func() { input <- a.sendInput(s) }()
 	}
 	output := make(chan error, 1)
 	go func() { output <- a.receive(s) }()
+
 	for {
 		select {
 		case err := <-output:
@@ -67,66 +76,109 @@ func (a *Attachment) Serve(s Streams) error {
 	}
 }
 
+// send sends a frame. A failure means that the connection has ended, which receive reports.
 func (a *Attachment) send(kind byte, payload []byte) error {
-	frame := make([]byte, 5, 5+len(payload))
-	frame[0] = kind
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
 	a.write.Lock()
 	defer a.write.Unlock()
-	_, err := a.conn.Write(append(frame, payload...))
+	_, err := a.conn.Write(early.AppendFrame(nil, kind, payload))
 	return err
-}
-
-func (a *Attachment) resize(rows, columns uint16) {
-	payload := make([]byte, 4)
-	binary.BigEndian.PutUint16(payload, rows)
-	binary.BigEndian.PutUint16(payload[2:], columns)
-	a.send(runtime.AttachResize, payload) // a failure means that the connection ends, which receive reports
 }
 
 // sendInput forwards stdin. The end of the container is not an error: receive says so.
 func (a *Attachment) sendInput(s Streams) error {
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, early.MaxFramePayload)
 	keys := detector{keys: s.DetachKeys}
 	for {
 		n, err := s.Stdin.Read(buffer)
 		data, detach := keys.filter(buffer[:n])
-		if len(data) > 0 && a.send(runtime.AttachStdin, data) != nil {
-			return nil
+		for len(data) > 0 { // with a part of the keys that was held back it may be more than was read
+			part := data
+			if len(part) > early.MaxFramePayload {
+				part = part[:early.MaxFramePayload]
+			}
+			if a.send(early.FrameStdin, part) != nil {
+				return nil
+			}
+			data = data[len(part):]
 		}
-		if detach {
+
+		switch {
+		case detach:
 			return ErrDetached
-		}
-		if err != nil { // end of file, or a terminal that went away
-			a.send(runtime.AttachStdin, nil)
+		case err == io.EOF || errors.Is(err, unix.EIO): // EIO: a terminal that went away
+			a.send(early.FrameStdin, nil)
 			return nil
+		case err != nil:
+			return fmt.Errorf("read the input for container %s: %w", a.name, err)
 		}
 	}
 }
 
-// receive writes the container's output until its supervisor hangs up.
+// receive writes the container's output until its supervisor says that this was all.
 func (a *Attachment) receive(s Streams) error {
-	reader := bufio.NewReaderSize(a.conn, 64<<10)
-	var head [5]byte
+	reader := bufio.NewReaderSize(a.conn, 4*early.MaxFramePayload)
+	var frame early.FrameReader
 	for {
-		if _, err := io.ReadFull(reader, head[:]); err != nil {
-			return nil // hung up: the container has ended
+		n, err := reader.Read(frame.Space())
+		if err != nil {
+			return fmt.Errorf("the connection to container %s was cut off: %w; its supervisor may have been killed, and output may be missing here: "+
+				"see `mydocker ps -a` and `mydocker logs %s`", a.name, err, a.name)
 		}
-		size := int64(binary.BigEndian.Uint32(head[1:]))
-		target := s.Stdout
-		if head[0] == runtime.AttachStderr {
-			target = s.Stderr
+		kind, payload, complete, err := frame.Add(n)
+		if err != nil {
+			return fmt.Errorf("attach to container %s: %w; was it started by another version of mydocker?", a.name, err)
 		}
-		if target == nil {
-			target = io.Discard
+		if !complete {
+			continue
 		}
-		if _, err := io.CopyN(target, reader, size); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return fmt.Errorf("write the container's output: %w", err)
+
+		switch kind {
+		case early.FrameEnd:
+			return nil
+		case early.FrameRefused:
+			return fmt.Errorf("attach to container %s: its supervisor refuses what we sent: %s", a.name, payload)
+		case early.FrameGap:
+			err = a.catchUp(s, early.DecodeGap(payload))
+		default:
+			err = s.deliver(kind == early.FrameStderr, payload)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// deliver writes a piece of output to the stream that it is for, if that is connected.
+func (s Streams) deliver(stderr bool, data []byte) error {
+	target := s.Stdout
+	if stderr {
+		target = s.Stderr
+	}
+	if target == nil {
+		return nil
+	}
+	if _, err := target.Write(data); err != nil {
+		return fmt.Errorf("write the container's output: %w", err)
+	}
+	return nil
+}
+
+// catchUp reads from the log what the container wrote while we did not take it.
+func (a *Attachment) catchUp(s Streams, gap early.Gap) error {
+	missing := gap.Bytes
+	o := logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}
+	err := logs.Read(a.log, o, func(r logs.Record) error {
+		missing -= int64(len(r.Text()))
+		return s.deliver(r.Stderr, r.Text())
+	})
+	if err != nil {
+		return err
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d bytes of the output of container %s are lost: we were too slow to take them, and its log does not have them any more; "+
+			"a larger --log-opt max-size keeps more", missing, a.name)
+	}
+	return nil
 }
 
 // detector finds the detach keys in a stream of typed bytes.

@@ -18,6 +18,12 @@ type AttachOptions struct {
 	DetachKeys    []byte
 }
 
+// AttachError is an attachment that failed: the container was started, and what becomes of it does not depend on us.
+type AttachError struct{ err error }
+
+func (e *AttachError) Error() string { return e.err.Error() }
+func (e *AttachError) Unwrap() error { return e.err }
+
 // RunAttached starts a container with the client connected to it, and returns its exit status. It returns ErrDetached when
 // the user has detached.
 func (e *Engine) RunAttached(c *store.Container, o AttachOptions) (int, error) {
@@ -88,7 +94,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 		defer stop()
 	}
 	if err := attachment.Serve(streams); err != nil {
-		return 0, err
+		return 0, &AttachError{err}
 	}
 	return e.waitEnd(c)
 }

@@ -2,9 +2,8 @@ package runtime
 
 import (
 	"bufio"
-	"encoding/binary"
+	"crypto/md5"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/logs"
 )
 
 func supervised(t *testing.T, change func(*SupervisorOptions), command ...string) (*Container, *SupervisorOptions) {
@@ -139,25 +141,30 @@ func residentAnonymous(t *testing.T, pid int) (size int) {
 }
 
 func send(t *testing.T, connection net.Conn, kind byte, payload []byte) {
-	head := make([]byte, 5)
-	head[0] = kind
-	binary.BigEndian.PutUint32(head[1:], uint32(len(payload)))
-	_, err := connection.Write(append(head, payload...))
+	_, err := connection.Write(early.AppendFrame(nil, kind, payload))
 	require.NoError(t, err)
 }
 
-// receiveAll reads frames until the end and joins their payloads.
-func receiveAll(t *testing.T, connection net.Conn) string {
+// receiveAll reads frames until the end and joins the output in them. What is read from the log is not in it.
+func receiveAll(t *testing.T, connection net.Conn) (output string, gaps []early.Gap) {
 	var all strings.Builder
+	var frame early.FrameReader
 	for {
-		head := make([]byte, 5)
-		if _, err := io.ReadFull(connection, head); err != nil {
-			return all.String()
-		}
-		payload := make([]byte, binary.BigEndian.Uint32(head[1:]))
-		_, err := io.ReadFull(connection, payload)
+		n, err := connection.Read(frame.Space())
+		require.NoError(t, err, "cut off before FrameEnd")
+		kind, payload, complete, err := frame.Add(n)
 		require.NoError(t, err)
-		all.Write(payload)
+		switch {
+		case !complete:
+		case kind == early.FrameEnd:
+			return all.String(), gaps
+		case kind == early.FrameGap:
+			gaps = append(gaps, early.DecodeGap(payload))
+		case kind == early.FrameRefused:
+			t.Fatalf("refused: %s", payload)
+		default:
+			all.Write(payload)
+		}
 	}
 }
 
@@ -170,11 +177,12 @@ func TestAttach(t *testing.T) {
 	big := strings.Repeat("x", 15000) + "\n"
 	go func() {
 		for i := 0; i < 20; i++ {
-			send(t, connection, AttachStdin, []byte(big))
+			send(t, connection, early.FrameStdin, []byte(big))
 		}
-		send(t, connection, AttachStdin, nil) // end of input: cat ends
+		send(t, connection, early.FrameStdin, nil) // end of input: cat ends
 	}()
-	assert.Equal(t, strings.Repeat(big, 20), receiveAll(t, connection))
+	all, _ := receiveAll(t, connection)
+	assert.Equal(t, strings.Repeat(big, 20), all)
 	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
 }
 
@@ -185,14 +193,118 @@ func TestAttachTerminal(t *testing.T) {
 	require.NoError(t, err)
 	defer connection.Close()
 	require.NoError(t, c.Start())
-	send(t, connection, AttachResize, []byte{0, 50, 0, 132})
-	send(t, connection, AttachStdin, []byte("hello\n"))
-	all := receiveAll(t, connection)
+	send(t, connection, early.FrameResize, []byte{0, 50, 0, 132})
+	send(t, connection, early.FrameStdin, []byte("hello\n"))
+	all, _ := receiveAll(t, connection)
 	assert.Contains(t, all, "50 132\r\n")
 	assert.Contains(t, all, "got hello\r\n")
 	data, err := os.ReadFile(o.ExitPath)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(data), "3 "), string(data))
+}
+
+// TestClientThatTakesNothing: the container goes on and ends, the supervisor does not grow, and the client, when it reads again, gets
+// all that was written: from the socket what was sent, from the log what was not.
+func TestClientThatTakesNothing(t *testing.T) {
+	const size = 8 << 20
+	c, o := supervised(t, func(*SupervisorOptions) {}, "sh", "-c", "head -c 8388608 /dev/zero | tr '\\0' x; printf END; exit 5")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	before := residentAnonymous(t, c.SupervisorPid)
+	for i := 0; i < 10 && !exists(o.ExitPath); i++ {
+		time.Sleep(100 * time.Millisecond)
+		if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.SupervisorPid)); err == nil && len(status) > 0 {
+			require.Less(t, residentAnonymous(t, c.SupervisorPid), before+1024, "kB: the supervisor grows")
+		}
+	}
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+
+	output, gaps := receiveAll(t, connection)
+	missed := int64(0)
+	for _, gap := range gaps {
+		missed += gap.Bytes
+		logged := int64(0)
+		require.NoError(t, logs.Read(o.LogPath, logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}, func(r logs.Record) error {
+			logged += int64(len(r.Text()))
+			return nil
+		}))
+		assert.Equal(t, gap.Bytes, logged)
+	}
+	assert.NotZero(t, missed, "a socket cannot hold 8 MB")
+	assert.EqualValues(t, size+3, int64(len(output))+missed)
+	data, err := os.ReadFile(o.ExitPath)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(data), "5 "), string(data))
+}
+
+// TestClientThatTakesNothingWithoutLog: nothing could give it the output later, so the container waits; its end is recorded all the same.
+func TestClientThatTakesNothingWithoutLog(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.LogPath = "" }, "sh", "-c", "head -c 8388608 /dev/zero; exit 5")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	time.Sleep(1500 * time.Millisecond)
+	require.False(t, exists(o.ExitPath), "the container has not waited")
+	output, gaps := receiveAll(t, connection)
+	assert.Len(t, output, 8<<20)
+	assert.Empty(t, gaps)
+	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+}
+
+// TestClientThatLies: it is told what was wrong and loses the connection; the container and the other clients do not notice.
+func TestClientThatLies(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.OpenStdin = true }, "sh", "-c", "read word; echo got $word")
+	require.NoError(t, c.Start())
+	honest, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer honest.Close()
+	for name, bytes := range map[string][]byte{
+		"too large":           {early.FrameStdin, 0, 0, 0x40, 1, 'x'},
+		"four gigabytes":      {early.FrameStdin, 0xff, 0xff, 0xff, 0xff},
+		"no such kind":        {99, 0, 0, 0, 0},
+		"the other direction": {early.FrameStdout, 0, 0, 0, 1, 'x'},
+		"half a size":         {early.FrameResize, 0, 0, 0, 2, 0, 1},
+	} {
+		liar, err := net.Dial("unix", o.AttachSocket)
+		require.NoError(t, err)
+		_, err = liar.Write(bytes)
+		require.NoError(t, err)
+		require.NoError(t, liar.SetReadDeadline(time.Now().Add(5*time.Second)))
+		answer := make([]byte, 200)
+		n, err := liar.Read(answer)
+		require.NoError(t, err, name)
+		assert.EqualValues(t, early.FrameRefused, answer[0], name)
+		assert.Contains(t, string(answer[:n]), "is not part of the attach protocol", name)
+		liar.Close()
+	}
+	send(t, honest, early.FrameStdin, []byte("hello\n"))
+	output, _ := receiveAll(t, honest)
+	assert.Equal(t, "got hello\n", output)
+}
+
+// TestPasteIntoTerminal: more than a terminal takes at once arrives all the same, in order.
+func TestPasteIntoTerminal(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.Terminal, o.OpenStdin = true, true },
+		"sh", "-c", "stty raw -echo; echo ready; sleep 0.5; head -c 200000 | md5sum; stty sane")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	paste := []byte(strings.Repeat("0123456789", 20000))
+	eventually(t, "the terminal is raw", func() bool {
+		log, err := os.ReadFile(o.LogPath)
+		return err == nil && strings.Contains(string(log), "ready")
+	})
+	go func() {
+		for i := 0; i < len(paste); i += 10000 {
+			send(t, connection, early.FrameStdin, paste[i:i+10000])
+		}
+	}()
+	output, _ := receiveAll(t, connection)
+	assert.Contains(t, output, fmt.Sprintf("%x", md5.Sum(paste)))
 }
 
 func TestSupervisorOfFailedCreationGoesAway(t *testing.T) {
