@@ -21,7 +21,7 @@ type attack struct {
 	name   string
 	source string   // where it is known from
 	guard  string   // the defence
-	args   []string // of testdata/attacker
+	args   []string // of testdata/attacker; with "i386" before them, of the one that is built for i386
 	flags  []string // that both containers get: what the attack needs besides the defence's absence
 	off    []string // flags that switch the defence off
 }
@@ -52,6 +52,10 @@ func attacks(t *testing.T) []attack {
 		{"process accounting", "acct(2)", "capabilities and seccomp", []string{"acct"}, nil, raw("SYS_PACCT")},
 		{"reboot", "reboot(2)", "capabilities and seccomp", []string{"reboot"}, nil, raw("SYS_BOOT")},
 		{"hypervisor sockets", "vsock(7): not namespaced; denied by docker's default profile", "seccomp", []string{"vsock"}, nil, unconfined},
+		{"the kernel's crypto sockets", "AF_ALG, CVE-2026-31431, CVE-2025-38079", "seccomp", []string{"crypto-socket"}, nil, unconfined},
+		{"hypervisor sockets, upper half", "the kernel takes an int: 1<<32|AF_VSOCK is not AF_VSOCK to a filter", "seccomp",
+			[]string{"vsock-upper-half"}, nil, unconfined},
+		{"hypervisor sockets by socketcall", "socketcall(2) of i386: its arguments are in memory", "seccomp", []string{"i386", "vsock"}, nil, unconfined},
 		{"files by handle (shocker)", "shocker.c, Krahmer 2014", "capabilities", []string{"open-by-handle"}, nil, raw("DAC_READ_SEARCH")},
 		{"priority above the host's", "capabilities(7), CAP_SYS_NICE", "capabilities", []string{"priority"}, nil, with("SYS_NICE")},
 		{"set-uid programs", "prctl(2), PR_SET_NO_NEW_PRIVS", "no_new_privs", []string{"set-uid-program", "/attack/set-uid"}, nil, []string{"--security-opt", "no-new-privileges=false"}},
@@ -138,19 +142,25 @@ func cgroupFile() string {
 }
 
 func TestAttacks(t *testing.T) {
-	attacker := filepath.Join(os.Getenv(sandboxed), "attacker")
 	dir := filepath.Join(work, "attack")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	data, err := os.ReadFile(attacker)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "plain"), data, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "set-uid"), data, 0o755))
-	require.NoError(t, os.Chmod(filepath.Join(dir, "set-uid"), 0o755|os.ModeSetuid))
-	try := func(a attack, flags ...string) result {
-		line := append([]string{"run", "--rm", "-v", dir + ":/attack:ro"}, a.flags...)
-		line = append(append(line, flags...), "host", "/attack/plain")
-		return docker(append(line, a.args...)...)
+	for name, built := range map[string]string{"plain": "attacker", "set-uid": "attacker", "i386": "attacker-i386"} {
+		data, err := os.ReadFile(filepath.Join(os.Getenv(sandboxed), built))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o755))
 	}
+	require.NoError(t, os.Chmod(filepath.Join(dir, "set-uid"), 0o755|os.ModeSetuid))
+
+	try := func(a attack, flags ...string) result {
+		program, args := "plain", a.args
+		if args[0] == "i386" {
+			program, args = args[0], args[1:]
+		}
+		line := append([]string{"run", "--rm", "-v", dir + ":/attack:ro"}, a.flags...)
+		line = append(append(line, flags...), "host", "/attack/"+program)
+		return docker(append(line, args...)...)
+	}
+
 	require.NoError(t, syscall.Setgroups([]int{4242}))
 	defer func() { require.NoError(t, syscall.Setgroups(nil)) }()
 	for _, a := range attacks(t) {

@@ -59,9 +59,12 @@ func enterSandbox() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	for program, source := range map[string]string{"mydocker": ".", "attacker": "./testdata/attacker"} {
+	for program, source := range map[string]string{"mydocker": ".", "attacker": "./testdata/attacker", "attacker-i386": "./testdata/attacker"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, program), source)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if program == "attacker-i386" {
+			build.Env = append(build.Env, "GOARCH=386")
+		}
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 			return 1

@@ -35,11 +35,11 @@ sched_setaffinity sched_setattr sched_setparam sched_setscheduler sched_yield se
 semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups
 setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32
 setrlimit set_robust_list setsid setsockopt set_thread_area set_tid_address setuid setuid32 setxattr setxattrat shmat shmctl shmdt
-shmget shutdown sigaltstack signalfd signalfd4 sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs statfs64
+shmget shutdown sigaltstack signalfd signalfd4 sigprocmask sigreturn socketpair splice stat stat64 statfs statfs64
 statmount statx symlink symlinkat sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
 timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime
 timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat uretprobe utime utimensat utimensat_time64
-utimes vfork vmsplice wait4 waitid waitpid write writev process_vm_readv process_vm_writev ptrace`
+utimes vfork vmsplice wait4 waitid waitpid write writev`
 
 // allowedWith are the system calls that come with a capability.
 var allowedWith = []struct{ capability, calls string }{
@@ -51,7 +51,7 @@ var allowedWith = []struct{ capability, calls string }{
 	{"CAP_SYS_CHROOT", "chroot"},
 	{"CAP_SYS_MODULE", "delete_module init_module finit_module"},
 	{"CAP_SYS_PACCT", "acct"},
-	{"CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise"},
+	{"CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace"},
 	{"CAP_SYS_RAWIO", "iopl ioperm"},
 	{"CAP_SYS_TIME", "settimeofday stime clock_settime clock_settime64"},
 	{"CAP_SYS_TTY_CONFIG", "vhangup"},
@@ -69,6 +69,13 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: strings.Fields(names), Action: specs.ActAllow, Args: conditions})
 	}
 	allow(alwaysAllowed)
+	allowSockets(allow)
+
+	// Before Linux 4.8 a tracer could change a system call after the filter had seen it (seccomp(2)).
+	if kernelAtLeast(4, 8) {
+		allow("process_vm_readv process_vm_writev ptrace")
+	}
+
 	if runtime.GOARCH == "arm64" {
 		s.Architectures = []specs.Arch{specs.ArchAARCH64, specs.ArchARM}
 		allow("arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls")
@@ -76,13 +83,12 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 		s.Architectures = []specs.Arch{specs.ArchX86_64, specs.ArchX86, specs.ArchX32}
 		allow("arch_prctl modify_ldt")
 	}
+
 	// personality may ask, or choose PER_LINUX, PER_LINUX32, UNAME26 and both.
 	for _, persona := range []uint64{0, 8, 0x20000, 0x20008, 0xffffffff} {
 		allow("personality", specs.LinuxSeccompArg{Index: 0, Value: persona, Op: specs.OpEqualTo})
 	}
-	// A vsock reaches the hypervisor and other virtual machines: it knows no network namespace.
-	const afVsock = 40
-	allow("socket", specs.LinuxSeccompArg{Index: 0, Value: afVsock, Op: specs.OpNotEqual})
+
 	has := map[string]bool{}
 	for _, capability := range capabilities {
 		has[capability] = true
@@ -92,6 +98,7 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 			allow(with.calls)
 		}
 	}
+
 	if !has["CAP_SYS_ADMIN"] {
 		// clone without new namespaces; clone3 hides its flags in memory, where no filter can look: the C library falls back to clone.
 		const newNamespaces = 0x7e020000
@@ -100,4 +107,31 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &enosys})
 	}
 	return s
+}
+
+// socketFamilies are the address families of socket(2) that a container may use: all but AF_ALG (38), whose
+// sockets reach the kernel's crypto code (CVE-2026-31431), and AF_VSOCK (40), which knows no network namespace
+// and reaches the hypervisor. Each pair is a mask and what the masked family must be. The kernel takes an int:
+// a mask of 32 bits ignores the upper half of the register, where "not 40" would let 1<<32|40 through.
+var socketFamilies = [][2]uint64{
+	{0xffffffe0, 0},  // 0 to 31
+	{0xfffffffc, 32}, // 32 to 35
+	{0xfffffffe, 36}, // 36 and 37
+	{0xffffffff, 39}, // AF_NFC
+	{0xffffffff, 41}, // AF_KCM
+	{0xfffffffe, 42}, // 42 and 43
+	{0xfffffffc, 44}, // 44 to 47
+	{0xfffffff0, 48}, // 48 to 63: families that no kernel has yet
+}
+
+// allowSockets allows socket(2) for socketFamilies. On i386 there is also socketcall(2), one number for all calls
+// of sockets, whose arguments are in memory, where no filter can look: there, everything but SYS_SOCKET is
+// allowed, and programs use socket(2) instead (Linux 4.3).
+func allowSockets(allow func(names string, conditions ...specs.LinuxSeccompArg)) {
+	for _, family := range socketFamilies {
+		allow("socket", specs.LinuxSeccompArg{Index: 0, Value: family[0], ValueTwo: family[1], Op: specs.OpMaskedEqual})
+	}
+
+	const sysSocket = 1 // linux/net.h
+	allow("socketcall", specs.LinuxSeccompArg{Index: 0, Value: sysSocket, Op: specs.OpNotEqual})
 }

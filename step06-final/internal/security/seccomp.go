@@ -274,15 +274,19 @@ type table struct {
 	parts []names
 }
 
+// nativeArch is the machine's own architecture.
+func nativeArch() specs.Arch {
+	if runtime.GOARCH == "arm64" {
+		return specs.ArchAARCH64
+	}
+	return specs.ArchX86_64
+}
+
 // architectures are the tables for the configured architectures; the machine's own is always among them.
 func architectures(configured []specs.Arch) ([]table, error) {
-	native := specs.ArchX86_64
-	if runtime.GOARCH == "arm64" {
-		native = specs.ArchAARCH64
-	}
 	var tables []table
 	seen := map[specs.Arch]bool{}
-	for i, name := range append([]specs.Arch{native}, configured...) {
+	for i, name := range append([]specs.Arch{nativeArch()}, configured...) {
 		if seen[name] {
 			continue
 		}

@@ -76,6 +76,9 @@ func TestSyscallTables(t *testing.T) {
 			if number < len(ours.calls) {
 				have = ours.calls[number]
 			}
+			if have == "" && name == specs.ArchX32 && number < 512 {
+				continue // a 64-bit call that x32 does not have: TestAgainstLibseccomp knows which
+			}
 			require.Equal(t, info.SyscallNumbers[number], have, "%s %d", name, number)
 		}
 	}
@@ -103,8 +106,14 @@ func TestDockersProfile(t *testing.T) {
 	assert.EqualValues(t, enosys, call("clone3"))
 	assert.EqualValues(t, actionAllow, call("clone", 0x01200011))
 	assert.EqualValues(t, eperm, call("clone", 0x10000000), "CLONE_NEWUSER")
-	assert.EqualValues(t, eperm, call("socket", 40), "AF_VSOCK")
-	assert.EqualValues(t, actionAllow, call("socket", 2))
+	for family := uint64(0); family < 64; family++ {
+		want := uint32(actionAllow)
+		if family == 38 || family == 40 { // AF_ALG, AF_VSOCK
+			want = eperm
+		}
+		assert.EqualValues(t, want, call("socket", family), family)
+		assert.EqualValues(t, want, call("socket", 1<<32|family), "the kernel takes an int: %d", family)
+	}
 	assert.EqualValues(t, actionAllow, call("personality", 0))
 	assert.EqualValues(t, eperm, call("personality", 0x0400000), "READ_IMPLIES_EXEC")
 	assert.EqualValues(t, enosys, run(t, program, uint32(info.ID), 999), "younger than the profile")

@@ -1,9 +1,7 @@
 package spec
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -139,66 +137,7 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	case options.Seccomp == "" || options.Seccomp == "builtin":
 		s.Linux.Seccomp = security.DefaultSeccomp(caps)
 	default:
-		s.Linux.Seccomp, err = ReadSeccomp(options.Seccomp, caps)
+		s.Linux.Seccomp, err = security.ReadSeccomp(options.Seccomp, caps)
 	}
 	return err
-}
-
-// profile is docker's form of a seccomp profile: the OCI form, with rules that apply under conditions.
-type profile struct {
-	specs.LinuxSeccomp
-	ArchMap  []struct{ Architecture specs.Arch } `json:"archMap"`
-	Syscalls []struct {
-		specs.LinuxSyscall
-		Name     string
-		Includes conditions
-		Excludes conditions
-	} `json:"syscalls"`
-}
-
-type conditions struct {
-	Caps []string `json:"caps"`
-}
-
-// ReadSeccomp reads a profile in docker's or in the OCI form. Rules whose capability conditions do not hold are left out.
-func ReadSeccomp(path string, caps []string) (*specs.LinuxSeccomp, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read seccomp profile: %w", err)
-	}
-	var p profile
-	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, fmt.Errorf("read seccomp profile %s: %w", path, err)
-	}
-	if p.DefaultAction == "" {
-		return nil, fmt.Errorf("read seccomp profile %s: it has no defaultAction", path)
-	}
-	has := map[string]bool{}
-	for _, name := range caps {
-		has[name] = true
-	}
-	out := p.LinuxSeccomp
-	out.Syscalls = nil
-	for _, arch := range p.ArchMap {
-		out.Architectures = append(out.Architectures, arch.Architecture)
-	}
-	for _, rule := range p.Syscalls {
-		if !holds(rule.Includes.Caps, has, true) || !holds(rule.Excludes.Caps, has, false) {
-			continue
-		}
-		if rule.Name != "" {
-			rule.LinuxSyscall.Names = append(rule.LinuxSyscall.Names, rule.Name)
-		}
-		out.Syscalls = append(out.Syscalls, rule.LinuxSyscall)
-	}
-	return &out, nil
-}
-
-func holds(caps []string, has map[string]bool, want bool) bool {
-	for _, name := range caps {
-		if has[name] != want {
-			return false
-		}
-	}
-	return true
 }

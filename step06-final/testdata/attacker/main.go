@@ -79,18 +79,20 @@ var attacks = map[string]func(args []string) error{
 	"acct": func([]string) error {
 		return call(unix.SYS_ACCT, append(argument, unix.EACCES), uintptr(unsafe.Pointer(&[]byte("/no-such-file\x00")[0])))
 	},
-	"reboot":          func([]string) error { return call(unix.SYS_REBOOT, argument, 0, 0, 0) },
-	"vsock":           socket(unix.AF_VSOCK, unix.SOCK_STREAM),
-	"open-by-handle":  openByHandle,
-	"set-uid-program": setUIDProgram,
-	"connect":         connect,
-	"see-process":     seeProcess,
-	"write-file":      writeFile,
-	"open-write":      func(args []string) error { return open(args[0], unix.O_WRONLY) },
-	"open-read":       openRead,
-	"mknod":           mknod,
-	"descriptors":     descriptors,
-	"priority":        func([]string) error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -10) },
+	"reboot":           func([]string) error { return call(unix.SYS_REBOOT, argument, 0, 0, 0) },
+	"vsock":            socket(unix.AF_VSOCK, unix.SOCK_STREAM),
+	"vsock-upper-half": rawSocket(1<<32 | unix.AF_VSOCK),
+	"crypto-socket":    socket(unix.AF_ALG, unix.SOCK_SEQPACKET),
+	"open-by-handle":   openByHandle,
+	"set-uid-program":  setUIDProgram,
+	"connect":          connect,
+	"see-process":      seeProcess,
+	"write-file":       writeFile,
+	"open-write":       func(args []string) error { return open(args[0], unix.O_WRONLY) },
+	"open-read":        openRead,
+	"mknod":            mknod,
+	"descriptors":      descriptors,
+	"priority":         func([]string) error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -10) },
 	"kernel-log": func([]string) error {
 		buffer := make([]byte, 4096)
 		_, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buffer)
@@ -106,6 +108,21 @@ var attacks = map[string]func(args []string) error{
 	"variable":      variable,
 	"group":         group,
 	"signal":        signal,
+}
+
+// rawSocket is socket(2) with an argument that the wrapper of the library would cut.
+func rawSocket(family uint64) func([]string) error {
+	return func([]string) error {
+		fd, _, errno := unix.Syscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM, 0)
+		switch errno {
+		case 0:
+			unix.Close(int(fd))
+			return nil
+		case unix.EAFNOSUPPORT:
+			return errCannot
+		}
+		return errno
+	}
 }
 
 func socket(family, kind int) func([]string) error {
@@ -305,7 +322,8 @@ func readMemory(args []string) error {
 		return fmt.Errorf("nothing to see in %q", maps)
 	}
 	buffer := make([]byte, 16)
-	local := []unix.Iovec{{Base: &buffer[0], Len: uint64(len(buffer))}}
+	local := []unix.Iovec{{Base: &buffer[0]}}
+	local[0].SetLen(len(buffer))
 	_, err = unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(begin), Len: len(buffer)}}, 0)
 	return err
 }

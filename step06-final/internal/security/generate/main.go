@@ -1,5 +1,6 @@
-// Command generate writes syscalls.go, package security's tables, from those of go-seccomp-bpf. That package makes two maps for each architecture
-// whenever a program begins: a millisecond at every start of a container for names that do not change.
+// Command generate writes syscalls.go, package security's tables, from those of go-seccomp-bpf. That package makes
+// two maps for each architecture whenever a program begins: a millisecond at every start of a container for names
+// that do not change.
 package main
 
 import (
@@ -22,12 +23,13 @@ func main() {
 		fmt.Fprintf(&out, "\nvar syscalls%s = [...]string{\n", table.name)
 		// The numbers from 1024 on are calls of ARM's that no profile names.
 		for number := 0; number < 1024; number++ {
-			if name := table.info.SyscallNumbers[number]; name != "" {
+			if name := table.info.SyscallNumbers[number]; name != "" && !(table.info == arch.X32 && only64(number, name)) {
 				fmt.Fprintf(&out, "%d: %q,\n", number, name)
 			}
 		}
 		out.WriteString("}\n")
 	}
+
 	source, err := format.Source(out.Bytes())
 	if err != nil {
 		log.Fatal(err)
@@ -35,4 +37,25 @@ func main() {
 	if err := os.WriteFile("syscalls.go", source, 0o644); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// only64 reports whether a number of the x32 table is one of the 64-bit calls that x32 does not have. The kernel's
+// table (arch/x86/entry/syscalls/syscall_64.tbl, column "abi") marks them "64"; most have a number of their own
+// from 512 on.
+func only64(number int, name string) bool {
+	const firstOwn = 512
+	if number >= firstOwn {
+		return false
+	}
+	switch name {
+	case "uselib", "_sysctl", "create_module", "get_kernel_syms", "query_module", "nfsservctl", "set_thread_area", "get_thread_area",
+		"epoll_ctl_old", "epoll_wait_old", "vserver", "map_shadow_stack":
+		return true
+	}
+	for own, ownName := range arch.X32.SyscallNumbers {
+		if own >= firstOwn && ownName == name {
+			return true
+		}
+	}
+	return false
 }
