@@ -109,19 +109,29 @@ func (g *Group) debug(format string, args ...interface{}) {
 	}
 }
 
-// Create makes the directories. On failure those that were made are removed again.
-func (g *Group) Create() error {
+// Create makes the directories. If the group shall be new, one that exists is an error: another container has been faster. On failure
+// those that were made are removed again.
+func (g *Group) Create(mustBeNew bool) error {
+	err := g.makeDirectories(mustBeNew)
+	if err != nil {
+		g.RemoveMade()
+	}
+	return err
+}
+
+func (g *Group) makeDirectories(mustBeNew bool) error {
 	for _, directory := range g.directories() {
+		before := len(g.made)
 		if err := g.makeAll(directory, g.mountpoints[directory]); err != nil {
-			g.removeMade()
 			return fmt.Errorf("make cgroup %s: %w%s", directory, err, advice(err))
 		}
-	}
-	if cpuset := g.Dirs["cpuset"]; cpuset != "" {
-		if err := inheritCpuset(cpuset, g.mountpoints[cpuset]); err != nil {
-			g.removeMade()
-			return err
+		if mustBeNew && len(g.made) == before {
+			return fmt.Errorf("make cgroup %s: somebody else has made it at the same time: choose another linux.cgroupsPath", directory)
 		}
+	}
+
+	if cpuset := g.Dirs["cpuset"]; cpuset != "" {
+		return inheritCpuset(cpuset, g.mountpoints[cpuset])
 	}
 	return nil
 }
@@ -156,7 +166,9 @@ func (g *Group) makeAll(directory, mountpoint string) error {
 	return g.makeAll(directory, mountpoint)
 }
 
-func (g *Group) removeMade() {
+// RemoveMade removes the directories that Create has made, those above the group's own too. Others may use these by now, so
+// a directory that cannot be removed stays.
+func (g *Group) RemoveMade() {
 	for i := len(g.made) - 1; i >= 0; i-- {
 		if err := os.Remove(g.made[i]); err != nil {
 			g.debug("rmdir %s: %v", g.made[i], err)
@@ -297,32 +309,35 @@ func (g *Group) KillAll(limit time.Duration) error {
 // later than for whoever waited for it: it is tried again for two seconds. What is gone already is no error.
 func (g *Group) Remove() error {
 	var first error
+	deadline := time.Now().Add(2 * time.Second)
 	for _, directory := range g.directories() {
-		if err := removeTree(directory); err != nil && first == nil {
+		if err := removeTree(directory, deadline); err != nil && first == nil {
 			first = fmt.Errorf("remove cgroup: %w", err)
 		}
 	}
 	return first
 }
 
-func removeTree(directory string) error {
+func removeTree(directory string, deadline time.Time) error {
 	err := rmdir(directory)
 	if err == nil {
 		return nil
 	}
+
 	entries, readErr := os.ReadDir(directory)
 	if readErr != nil && !os.IsNotExist(readErr) {
 		return readErr
 	}
 	for _, entry := range entries {
 		if entry.IsDir() {
-			if err := removeTree(filepath.Join(directory, entry.Name())); err != nil {
+			if err := removeTree(filepath.Join(directory, entry.Name()), deadline); err != nil {
 				return err
 			}
 		}
 	}
+
 	for wait := time.Millisecond; ; wait *= 2 {
-		if err = rmdir(directory); err == nil || !errors.Is(err, unix.EBUSY) || wait > time.Second {
+		if err = rmdir(directory); err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(wait)

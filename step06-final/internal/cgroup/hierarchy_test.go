@@ -222,7 +222,7 @@ func TestGroupOnThisHost(t *testing.T) {
 	if len(g.directories()) == 0 {
 		t.Skip("no cgroup file system is mounted")
 	}
-	require.NoError(t, g.Create())
+	require.NoError(t, g.Create(true))
 	defer func() {
 		require.NoError(t, g.Remove())
 		for _, directory := range g.directories() {

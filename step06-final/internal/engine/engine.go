@@ -86,7 +86,7 @@ func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine
 	if err := os.MkdirAll(filepath.Join(state, "attach"), 0o700); err != nil {
 		return nil, fmt.Errorf("prepare the engine's directories: %w", err)
 	}
-	e.Runtime = &runtime.Runtime{Root: filepath.Join(state, "runtime"), Debug: debug}
+	e.Runtime = &runtime.Runtime{Root: filepath.Join(state, "runtime"), Debug: debug, CgroupOptional: true}
 	return e, nil
 }
 

@@ -26,6 +26,7 @@ type Container struct {
 	CgroupPaths   map[string]string // controller (v1) or "" (v2) → directory
 
 	runtime         *Runtime
+	cgroupMade      bool // no directory of CgroupPaths was there before this container
 	creatorPid      int
 	creatorPidStart uint64
 }

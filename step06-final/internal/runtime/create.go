@@ -90,6 +90,9 @@ func (c *creation) read() error {
 	if err := checkID(c.ID); err != nil {
 		return err
 	}
+	if _, err := os.Lstat(c.directory()); err == nil {
+		return c.nameTaken()
+	}
 	bundle, err := filepath.Abs(c.options.Bundle)
 	if err != nil {
 		return fmt.Errorf("bundle %s: %w", c.options.Bundle, err)
@@ -140,7 +143,36 @@ func (c *creation) read() error {
 		return err
 	}
 	c.cgroups.Debug = c.runtime.debug
+	return c.checkCgroup()
+}
+
+// checkCgroup refuses a cgroup that is in use, or that another container will remove.
+func (c *creation) checkCgroup() error {
+	exists, err := c.cgroups.CheckFree()
+	c.cgroupMade = !exists
+	if err != nil || !exists {
+		return err
+	}
+
+	containers, err := c.runtime.List()
+	if err != nil {
+		return err
+	}
+	for _, other := range containers {
+		if other.ID != c.ID && sharesPath(other.CgroupPaths, c.cgroups.Paths()) {
+			return fieldError("linux.cgroupsPath", "is the cgroup of container %q: delete that first, or choose another path", other.ID)
+		}
+	}
 	return nil
+}
+
+func sharesPath(a, b map[string]string) bool {
+	for controller, path := range a {
+		if b[controller] == path {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *creation) checkTerminal() error {
@@ -165,7 +197,7 @@ func (c *creation) makeDirectory() error {
 	}
 	if err := os.Mkdir(c.directory(), 0o711); err != nil {
 		if os.IsExist(err) {
-			return fmt.Errorf("container %q exists already (delete it first, or choose another id)", c.ID)
+			return c.nameTaken()
 		}
 		return fmt.Errorf("make the container's directory: %w", err)
 	}
@@ -186,6 +218,10 @@ func (c *creation) makeDirectory() error {
 	}
 	c.CgroupPaths = c.cgroups.Paths()
 	return c.save()
+}
+
+func (c *creation) nameTaken() error {
+	return fmt.Errorf("container %q exists already (delete it first, or choose another id)", c.ID)
 }
 
 // plan decides everything that init will do, and which descriptors it needs for that.
@@ -244,15 +280,16 @@ func (c *creation) consoleSocket() (*os.File, error) {
 	return theirs, err
 }
 
-// makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes without, unless limits were asked for.
+// makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes without, unless limits or a certain
+// cgroup were asked for.
 func (c *creation) makeCgroup() error {
 	resources := c.Spec.Linux.Resources
 	rootless := os.Geteuid() != 0 || c.inUserNamespace()
-	if err := c.cgroups.Create(); err != nil {
-		if rootless && !hasLimits(resources) && (errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS)) {
+	if err := c.cgroups.Create(c.cgroupMade); err != nil {
+		if rootless && c.mayGoWithoutCgroup() && (errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS)) {
 			c.runtime.debug("no cgroup for the container: %v", err)
 			c.cgroups = &cgroup.Group{}
-			c.CgroupPaths = nil
+			c.CgroupPaths, c.cgroupMade = nil, false
 			return nil
 		}
 		return err
@@ -271,6 +308,10 @@ func (c *creation) makeCgroup() error {
 		c.latePids, limits.Pids = limits.Pids, nil
 	}
 	return c.cgroups.Set(&limits)
+}
+
+func (c *creation) mayGoWithoutCgroup() bool {
+	return (c.Spec.Linux.CgroupsPath == "" || c.runtime.CgroupOptional) && !hasLimits(c.Spec.Linux.Resources)
 }
 
 // inUserNamespace says whether this runtime itself runs as root of a user namespace.
@@ -516,7 +557,8 @@ func (c *creation) undo() error {
 		}
 	}
 	if c.Pid > 0 {
-		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+		keep(c.killMembers())
+		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH { // not reaped yet: the number is init's for certain
 			keep(fmt.Errorf("kill init: %w", err))
 		}
 		keep(c.reap())
@@ -525,8 +567,10 @@ func (c *creation) undo() error {
 		}
 	}
 	if c.hasCgroup {
-		keep(c.cgroups.KillAll(2 * time.Second))
-		keep(c.cgroups.Remove())
+		if c.cgroupMade {
+			keep(c.cgroups.Remove())
+		}
+		c.cgroups.RemoveMade()
 	}
 	if c.Pid > 0 {
 		keep(c.unmountShared())

@@ -84,8 +84,11 @@ func output(t *testing.T, bundle string, spec *specs.Spec) (string, int) {
 	return string(data), code
 }
 
-// testID is a name that no other test uses at the same time: the cgroup is called so too.
-func testID(t *testing.T) string { return testIDPrefix + filepath.Base(filepath.Dir(t.TempDir())) }
+// testID is a new name with each call: the cgroup is called so too, and takes one container only.
+func testID(t *testing.T) string {
+	directory := t.TempDir()
+	return testIDPrefix + filepath.Base(filepath.Dir(directory)) + "-" + filepath.Base(directory)
+}
 
 // eventually polls a condition.
 func eventually(t *testing.T, what string, condition func() bool) {

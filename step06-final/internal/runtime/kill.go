@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -11,15 +12,24 @@ import (
 	"mydocker/step06-final/internal/cgroup"
 )
 
-// Kill sends a signal to init, or to all processes.
+// errNotRunning is worded as runc's: containerd's shims and Podman look for it, and take the kill for done.
+var errNotRunning = errors.New("container not running")
+
+// Kill sends a signal to init, or to all processes. SIGKILL is for all where init's end does not end the others: without a pid
+// namespace of the container's own.
 func (c *Container) Kill(sig unix.Signal, all bool) error {
 	status := c.Status()
-	if all && (status != specs.StateStopped || len(c.CgroupPaths) > 0) {
-		return c.killAll(sig)
+	if all || sig == unix.SIGKILL && !c.ownsPidNamespace() {
+		reached, err := c.killAll(sig)
+		if err == nil && reached == 0 && !all {
+			err = fmt.Errorf("kill %q: %w", c.ID, errNotRunning)
+		}
+		return err
 	}
 	if status == specs.StateStopped {
-		return fmt.Errorf("kill: container %q is not running", c.ID)
+		return fmt.Errorf("kill %q: %w", c.ID, errNotRunning)
 	}
+
 	if err := unix.Kill(c.Pid, sig); err != nil {
 		return fmt.Errorf("kill: signal %d to process %d: %w", int(sig), c.Pid, err)
 	}
@@ -30,29 +40,31 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	return nil
 }
 
-func (c *Container) killAll(sig unix.Signal) error {
-	pids, err := c.Processes()
+// killAll returns how many processes there were.
+func (c *Container) killAll(sig unix.Signal) (int, error) {
+	pids, err := c.members()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, pid := range pids {
 		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("kill: signal %d to process %d: %w", int(sig), pid, err)
+			return 0, fmt.Errorf("kill: signal %d to process %d: %w", int(sig), pid, err)
 		}
 	}
-	if frozen, err := c.group().Frozen(); sig == unix.SIGKILL && err == nil && frozen {
-		return c.group().Thaw()
+
+	if len(pids) == 0 || sig != unix.SIGKILL {
+		return len(pids), nil
 	}
-	return nil
+	if frozen, err := c.group().Frozen(); err == nil && frozen {
+		return len(pids), c.group().Thaw()
+	}
+	return len(pids), nil
 }
 
 // Processes are the ids of all processes of the container, as the host counts.
 func (c *Container) Processes() ([]int, error) {
-	if len(c.CgroupPaths) == 0 { // an ordinary user's container without a cgroup: init is all that is known
-		if alive(c.Pid, c.PidStart) {
-			return []int{c.Pid}, nil
-		}
-		return nil, nil
+	if len(c.CgroupPaths) == 0 { // an ordinary user's container without a cgroup
+		return c.members()
 	}
 	return c.group().Processes()
 }
@@ -112,13 +124,13 @@ func (c *Container) Delete(force bool) error {
 			return err
 		}
 	}
-	if len(c.CgroupPaths) > 0 {
-		if err := c.group().KillAll(5 * time.Second); err != nil { // without a pid namespace others outlive init
+	if c.ownsCgroup() && !c.ownsPidNamespace() { // others may have outlived init
+		if err := c.group().KillAll(5 * time.Second); err != nil {
 			return err
 		}
-		if err := c.group().Remove(); err != nil {
-			return err
-		}
+	}
+	if err := c.group().Remove(); err != nil {
+		return err
 	}
 	if err := c.unmountShared(); err != nil {
 		return err
@@ -158,15 +170,8 @@ func (c *Container) destroyProcesses() error {
 			return fmt.Errorf("delete: %w", err)
 		}
 	}
-	if alive(c.Pid, c.PidStart) {
-		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("delete: kill init: %w", err)
-		}
-	}
-	if frozen, err := c.group().Frozen(); err == nil && frozen {
-		if err := c.group().Thaw(); err != nil {
-			return err
-		}
+	if err := c.killMembers(); err != nil {
+		return fmt.Errorf("delete: %w", err)
 	}
 	if err := waitGone(c.Pid, c.PidStart, 10*time.Second); err != nil {
 		return fmt.Errorf("delete: %w", err)

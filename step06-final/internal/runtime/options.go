@@ -11,6 +11,8 @@ type Runtime struct {
 	Root  string
 	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
 	Warn  func(format string, args ...interface{}) // told what was left out; nil: nobody listens
+
+	CgroupOptional bool // an ordinary user's container may go without the cgroup that linux.cgroupsPath names
 }
 
 // CreateOptions say how a container is made.

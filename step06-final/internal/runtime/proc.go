@@ -18,6 +18,15 @@ func processStat(pid int) (state byte, start uint64, err error) {
 	return parseStat(data)
 }
 
+// parseParent reads the parent's id, the field after the state, of a line of /proc/PID/stat.
+func parseParent(data []byte) (int, error) {
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("%q is not a line of /proc/PID/stat", data)
+	}
+	return strconv.Atoi(fields[1])
+}
+
 // parseStat reads proc_pid_stat(5). The second field, the name in parentheses, may contain anything.
 func parseStat(data []byte) (state byte, start uint64, err error) {
 	i := bytes.LastIndexByte(data, ')')

@@ -28,6 +28,7 @@ type savedState struct {
 	SupervisorPid   int               `json:"supervisorPid,omitempty"`
 	Created         time.Time         `json:"created"`
 	CgroupPaths     map[string]string `json:"cgroupPaths,omitempty"`
+	CgroupMade      bool              `json:"cgroupMade,omitempty"`
 }
 
 const (
@@ -74,14 +75,14 @@ func (c *Container) save() error {
 func (c *Container) saved() savedState {
 	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid, PidStart: c.PidStart,
 		CreatorPid: c.creatorPid, CreatorPidStart: c.creatorPidStart,
-		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths}
+		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade}
 }
 
 // notExist is the error for an unknown id.
 type notExist struct{ id, root string }
 
 func (e *notExist) Error() string {
-	return fmt.Sprintf("container %q does not exist (in %s)", e.id, e.root)
+	return fmt.Sprintf("container does not exist: %q (in %s)", e.id, e.root)
 }
 func (e *notExist) Unwrap() error { return ErrNotExist }
 
@@ -107,7 +108,7 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	if err == nil && json.Unmarshal(data, &s) == nil {
 		c.Bundle, c.Rootfs, c.Pid, c.PidStart = s.Bundle, s.Rootfs, s.Pid, s.PidStart
 		c.creatorPid, c.creatorPidStart, c.SupervisorPid = s.CreatorPid, s.CreatorPidStart, s.SupervisorPid
-		c.Created, c.CgroupPaths = s.Created, s.CgroupPaths
+		c.Created, c.CgroupPaths, c.cgroupMade = s.Created, s.CgroupPaths, s.CgroupMade
 	}
 	if config, err := os.ReadFile(filepath.Join(directory, configFile)); err == nil {
 		if spec, err := ParseSpec(config); err == nil {
