@@ -301,7 +301,7 @@ func (r *reader) hostConfig() spec.HostConfig {
 }
 
 func (r *reader) logConfig() spec.LogConfig {
-	config := spec.LogConfig{Type: r.oneOf("log-driver", "json-file", "local", "none")}
+	config := spec.LogConfig{Type: r.oneOf("log-driver", "json-file", "local", "none"), Options: map[string]string{}}
 	if config.Type == "" {
 		config.Type = "json-file"
 	}
@@ -310,16 +310,28 @@ func (r *reader) logConfig() spec.LogConfig {
 		switch key {
 		case "max-size":
 			config.MaxSize, err = spec.ParseBytes(value)
-			if err == nil && config.MaxSize < 4096 {
-				err = fmt.Errorf("max-size %q is less than 4k", value)
+			if err == nil && config.MaxSize < 1 {
+				err = fmt.Errorf("max-size %q is not a size", value)
 			}
 		case "max-file":
 			config.MaxFiles, err = strconv.Atoi(value)
 			if err == nil && (config.MaxFiles < 1 || config.MaxFiles > 1000) {
 				err = fmt.Errorf("max-file %q is not between 1 and 1000", value)
 			}
+		case "labels", "env":
+			config.Options[key] = value
+		case "mode":
+			if value != "blocking" {
+				err = fmt.Errorf("mode %q is not supported: logs are always written with mode=blocking", value)
+			}
+		case "compress":
+			if value != "false" {
+				err = fmt.Errorf("compress %q is not supported: rotated files stay as they are, compress=false", value)
+			}
+		case "tag", "labels-regex", "env-regex":
+			err = fmt.Errorf("option %q is not supported: use labels or env, which `mydocker logs --details` prints", key)
 		default:
-			err = fmt.Errorf("unknown log option %q (known: max-size, max-file)", key)
+			err = fmt.Errorf("unknown log option %q (known: max-size, max-file, labels, env, mode, compress)", key)
 		}
 		r.fail("log-opt", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli"
 
@@ -129,7 +130,7 @@ func lifecycleCommands() []cli.Command {
 		{
 			Name: "logs", Usage: "Print what a container has written", ArgsUsage: "CONTAINER",
 			Flags: []cli.Flag{
-				cli.BoolFlag{Name: "details", Usage: "print the container's labels too"},
+				cli.BoolFlag{Name: "details", Usage: "print what --log-opt labels and env chose, too"},
 				cli.BoolFlag{Name: "follow, f", Usage: "wait for more until the container ends"},
 				cli.StringFlag{Name: "since", Usage: "only what is newer than `TIME` (10m, 2024-01-02T03:04:05Z or seconds since 1970)"},
 				cli.StringFlag{Name: "until", Usage: "only what is older than `TIME`"},
@@ -215,22 +216,46 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 	if o.Until, err = parseTime(ctx.String("until")); err != nil {
 		return fmt.Errorf("--until: %w", err)
 	}
-	prefix := ""
-	if ctx.Bool("details") {
-		prefix = labelList(v.Config.Labels) + " "
-	}
+	details := logDetails(v)
+	unfinished := map[bool]bool{} // by stream: what follows goes on in the same line
 	return e.Logs(v, o, func(r logs.Record) error {
 		out := os.Stdout
 		if r.Stderr && !v.Config.Tty {
 			out = os.Stderr
 		}
+
 		line := r.Text()
-		if ctx.Bool("timestamps") {
-			line = append([]byte(r.Time.UTC().Format(logs.TimeLayout)+" "+prefix), line...)
-		} else if prefix != "" {
+		if !unfinished[r.Stderr] {
+			prefix := ""
+			if ctx.Bool("timestamps") {
+				prefix = r.Time.UTC().Format(logs.TimeLayout) + " "
+			}
+			if ctx.Bool("details") {
+				prefix += details
+			}
 			line = append([]byte(prefix), line...)
 		}
+		unfinished[r.Stderr] = r.Partial
+
 		_, err := out.Write(line)
 		return err
 	})
+}
+
+// logDetails is what --log-opt labels=… and env=… chose of a container's labels and variables, as `logs --details` prints it.
+func logDetails(v engine.View) string {
+	chosen := map[string]string{}
+	for _, name := range strings.Split(v.HostConfig.LogConfig.Options["labels"], ",") {
+		if value, exists := v.Config.Labels[name]; exists {
+			chosen[name] = value
+		}
+	}
+	for _, name := range strings.Split(v.HostConfig.LogConfig.Options["env"], ",") {
+		for _, variable := range v.Config.Env {
+			if key, value, _ := strings.Cut(variable, "="); key == name {
+				chosen[name] = value
+			}
+		}
+	}
+	return labelList(chosen) + " "
 }

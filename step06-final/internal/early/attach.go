@@ -13,11 +13,12 @@ type client struct {
 	out     []byte // the rest of what was sent to it
 	stalled int64  // when it last took something, in milliseconds; 0: it has taken everything
 	gap     Gap    // what it has missed since; it reads that from the log
+	gapAt   int64  // where in the log that begins
 }
 
 // A client that takes nothing for patience is left behind: the container goes on, and what the client misses meanwhile it reads
-// from the log when it comes back. Without a log nothing could give it that output, so there the container waits for it, as it
-// would for a slow terminal; only when the container has ended such a client is given up.
+// from the log when it comes back. Where nothing could give it that output, because there is no log or its rotation would drop
+// it, the container waits, as it would for a slow terminal; only when the container has ended such a client is given up.
 const (
 	patience         = 1000 // milliseconds
 	patienceAtEnd    = 200
@@ -58,7 +59,7 @@ func (s *supervisor) send(kind byte, data []byte, logged int64) {
 			continue
 		}
 		if c.gap.Bytes == 0 {
-			c.gap.From = logged
+			c.gap.From, c.gapAt = logged, s.log.total
 		}
 		c.gap.To = logged
 		c.gap.Bytes += int64(len(data))
@@ -105,10 +106,10 @@ func (s *supervisor) slowest() int64 {
 
 	wait := int64(0)
 	for _, c := range s.clients {
-		if len(c.out) == 0 || c.gap.Bytes > 0 {
+		if len(c.out) == 0 || c.gap.Bytes > 0 && (s.hasEnded || s.log.total-c.gapAt < s.log.kept()) {
 			continue
 		}
-		if limit < 0 {
+		if limit < 0 || c.gap.Bytes > 0 {
 			return -1
 		}
 		if left := c.stalled + limit - monotonic(); left > wait {

@@ -19,6 +19,7 @@ type logFile struct {
 	lost     int // bytes that could not be written, since the last success
 	out      [32 << 10]byte
 	used     int
+	total    int64    // bytes that were ever logged
 	last     int64    // time of the newest records, in nanoseconds since 1970
 	stamp    [30]byte // the same as text
 }
@@ -86,6 +87,7 @@ func (l *logFile) flush() {
 	if l.used == 0 {
 		return
 	}
+	l.total += int64(l.used)
 	if l.fd < 0 || l.maxSize > 0 && l.size > 0 && l.size+l.used > l.maxSize {
 		l.rotate()
 	}
@@ -124,6 +126,15 @@ func (l *logFile) rotate() {
 	if l.open() != nil {
 		l.fd = -1
 	}
+}
+
+// kept is how many bytes of log can certainly be read again, however it is rotated, beside what one more piece of output adds.
+func (l *logFile) kept() int64 {
+	const onePiece = 1 << 20 // MaxFramePayload of empty lines
+	if l.maxSize == 0 {
+		return 1 << 62
+	}
+	return int64(l.maxFiles-1)*int64(l.maxSize) - onePiece
 }
 
 func (l *logFile) end() {

@@ -117,6 +117,9 @@ func (e *Engine) Inspect(v View) (*Inspection, error) {
 	}
 	out.HostConfig.LogConfig.Type = v.HostConfig.LogConfig.Type
 	out.HostConfig.LogConfig.Config = map[string]string{}
+	for key, value := range v.HostConfig.LogConfig.Options {
+		out.HostConfig.LogConfig.Config[key] = value
+	}
 	if size := v.HostConfig.LogConfig.MaxSize; size > 0 {
 		out.HostConfig.LogConfig.Config["max-size"] = strconv.FormatInt(size, 10)
 	}

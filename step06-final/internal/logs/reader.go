@@ -14,7 +14,7 @@ import (
 
 // Options says which records Read delivers.
 type Options struct {
-	Tail   int             // at most so many records from the end; negative: all
+	Tail   int             // at most so many lines from the end, an unfinished one is one too; negative: all
 	Since  time.Time       // zero: from the beginning
 	Until  time.Time       // zero: to the end
 	Follow bool            // wait for more until Done
@@ -37,9 +37,11 @@ func Read(path string, o Options, deliver func(Record) error) error {
 		}
 	}()
 	if o.Tail >= 0 {
-		if files, err = seekTail(files, o.Tail); err != nil {
+		t := tail{lines: o.Tail}
+		if files, err = t.seek(files); err != nil {
 			return err
 		}
+		deliver = t.skip(deliver)
 	}
 	for i, file := range files {
 		last := i == len(files)-1
@@ -108,57 +110,6 @@ func sameFile(a, b *os.File) bool {
 	aInfo, aErr := a.Stat()
 	bInfo, bErr := b.Stat()
 	return aErr == nil && bErr == nil && os.SameFile(aInfo, bInfo)
-}
-
-// seekTail positions the files so that n records remain, and closes those that have none of them.
-func seekTail(files []*os.File, n int) ([]*os.File, error) {
-	for i := len(files) - 1; i >= 0; i-- {
-		found, err := seekLastLines(files[i], n)
-		if err != nil {
-			closeAll(files)
-			return nil, err
-		}
-		n -= found
-		if n == 0 {
-			closeAll(files[:i])
-			return files[i:], nil
-		}
-	}
-	return files, nil
-}
-
-// seekLastLines moves the file's offset to the start of the n-th line from the end, reading backwards, and returns how
-// many lines lie behind it.
-func seekLastLines(file *os.File, n int) (int, error) {
-	size, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, fmt.Errorf("seek in log: %w", err)
-	}
-	block := make([]byte, 32<<10)
-	lines := 0
-	for end := size; end > 0; {
-		start := end - int64(len(block))
-		if start < 0 {
-			start = 0
-		}
-		part := block[:end-start]
-		if _, err := file.ReadAt(part, start); err != nil {
-			return 0, fmt.Errorf("read log backwards: %w", err)
-		}
-		for i := len(part) - 1; i >= 0; i-- {
-			if part[i] != '\n' {
-				continue
-			}
-			if lines == n { // this newline ends the line before the wanted ones
-				_, err := file.Seek(start+int64(i)+1, io.SeekStart)
-				return lines, err
-			}
-			lines++
-		}
-		end = start
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return lines, err
 }
 
 // readAll delivers every complete record. What is left without a newline is returned: more of it may come.

@@ -89,6 +89,32 @@ func TestTailCrossesBlocks(t *testing.T) {
 	require.Equal(t, want, collect(t, path, Options{Tail: 4000}))
 }
 
+// TestTailCountsLines: a line that was stored in pieces is one, also when the other stream wrote in between, and an unfinished one too.
+func TestTailCountsLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	part := func(n int64, text string) Record { r := record(n, text); r.Partial = true; return r }
+	fault := func(r Record) Record { r.Stderr = true; return r }
+	write(t, path+".1", record(1, "first"), part(2, "a"), fault(record(3, "e1")))
+	write(t, path, part(4, "b"), fault(part(5, "x")), record(6, "c"), fault(record(7, "y")), record(8, "last"), part(9, "rest"))
+
+	for lines, want := range [][]string{
+		{}, {"rest"}, {"last", "rest"}, {"x", "y", "last", "rest"}, {"a", "b", "x", "c", "y", "last", "rest"},
+		{"a", "e1", "b", "x", "c", "y", "last", "rest"}, {"first", "a", "e1", "b", "x", "c", "y", "last", "rest"},
+	} {
+		var got []string
+		got = append(got, collect(t, path, Options{Tail: lines})...)
+		require.Equal(t, append([]string(nil), want...), got, "tail %d", lines)
+	}
+}
+
+// TestTailOfVeryLongLines: records larger than the block in which they are looked for.
+func TestTailOfVeryLongLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	long := string(bytes.Repeat([]byte("x"), 200<<10))
+	write(t, path, record(1, "before"), record(2, long), record(3, "after"))
+	require.Equal(t, []string{long, "after"}, collect(t, path, Options{Tail: 2}))
+}
+
 func TestDamagedRecordIsReportedAndSkipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	write(t, path, record(1, "a"))

@@ -254,6 +254,47 @@ func TestClientThatTakesNothingWithoutLog(t *testing.T) {
 	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
 }
 
+// TestClientThatTakesNothingAndSmallLog: the container goes on as long as the log keeps what the client has missed, and then waits.
+func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
+	c, o := supervised(t, func(o *SupervisorOptions) { o.LogMaxSize, o.LogMaxFiles = 1<<20, 4 }, "sh", "-c",
+		"head -c 16777216 /dev/zero | tr '\\0' x; exit 5")
+	connection, err := net.Dial("unix", o.AttachSocket)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, c.Start())
+	time.Sleep(2 * time.Second)
+	require.False(t, exists(o.ExitPath), "the container has not waited, and the log has dropped what the client misses")
+
+	missed := int64(0)
+	output := int64(0)
+	var frame early.FrameReader
+	for kind := byte(0); kind != early.FrameEnd; {
+		n, err := connection.Read(frame.Space())
+		require.NoError(t, err)
+		var payload []byte
+		var complete bool
+		kind, payload, complete, err = frame.Add(n)
+		require.NoError(t, err)
+		if !complete {
+			kind = 0
+			continue
+		}
+		switch kind {
+		case early.FrameStdout:
+			output += int64(len(payload))
+		case early.FrameGap:
+			gap := early.DecodeGap(payload)
+			missed += gap.Bytes
+			require.NoError(t, logs.Read(o.LogPath, logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}, func(r logs.Record) error {
+				output += int64(len(r.Text()))
+				return nil
+			}))
+		}
+	}
+	assert.NotZero(t, missed)
+	assert.EqualValues(t, 16<<20, output)
+}
+
 // TestClientThatLies: it is told what was wrong and loses the connection; the container and the other clients do not notice.
 func TestClientThatLies(t *testing.T) {
 	c, o := supervised(t, func(o *SupervisorOptions) { o.OpenStdin = true }, "sh", "-c", "read word; echo got $word")

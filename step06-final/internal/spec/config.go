@@ -102,7 +102,8 @@ type Throttle struct {
 
 // LogConfig says what the supervisor keeps.
 type LogConfig struct {
-	Type     string // json-file and local mean the same here; none keeps nothing
-	MaxSize  int64  // bytes; 0: 20 MiB
-	MaxFiles int    // 0: 5
+	Type     string            // json-file and local mean the same here; none keeps nothing
+	MaxSize  int64             // bytes; 0: 20 MiB
+	MaxFiles int               // 0: 5
+	Options  map[string]string `json:",omitempty"` // labels and env: what logs --details prints
 }
