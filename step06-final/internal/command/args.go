@@ -10,8 +10,8 @@ import (
 )
 
 // normalise rewrites a command line from docker's (GNU's) rules to the simpler ones of package flag: -it is -i -t, -p80 is
-// -p 80, --name=x and --name x are one, and flags may stand behind arguments, except for the commands whose arguments are
-// a command of their own: there the first argument ends the flags.
+// -p 80, --name=x and --name x are one, -e and --env are one flag, and flags may stand behind arguments, except for the
+// commands whose arguments are a command of their own: there the first argument ends the flags.
 func normalise(app *cli.App, args []string) ([]string, error) {
 	global, rest, err := splitFlags(app.Flags, args[1:], false, "mydocker")
 	if err != nil {
@@ -22,6 +22,9 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 	for len(rest) > 0 {
 		c := findCommand(commands, rest[0])
 		if c == nil {
+			if err := leftOutCommand(path, rest[0]); err != nil {
+				return nil, err
+			}
 			return append(append(out, "--"), rest...), nil
 		}
 		out, path = append(out, c.Name), path+" "+c.Name
@@ -32,7 +35,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 			}
 			continue
 		}
-		flags, arguments, err := splitFlags(append(c.Flags, cli.HelpFlag), rest[1:], !takesCommand[c.Name], path)
+		flags, arguments, err := splitFlags(append(c.Flags, cli.HelpFlag), rest[1:], !takesCommand[strings.TrimPrefix(path, "mydocker ")], path)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +45,8 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 }
 
 // takesCommand are the commands whose flags end at the first argument, because what follows is another program's.
-var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true}
+var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true,
+	"container run": true, "container create": true, "container exec": true, "container top": true}
 
 func findCommand(commands []cli.Command, name string) *cli.Command {
 	for i := range commands {
@@ -53,7 +57,8 @@ func findCommand(commands []cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// splitFlags separates flags, in the form --name=value or --name, from arguments.
+// splitFlags separates flags, in the form --name=value or --name, from arguments. Whichever name of a flag was written, the first
+// comes out.
 func splitFlags(known []cli.Flag, args []string, interspersed bool, command string) (flags, rest []string, err error) {
 	table := flagTable(known)
 	fail := func(format string, args ...interface{}) ([]string, []string, error) {
@@ -64,43 +69,52 @@ func splitFlags(known []cli.Flag, args []string, interspersed bool, command stri
 		switch {
 		case arg == "--":
 			return flags, append(rest, args[i+1:]...), nil
+
 		case strings.HasPrefix(arg, "--"):
 			name, value, hasValue := strings.Cut(arg[2:], "=")
-			isSwitch, exists := table[name]
+			flag, exists := table[name]
 			switch {
 			case !exists || len(name) == 1:
+				if err := leftOutFlag(command, "--"+name); err != nil {
+					return nil, nil, err
+				}
 				return fail("unknown flag: --%s", name)
 			case hasValue:
-				flags = append(flags, "--"+name+"="+value)
-			case isSwitch:
-				flags = append(flags, "--"+name)
+				flags = append(flags, flag.name+"="+value)
+			case flag.isSwitch:
+				flags = append(flags, flag.name)
 			case i+1 == len(args):
 				return fail("flag needs an argument: --%s", name)
 			default:
 				i++
-				flags = append(flags, "--"+name+"="+args[i])
+				flags = append(flags, flag.name+"="+args[i])
 			}
+
 		case strings.HasPrefix(arg, "-") && arg != "-":
 			for letters := arg[1:]; letters != ""; {
 				letter := letters[:1]
 				letters = letters[1:]
-				isSwitch, exists := table[letter]
+				flag, exists := table[letter]
 				switch {
 				case !exists:
+					if err := leftOutFlag(command, "-"+letter); err != nil {
+						return nil, nil, err
+					}
 					return fail("unknown shorthand flag: '%s' in %s", letter, arg)
-				case isSwitch && strings.HasPrefix(letters, "="):
-					flags, letters = append(flags, "--"+letter+letters), ""
-				case isSwitch:
-					flags = append(flags, "--"+letter)
+				case flag.isSwitch && strings.HasPrefix(letters, "="):
+					flags, letters = append(flags, flag.name+letters), ""
+				case flag.isSwitch:
+					flags = append(flags, flag.name)
 				case letters != "":
-					flags, letters = append(flags, "--"+letter+"="+strings.TrimPrefix(letters, "=")), ""
+					flags, letters = append(flags, flag.name+"="+strings.TrimPrefix(letters, "=")), ""
 				case i+1 == len(args):
 					return fail("flag needs an argument: '%s' in %s", letter, arg)
 				default:
 					i++
-					flags = append(flags, "--"+letter+"="+args[i])
+					flags = append(flags, flag.name+"="+args[i])
 				}
 			}
+
 		case interspersed:
 			rest = append(rest, arg)
 		default:
@@ -110,17 +124,24 @@ func splitFlags(known []cli.Flag, args []string, interspersed bool, command stri
 	return flags, rest, nil
 }
 
-// flagTable says for every name of every flag whether it is a switch, which takes no value.
-func flagTable(flags []cli.Flag) map[string]bool {
-	table := map[string]bool{}
+// flagForm is how a flag is written for package flag.
+type flagForm struct {
+	name     string // the first of its names, with dashes
+	isSwitch bool   // it takes no value
+}
+
+// flagTable has an entry for every name of every flag.
+func flagTable(flags []cli.Flag) map[string]flagForm {
+	table := map[string]flagForm{}
 	for _, flag := range flags {
-		isSwitch := false
+		names := strings.Split(flag.GetName(), ",")
+		form := flagForm{name: "--" + strings.TrimSpace(names[0])}
 		switch flag.(type) {
 		case cli.BoolFlag, cli.BoolTFlag:
-			isSwitch = true
+			form.isSwitch = true
 		}
-		for _, name := range strings.Split(flag.GetName(), ",") {
-			table[strings.TrimSpace(name)] = isSwitch
+		for _, name := range names {
+			table[strings.TrimSpace(name)] = form
 		}
 	}
 	return table

@@ -15,22 +15,42 @@ func normalised(t testing.TB, line ...string) string {
 
 func TestNormaliseFollowsDockersRules(t *testing.T) {
 	for line, want := range map[string]string{
-		"run -it host sh":                "run --i --t -- host sh",
-		"run -p80:80 host":               "run --p=80:80 -- host",
-		"run -itv /a:/b host":            "run --i --t --v=/a:/b -- host",
+		"run -it host sh":                "run --interactive --tty -- host sh",
+		"run -p80:80 host":               "run --publish=80:80 -- host",
+		"run -itv /a:/b host":            "run --interactive --tty --volume=/a:/b -- host",
 		"run --name x host ls -la":       "run --name=x -- host ls -la",
 		"run host sh -c x --rm":          "run -- host sh -c x --rm",
 		"run -- host sh":                 "run -- host sh",
 		"run --rm=false host":            "run --rm=false -- host",
-		"run -m=10m host":                "run --m=10m -- host",
-		"rm web -f":                      "rm --f -- web",
-		"logs web --tail 5 -f":           "logs --tail=5 --f -- web",
-		"exec -w /tmp web ls -l":         "exec --w=/tmp -- web ls -l",
-		"--debug ps -a":                  "--debug ps --a --",
+		"run -m=10m host":                "run --memory=10m -- host",
+		"rm web -f":                      "rm --force -- web",
+		"logs web --tail 5 -f":           "logs --tail=5 --follow -- web",
+		"exec -w /tmp web ls -l":         "exec --workdir=/tmp -- web ls -l",
+		"--debug ps -a":                  "--debug ps --all --",
 		"network create --subnet x name": "network create --subnet=x -- name",
 		"stop -- -odd":                   "stop -- -odd",
 		"import - name":                  "import -- - name",
-		"what -x":                        "",
+
+		// Both forms of one flag, in any order and in groups.
+		"run -e A=1 --env B=2 -e C=3 host":     "run --env=A=1 --env=B=2 --env=C=3 -- host",
+		"run --net none --network host host":   "run --network=none --network=host -- host",
+		"ps -f a=b --filter c=d":               "ps --filter=a=b --filter=c=d --",
+		"exec -e A=1 --env=B=2 web env":        "exec --env=A=1 --env=B=2 -- web env",
+		"volume ls -f a=b --filter=c=d":        "volume ls --filter=a=b --filter=c=d --",
+		"network ls -f a=b --filter=c=d":       "network ls --filter=a=b --filter=c=d --",
+		"build -t a --tag b .":                 "build --tag=a --tag=b -- .",
+		"stop -t 1 --time 2 --timeout=3 web":   "stop --time=1 --time=2 --time=3 -- web",
+		"-D --debug ps":                        "--debug --debug ps --",
+		"container run -e A=1 --env B=2 h env": "container run --env=A=1 --env=B=2 -- h env",
+
+		// Flags after the name, except where a command follows.
+		"volume create v1 --label a=b":       "volume create --label=a=b -- v1",
+		"network create n1 --subnet x":       "network create --subnet=x -- n1",
+		"network connect n c --alias x":      "network connect --alias=x -- n c",
+		"container create host sh --label x": "container create -- host sh --label x",
+		"container top web -o pid":           "container top -- web -o pid",
+		"tag a b --":                         "tag -- a b",
+		"what -x":                            "",
 	} {
 		if want == "" {
 			continue
@@ -53,6 +73,21 @@ func TestNormaliseRefusesWhatIsNotAFlag(t *testing.T) {
 		require.ErrorContains(t, err, want, line)
 		require.ErrorContains(t, err, "--help", line)
 	}
+}
+
+// TestLeftOut: what docker has and this engine has not on purpose is told with an alternative.
+func TestLeftOut(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --link a host": "--link is left out", "create --link=a host": "user-defined network", "container run --gpus all host": "--device",
+		"run --runtime x host": "myrunc", "login -u me": "login is left out", "search x": "search is left out", "volume update v": "volume update is left out",
+		"system df -v": "ps -as", "network create --ipv6 n": "IPv4 only", "image build --squash .": "--squash is left out", "buildx build .": "mydocker build",
+	} {
+		_, err := normalise(newApp(), append([]string{"mydocker"}, strings.Fields(line)...))
+		require.ErrorContains(t, err, want, line)
+		require.ErrorContains(t, err, "docs/en/differences.md", line)
+	}
+	require.Equal(t, 125, exitStatus(t, "run --gpus all host"))
+	require.Equal(t, 1, exitStatus(t, "login"))
 }
 
 func TestEveryCommandHasHelpAndItsFlagsHaveNoTwins(t *testing.T) {
