@@ -195,8 +195,13 @@ check_nat() {
 		iptables --version
 	elif command -v nft >/dev/null && reason=$(unshare --net sh -c 'nft add table ip t && nft "add chain ip t c { type nat hook postrouting priority 100; }" && nft add rule ip t c masquerade' 2>&1); then
 		nft --version
+	elif [ -n "$reason" ]; then
+		fail_because "$reason"
+	elif grep -qsw nf_tables /proc/modules || grep -qs '/nf_tables\.ko' "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep" ||
+		zcat /proc/config.gz 2>/dev/null | grep -q '^CONFIG_NF_TABLES=y'; then
+		say "nf_tables，不需要程序 / without any program"
 	else
-		fail_because "${reason:-没有 iptables 和 nft / neither iptables nor nft}"
+		skip_because "没有 iptables 和 nft，引擎直接写内核的 nf_tables；没有程序不能在这里试 / neither is installed: the engine writes to nf_tables in the kernel, which cannot be tried here"
 	fi
 }
 

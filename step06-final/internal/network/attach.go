@@ -1,8 +1,11 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"os"
+
+	"github.com/sirupsen/logrus"
 )
 
 // Check makes every test of Attach (network, address, MAC, ports, names) without changing anything: for use before the
@@ -98,9 +101,22 @@ func (m *Manager) plumb(s *state, n *Network, e *Endpoint, ns *os.File, defaultR
 	if err := containerSide(ns, n, e, defaultRoute); err != nil {
 		return err
 	}
-	if err := m.updateRules(s); err != nil {
+	if err := m.rulesUp(s, n, e); err != nil {
 		return err
 	}
 	forgetFlows(e.IP, e.Ports)
 	return nil
+}
+
+// rulesUp writes the rules. Where nobody can, a container that was promised nothing that needs them goes without.
+func (m *Manager) rulesUp(s *state, n *Network, e *Endpoint) error {
+	err := m.updateRules(s)
+	if !errors.Is(err, errNoRules) {
+		return err
+	}
+	if promise := promised(n, e.Ports); promise != "" {
+		return fmt.Errorf("%s: %w", promise, err)
+	}
+	logrus.Warnf("container %s reaches the host and its own network, nothing else: %v", short(e.ContainerID), err)
+	return withoutForwarding(n)
 }

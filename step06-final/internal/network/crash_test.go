@@ -277,8 +277,7 @@ func TestRulesFlushedByOthers(t *testing.T) {
 		f, isIptables := m.firewall.(*iptables)
 		flush := func() {
 			if !isIptables {
-				_, err := runProgram(m.firewall.(*nftables).command, nil, "delete", "table", "ip", "MYDOCKER"+m.suffix)
-				require.NoError(t, err)
+				require.NoError(t, m.nftables().replace(rules{}))
 				return
 			}
 			for _, table := range []string{"raw", "nat", "filter"} {
@@ -303,7 +302,7 @@ func TestRulesFlushedByOthers(t *testing.T) {
 func TestRulesFail(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)
-	m.firewall = brokenFirewall{}
+	m.firewall = &brokenFirewall{}
 	a := newBox(t)
 	_, err := m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid})
 	require.ErrorContains(t, err, "broken on purpose")
@@ -318,9 +317,9 @@ func TestRulesFail(t *testing.T) {
 	require.Equal(t, 1, links, "only lo is in the container")
 }
 
-type brokenFirewall struct{}
+type brokenFirewall struct{ iptables }
 
-func (brokenFirewall) replace(r rules) error {
+func (*brokenFirewall) replace(r rules) error {
 	if len(r.bridges) == 0 {
 		return nil
 	}

@@ -79,6 +79,9 @@ func (m *Manager) removeObjects(s *state, e Endpoint) error {
 	if last || len(e.Ports) > 0 {
 		rulesErr = m.updateRules(s)
 	}
+	if errors.Is(rulesErr, errNoRules) {
+		rulesErr = nil // there were none
+	}
 	forgetFlows(e.IP, e.Ports)
 	linkErr := vethDown(m.nl, e.HostVeth)
 	if n, err := s.network(e.Network); err == nil && last && linkErr == nil {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 var someRules = rules{
@@ -23,15 +25,16 @@ func TestRulesAreWrittenOnce(t *testing.T) {
 			present, err := runProgram(f.save, nil)
 			require.NoError(t, err)
 			require.Empty(t, f.install(someRules, present))
-			require.Equal(t, "*nat\n-A "+f.chain("PORTS")+" -d 10.1.2.3/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 172.28.0.3:2\nCOMMIT\n", f.install(more, present))
+			require.Equal(t, "*nat\n-A "+f.chainName("PORTS")+" -d 10.1.2.3/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 172.28.0.3:2\nCOMMIT\n", f.install(more, present))
 		case *nftables:
-			table := "MYDOCKER" + f.suffix
-			present, err := runProgram(f.command, nil, "list", "table", "ip", table)
+			present, err := f.present()
 			require.NoError(t, err)
-			for _, c := range nftChains(someRules) {
-				require.Empty(t, c.changes(table, present), c.name)
-			}
-			require.Equal(t, []string{"add rule ip " + table + " ports ip daddr 10.1.2.3 tcp dport 1 dnat to 172.28.0.3:2"}, nftChains(more)[0].changes(table, present))
+			require.Empty(t, f.changes(someRules, present))
+			var one nftBatch
+			one.add(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND)
+			batch := f.changes(more, present)
+			require.Equal(t, one[4:8], batch[4:8], "a new rule")
+			require.EqualValues(t, len(batch), nl.NativeEndian().Uint32(batch), "and nothing else")
 		}
 		require.NoError(t, m.firewall.replace(rules{}))
 		require.NoError(t, m.firewall.replace(rules{}), "twice is fine")
@@ -45,9 +48,13 @@ func TestDamagedChainIsRewritten(t *testing.T) {
 		want := hostState(t)
 		switch f := m.firewall.(type) {
 		case *iptables:
-			require.NoError(t, f.apply("*filter\n-D "+f.chain("FORWARD")+" 2\nCOMMIT\n*nat\n-A "+f.chain("PORTS")+" -p tcp -j ACCEPT\nCOMMIT\n"))
+			require.NoError(t, f.apply("*filter\n-D "+f.chainName("FORWARD")+" 2\nCOMMIT\n*nat\n-A "+f.chainName("PORTS")+" -p tcp -j ACCEPT\nCOMMIT\n"))
 		case *nftables:
-			_, err := runProgram(f.command, nil, "insert", "rule", "ip", "MYDOCKER"+f.suffix, "forward", "accept")
+			nft, err := findProgram("nft")
+			if err != nil {
+				t.Skip("nft, which does the damage, is not installed")
+			}
+			_, err = runProgram(nft, nil, "insert", "rule", "ip", f.table, "FORWARD", "accept")
 			require.NoError(t, err)
 		}
 		require.NotEqual(t, want, hostState(t))
@@ -57,20 +64,57 @@ func TestDamagedChainIsRewritten(t *testing.T) {
 	})
 }
 
-// Whatever iptables-save or nft print: no crash, and what is written is of our own chains.
+// Whatever iptables-save prints: no crash, and what is written is of our own chains.
 func FuzzPresentRules(f *testing.F) {
 	f.Add("*nat\n:MYDOCKER-PORTS - [0:0]\n-A PREROUTING -j MYDOCKER-PREROUTING\nCOMMIT\n")
-	f.Add("table ip MYDOCKER {\n\tchain ports {\n\t\ttcp dport 1 accept\n\t}\n")
 	f.Add("*filter\n*nat\n*raw")
 	f.Fuzz(func(t *testing.T, present string) {
 		i := &iptables{}
 		for _, line := range strings.Split(i.install(someRules, present)+i.uninstall(present), "\n") {
 			require.True(t, line == "" || line[0] == '*' || line == "COMMIT" || strings.Contains(line, "MYDOCKER-"), line)
 		}
-		for _, c := range nftChains(someRules) {
-			for _, line := range c.changes("MYDOCKER", present) {
-				require.Contains(t, line, "MYDOCKER "+c.name)
-			}
+	})
+}
+
+// nft(8), where it is installed, shows the rules as they were meant: what the comment says in the words of iptables.
+func TestNftShowsTheRules(t *testing.T) {
+	m := manager(t)
+	nft, err := findProgram("nft")
+	if err != nil {
+		t.Skip("nft is not installed")
+	}
+	require.NoError(t, m.nftables().replace(someRules))
+	shown, err := runProgram(nft, nil, "list", "table", "ip", m.nftables().table)
+	require.NoError(t, err)
+	require.NoError(t, m.nftables().replace(rules{}))
+
+	for _, line := range []string{
+		`ip daddr 127.0.0.0/8 iifname "mydocker0" drop comment "-d 127.0.0.0/8 -i mydocker0 -j DROP"`,
+		`ip saddr != 172.29.0.0/16 iifname "md-dark" drop`,
+		`tcp dport 8080 dnat to 172.28.0.2:80`,
+		`ip daddr 127.0.0.1 udp dport 53 dnat to 172.28.0.2:53`,
+		`ip daddr != 127.0.0.0/8 fib daddr type local jump PORTS`,
+		`ip saddr 172.28.0.0/16 oifname != "mydocker0" masquerade`,
+		`ip saddr 172.28.0.0/16 oifname "mydocker0" ct status dnat masquerade`,
+		`oifname "mydocker0" ct state established,related accept`,
+		`type nat hook postrouting priority srcnat; policy accept;`,
+		`type filter hook prerouting priority raw; policy accept;`,
+	} {
+		require.Contains(t, shown, line)
+	}
+}
+
+// Four hundred published ports are one transaction, and are taken back in one.
+func TestManyPorts(t *testing.T) {
+	eachFirewall(t, func(t *testing.T, m *Manager) {
+		many := rules{bridges: someRules.bridges}
+		for i := uint16(0); i < 400; i++ {
+			many.ports = append(many.ports, portRule{"", 20000 + i, "tcp", "172.28.0.2", 1 + i})
 		}
+		require.NoError(t, m.firewall.replace(many))
+		require.Contains(t, hostState(t), "20399")
+		require.NoError(t, m.firewall.replace(someRules))
+		require.NotContains(t, hostState(t), "20399")
+		require.NoError(t, m.firewall.replace(rules{}))
 	})
 }

@@ -18,20 +18,9 @@ type iptables struct {
 	suffix        string
 }
 
-// hook is a chain of ours and the built-in chain that jumps to it. Everything else stands in chains of ours.
-type hook struct{ table, builtin, chain string }
+func (t *iptables) chainName(name string) string { return "MYDOCKER" + t.suffix + "-" + name }
 
-func (t *iptables) chain(name string) string { return "MYDOCKER" + t.suffix + "-" + name }
-
-func (t *iptables) hooks() []hook {
-	return []hook{
-		{"raw", "PREROUTING", t.chain("RAW")},
-		{"nat", "PREROUTING", t.chain("PREROUTING")},
-		{"nat", "OUTPUT", t.chain("OUTPUT")},
-		{"nat", "POSTROUTING", t.chain("POSTROUTING")},
-		{"filter", "FORWARD", t.chain("FORWARD")},
-	}
-}
+func (t *iptables) place(chain string) string { return "chain " + t.chainName(chain) }
 
 // replace asks what is there and hands over the difference.
 func (t *iptables) replace(r rules) error {
@@ -39,6 +28,7 @@ func (t *iptables) replace(r rules) error {
 	if err != nil {
 		return fmt.Errorf("read the host's rules: %w", err)
 	}
+
 	input := t.install(r, present)
 	if len(r.bridges) == 0 {
 		input = t.uninstall(present)
@@ -46,6 +36,7 @@ func (t *iptables) replace(r rules) error {
 	if input == "" {
 		return nil
 	}
+
 	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
 		logrus.Debugf("iptables-restore: %s", line)
 	}
@@ -64,49 +55,44 @@ func (t *iptables) replace(r rules) error {
 func (t *iptables) install(r rules, present string) string {
 	var out strings.Builder
 	for _, table := range []string{"raw", "nat", "filter"} {
-		var lines []string
-		for _, c := range t.chains(r) {
-			if c.table == table {
-				lines = append(lines, c.changes(present)...)
+		var lines, jumps []string
+		for _, c := range r.chains() {
+			if c.table != table {
+				continue
+			}
+			lines = append(lines, t.changes(c, present)...)
+			if c.hook != "" && t.jumps(c, present) == 0 {
+				jumps = append(jumps, fmt.Sprintf("-I %s 1 -j %s", c.hook, t.chainName(c.name)))
 			}
 		}
-		for _, h := range t.hooks() {
-			if h.table == table && h.jumps(present) == 0 {
-				lines = append(lines, fmt.Sprintf("-I %s 1 -j %s", h.builtin, h.chain))
-			}
-		}
-		if len(lines) > 0 {
+		if lines = append(lines, jumps...); len(lines) > 0 {
 			fmt.Fprintf(&out, "*%s\n%s\nCOMMIT\n", table, strings.Join(lines, "\n"))
 		}
 	}
 	return out.String()
 }
 
-// content is one of our chains as it shall be: its rules in the words of iptables-save.
-type content struct {
-	table, chain string
-	rules        []string
-}
-
-// changes compares with what is there. Rules that are only added, as those of one more published port, are appended;
+// changes compares a chain with what is there. Rules that are only added, as those of one more published port, are appended;
 // else naming the chain (":NAME") makes or empties it, and all its rules follow. (An older iptables-save that words a rule
 // differently costs a rewriting, no more. To remove rules costs nf_tables some 30 ms, to add them nothing.)
-func (c content) changes(present string) []string {
+func (t *iptables) changes(c chain, present string) []string {
+	name := t.chainName(c.name)
 	var now []string
 	for _, line := range strings.Split(tableOf(present, c.table), "\n") {
-		if strings.HasPrefix(line, "-A "+c.chain+" ") {
-			now = append(now, strings.TrimPrefix(line, "-A "+c.chain+" "))
+		if strings.HasPrefix(line, "-A "+name+" ") {
+			now = append(now, strings.TrimPrefix(line, "-A "+name+" "))
 		}
 	}
+
 	var lines []string
-	missing := c.rules
-	if hasChain(present, c.table, c.chain) && isPrefix(now, c.rules) {
-		missing = c.rules[len(now):]
+	missing := c.words(t.chainName)
+	if t.exists(c, present) && isPrefix(now, missing) {
+		missing = missing[len(now):]
 	} else {
-		lines = []string{":" + c.chain + " - [0:0]"}
+		lines = []string{":" + name + " - [0:0]"}
 	}
-	for _, rule := range missing {
-		lines = append(lines, "-A "+c.chain+" "+rule)
+	for _, words := range missing {
+		lines = append(lines, "-A "+name+" "+words)
 	}
 	return lines
 }
@@ -127,111 +113,36 @@ func isPrefix(short, long []string) bool {
 func (t *iptables) uninstall(present string) string {
 	var out strings.Builder
 	for _, table := range []string{"raw", "nat", "filter"} {
-		var empty, remove []string
-		for _, h := range t.hooks() {
-			for i := 0; h.table == table && i < h.jumps(present); i++ {
-				remove = append(remove, fmt.Sprintf("-D %s -j %s", h.builtin, h.chain))
+		var empty, jumps, remove []string
+		for _, c := range (rules{}).chains() {
+			if c.table != table {
+				continue
+			}
+			for i := 0; i < t.jumps(c, present); i++ {
+				jumps = append(jumps, fmt.Sprintf("-D %s -j %s", c.hook, t.chainName(c.name)))
+			}
+			if t.exists(c, present) {
+				empty = append(empty, ":"+t.chainName(c.name)+" - [0:0]")
+				remove = append(remove, "-X "+t.chainName(c.name))
 			}
 		}
-		for _, c := range t.chains(rules{}) {
-			if c.table == table && hasChain(present, table, c.chain) {
-				empty = append(empty, ":"+c.chain+" - [0:0]")
-				remove = append(remove, "-X "+c.chain)
-			}
-		}
-		if len(remove) > 0 {
-			fmt.Fprintf(&out, "*%s\n%s\nCOMMIT\n", table, strings.Join(append(empty, remove...), "\n"))
+		if lines := append(append(empty, jumps...), remove...); len(lines) > 0 {
+			fmt.Fprintf(&out, "*%s\n%s\nCOMMIT\n", table, strings.Join(lines, "\n"))
 		}
 	}
 	return out.String()
 }
 
-// chains is the full content of our chains; those that others jump to come first.
-func (t *iptables) chains(r rules) []content {
-	return []content{
-		{"raw", t.chain("RAW"), rawRules(r)},
-		{"nat", t.chain("PORTS"), portRules(r)},
-		{"nat", t.chain("PREROUTING"), []string{"! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j " + t.chain("PORTS")}},
-		{"nat", t.chain("OUTPUT"), []string{"-m addrtype --dst-type LOCAL -j " + t.chain("PORTS")}},
-		{"nat", t.chain("POSTROUTING"), masqueradeRules(r)},
-		{"filter", t.chain("FORWARD"), forwardRules(r)},
-	}
-}
-
-// rawRules keep containers out of the host's loopback, which route_localnet would open to them. Answers to packets from
-// 127.0.0.1 are no exception: here, before address translation is undone, they still carry the bridge's address.
-func rawRules(r rules) []string {
-	var list []string
-	for _, b := range r.bridges {
-		list = append(list, fmt.Sprintf("-d 127.0.0.0/8 -i %s -j DROP", b.name))
-	}
-	return list
-}
-
-// portRules publish ports. Packets that arrive and packets of the host itself come here by the chains PREROUTING and
-// OUTPUT. A packet to 127.0.0.0/8 that arrives is forged, and must not reach a port that is published on 127.0.0.1.
-func portRules(r rules) []string {
-	var list []string
-	for _, p := range r.ports {
-		to := ""
-		if p.hostIP != "" {
-			to = "-d " + p.hostIP + "/32 "
-		}
-		list = append(list, fmt.Sprintf("%s-p %s -m %s --dport %d -j DNAT --to-destination %s:%d", to, p.proto, p.proto, p.hostPort, p.ip, p.port))
-	}
-	return list
-}
-
-// masqueradeRules put the host's address in place of the container's: for packets that leave, for those that go back to
-// the same bridge through a published port, and for those that the host's own 127.0.0.1 sends in.
-func masqueradeRules(r rules) []string {
-	var list []string
-	for _, b := range r.bridges {
-		if !b.internal {
-			list = append(list,
-				fmt.Sprintf("-s %s ! -o %s -j MASQUERADE", b.subnet, b.name),
-				fmt.Sprintf("-s %s -o %s -m conntrack --ctstate DNAT -j MASQUERADE", b.subnet, b.name),
-				fmt.Sprintf("-s 127.0.0.0/8 -o %s -j MASQUERADE", b.name))
-		}
-	}
-	return list
-}
-
-// forwardRules: into a network come answers and what a published port was meant for, nothing else; so networks are isolated
-// from each other, and a neighbour of the host cannot reach containers by a route of its own. Out may go everything.
-func forwardRules(r rules) []string {
-	var list []string
-	for _, b := range r.bridges { // members of one network, where the kernel shows bridged packets to iptables (br_netfilter)
-		list = append(list, fmt.Sprintf("-i %s -o %s -j ACCEPT", b.name, b.name))
-	}
-	for _, b := range r.bridges {
-		if b.internal {
-			list = append(list, fmt.Sprintf("-i %s -j DROP", b.name), fmt.Sprintf("-o %s -j DROP", b.name))
-		}
-	}
-	for _, b := range r.bridges {
-		if !b.internal {
-			list = append(list,
-				fmt.Sprintf("-o %s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", b.name),
-				fmt.Sprintf("-o %s -m conntrack --ctstate DNAT -j ACCEPT", b.name),
-				fmt.Sprintf("-o %s -j DROP", b.name))
-		}
-	}
-	for _, b := range r.bridges {
-		if !b.internal {
-			list = append(list, fmt.Sprintf("-i %s -j ACCEPT", b.name))
-		}
-	}
-	return list
-}
-
 // jumps counts the rules that lead from the built-in chain to ours in the output of iptables-save.
-func (h hook) jumps(present string) int {
-	return countLine(tableOf(present, h.table), "-A "+h.builtin+" -j "+h.chain)
+func (t *iptables) jumps(c chain, present string) int {
+	if c.hook == "" {
+		return 0
+	}
+	return countLine(tableOf(present, c.table), "-A "+c.hook+" -j "+t.chainName(c.name))
 }
 
-func hasChain(present, table, chain string) bool {
-	return strings.Contains(tableOf(present, table), "\n:"+chain+" ")
+func (t *iptables) exists(c chain, present string) bool {
+	return strings.Contains(tableOf(present, c.table), "\n:"+t.chainName(c.name)+" ")
 }
 
 // tableOf cuts one table out of the output of iptables-save.

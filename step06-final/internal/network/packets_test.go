@@ -297,7 +297,7 @@ func TestHostLoopbackAttackWithoutTheRule(t *testing.T) {
 	a := newBox(t)
 	a.attach(m, AttachRequest{})
 	attack(t, a)
-	m.firewall = withoutRaw{}
+	m.firewall = &withoutRaw{}
 	s, err := m.load()
 	require.NoError(t, err)
 	require.NoError(t, m.updateRules(s))
@@ -307,9 +307,9 @@ func TestHostLoopbackAttackWithoutTheRule(t *testing.T) {
 	require.Equal(t, "secret 172.28.0.2", answer)
 }
 
-type withoutRaw struct{}
+type withoutRaw struct{ iptables }
 
-func (withoutRaw) replace(rules) error {
+func (*withoutRaw) replace(rules) error {
 	path, err := findProgram("iptables")
 	if err != nil {
 		return err

@@ -46,22 +46,23 @@ func (e Endpoint) userPath() []string {
 }
 
 func (m *Manager) bridgePath(n *Network, e Endpoint) ([]string, error) {
+	place := m.findFirewall().place
 	lines := []string{
 		fmt.Sprintf("%s %s/%d (%s) in %s", e.Interface, e.IP, e.Mask, e.MAC, e.NetNS),
 		fmt.Sprintf("%s, the other end of the veth pair, a port of bridge %s (network %s)", e.HostVeth, n.Bridge, n.Name),
 	}
 	if n.Internal {
-		return append(lines, fmt.Sprintf("%s: internal, dropped in chain MYDOCKER%s-FORWARD", n.Bridge, m.suffix)), nil
+		return append(lines, fmt.Sprintf("%s: internal, dropped in %s", n.Bridge, place("FORWARD"))), nil
 	}
 	uplink, err := m.defaultInterface()
 	if err != nil {
 		return nil, err
 	}
 	lines = append(lines,
-		fmt.Sprintf("%s %s, the default route of the container; the host forwards (net.ipv4.ip_forward), chain MYDOCKER%s-FORWARD", n.Bridge, n.Gateway, m.suffix),
-		fmt.Sprintf("MASQUERADE in chain MYDOCKER%s-POSTROUTING: %s becomes the address of the interface it leaves by", m.suffix, e.IP),
+		fmt.Sprintf("%s %s, the default route of the container; the host forwards (net.ipv4.ip_forward), %s", n.Bridge, n.Gateway, place("FORWARD")),
+		fmt.Sprintf("MASQUERADE in %s: %s becomes the address of the interface it leaves by", place("POSTROUTING"), e.IP),
 		uplink)
-	return append(lines, e.portLines(fmt.Sprintf("DNAT in chain MYDOCKER%s-PORTS", m.suffix))...), nil
+	return append(lines, e.portLines("DNAT in "+place("PORTS"))...), nil
 }
 
 func (e Endpoint) portLines(how string) []string {

@@ -17,9 +17,6 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	if m.userMode {
 		return s.planUser(r)
 	}
-	if _, err := m.findFirewall(); err != nil {
-		return nil, nil, nil, err
-	}
 	if err := m.addDefault(s); err != nil {
 		return nil, nil, nil, err
 	}
@@ -29,6 +26,9 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	}
 	if n.Internal && len(r.Ports) > 0 {
 		return nil, nil, nil, errors.New("the network is internal: ports cannot be published from it")
+	}
+	if promise := promised(n, r.Ports); promise != "" && !m.canWriteRules() {
+		return nil, nil, nil, fmt.Errorf("%s: %w: %s", promise, errNoRules, noRulesAdvice)
 	}
 	if s.endpoint(r.ContainerID, n.Name) != nil {
 		return nil, nil, nil, errors.New("the container is attached to it already")
@@ -43,6 +43,17 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	}
 	e.Ports = ports
 	return n, e, reserved, nil
+}
+
+// promised names what only rules can keep; "" if nothing was asked for that needs them.
+func promised(n *Network, ports []PortMapping) string {
+	switch {
+	case len(ports) > 0:
+		return "publish port " + ports[0].String()
+	case n.Internal:
+		return "keep network " + n.Name + " internal"
+	}
+	return ""
 }
 
 func (r AttachRequest) validate() error {

@@ -70,7 +70,7 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 			if err := m.removeStrays(s); err != nil {
 				problems = append(problems, err.Error())
 			}
-			if err := m.updateRules(s); err != nil && !(errors.Is(err, errNoFirewall) && len(s.endpoints) == 0) {
+			if err := m.updateRules(s); err != nil && !errors.Is(err, errNoRules) { // nobody was promised any
 				problems = append(problems, err.Error())
 			}
 		}

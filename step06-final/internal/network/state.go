@@ -168,6 +168,9 @@ func (s *state) members(network string) []Endpoint {
 	return found
 }
 
+// up says that a network has a bridge and rules.
+func (s *state) up(network string) bool { return len(s.members(network)) > 0 }
+
 // ofContainer are the endpoints of one container, in the order of their attachment.
 func (s *state) ofContainer(id string) []Endpoint {
 	var found []Endpoint

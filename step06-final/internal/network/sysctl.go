@@ -17,9 +17,24 @@ func bridgeSysctls(n *Network) error {
 	if err := setSysctl("net/ipv4/ip_forward", "1"); err != nil {
 		return err
 	}
+	if err := setSysctl("net/ipv4/conf/"+n.Bridge+"/forwarding", "1"); err != nil { // as ip_forward made it; withoutForwarding may have been here
+		return err
+	}
 	// Packets with a 127.0.0.0/8 address may pass this one interface: a port published on 127.0.0.1 is answered from it.
 	// The rule in raw PREROUTING keeps containers from using it.
 	return setSysctl("net/ipv4/conf/"+n.Bridge+"/route_localnet", "1")
+}
+
+// withoutForwarding is what is left where no rule can be written: nothing that comes by the bridge is forwarded, so networks
+// are isolated from each other and nobody outside is answered; and a source that is not of the subnet is dropped, 127.0.0.0/8
+// as everywhere where route_localnet is off.
+func withoutForwarding(n *Network) error {
+	for _, setting := range []struct{ name, value string }{{"forwarding", "0"}, {"route_localnet", "0"}, {"rp_filter", "1"}} {
+		if err := setSysctl("net/ipv4/conf/"+n.Bridge+"/"+setting.name, setting.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setSysctl writes a file below /proc/sys if it holds something else. /proc/sys/net is that of the caller's network

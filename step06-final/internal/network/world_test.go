@@ -118,17 +118,16 @@ func manager(t *testing.T) *Manager {
 	return m
 }
 
-// eachFirewall runs a test with every program that can write rules here.
+// eachFirewall runs a test with every way to write rules that there is here.
 func eachFirewall(t *testing.T, test func(t *testing.T, m *Manager)) {
-	for _, name := range []string{"iptables-legacy", "iptables-nft", "nft"} {
+	for _, name := range []string{"iptables-legacy", "iptables-nft", "nf_tables"} {
 		t.Run(name, func(t *testing.T) {
 			m := manager(t)
-			if name == "nft" {
-				path, err := findProgram("nft")
-				if err != nil {
-					t.Skip("nft is not installed")
+			if name == "nf_tables" {
+				if _, err := m.nftables().present(); err != nil {
+					t.Skip(err.Error())
 				}
-				m.firewall = &nftables{command: path, suffix: m.suffix}
+				m.firewall = m.nftables()
 			} else {
 				path, err := findProgram(name + "-restore")
 				if err != nil {
