@@ -570,17 +570,17 @@ check_signals_default() {
 # common_checks: what is the same in each step.
 common_checks() {
 	check check_exit_status "退出码是命令的，被信号 n 结束是 128+n / the exit status is the command's, 128+n after signal n" \
-		"status.go 的 exitStatus（第 1 步没有：程序变成了命令）/ see exitStatus in status.go (step01 has none: the program becomes the command)"
+		"exit.go 的 exitStatus（第 1 步没有：程序变成了命令）/ see exitStatus in exit.go (step01 has none: the program becomes the command)"
 	check check_cannot_run "不能运行是 126，找不到是 127 / 126 for what cannot run, 127 for what is not found" \
-		"command.go 的 startError / see startError in command.go"
+		"diagnose.go 的 startError / see startError in diagnose.go"
 	check check_bad_flag "不认识的参数：125 和一条说明 / an unknown flag: 125 and advice" \
-		"main.go 的 OnUsageError / see OnUsageError in main.go"
+		"cli.go 的 OnUsageError / see OnUsageError in cli.go"
 	check check_arguments "参数里的空格和引号不变 / spaces and quotes of arguments are kept" \
 		"argv 应以 JSON 传给 init，不能拼成一行 / pass argv as JSON, never joined by spaces"
 	check check_stdin "标准输入到达命令 / standard input reaches the command" \
-		"run.go 里的 cmd.Stdin / see cmd.Stdin in run.go"
+		"init.go 里的 cmd.Stdin / see cmd.Stdin in init.go"
 	check check_shell_without_arguments "没有参数就是终端里的 shell / without arguments: a shell in the terminal" \
-		"main.go 的 openShell / see openShell in main.go"
+		"cli.go 的 openShell / see openShell in cli.go"
 	check check_ctrl_c "^C 到达命令一次 / ^C reaches the command once" \
 		"signals.go：终端已把 SIGINT 发给整个前台进程组 / see signals.go: the terminal has sent SIGINT to the whole group already"
 	check check_signal_forwarded "SIGTERM 到达命令 / SIGTERM reaches the command" \
@@ -596,7 +596,7 @@ signal_checks() {
 # simple_program_checks: what only step01 to step05 promise. In the engine, as under docker, PID 1 gets no signal that it
 # does not handle, and the container goes on when its client is killed.
 simple_program_checks() {
-	check check_empty_value "空的参数值：清楚的错误 / an empty value of a flag: a clear error" "exit.go: emptyFlag"
+	check check_empty_value "空的参数值：清楚的错误 / an empty value of a flag: a clear error" "cli.go: emptyFlag"
 	check check_ctrl_c_ends_sleep "^C 结束没有处理函数的命令 / ^C ends a command without a handler" \
 		"signals.go：PID 1 没有处理函数时内核丢弃信号 / see signals.go: the kernel drops signals that PID 1 does not handle"
 	check check_ctrl_c_as_session_leader "^C：程序是会话首进程时也有效（ssh -t）/ ^C also when the program leads the session (ssh -t)" \
@@ -695,7 +695,7 @@ check_orphans_end() {
 }
 
 pid_mount_checks() {
-	check check_pid_1 "命令是 PID 1 / the command is PID 1" "command.go: becomeCommand (execve)"
+	check check_pid_1 "命令是 PID 1 / the command is PID 1" "command.go: execCommand (execve)"
 	check check_ps_shows_own "ps 只看到容器里的进程 / ps shows the container's processes only" "mount.go: mountProc"
 	check check_host_proc_works "主机的 /proc 仍然正常 / the host's /proc still works" "mount.go: makePrivate; 修复 to repair: mount -t proc proc /proc"
 	check check_host_mounts_while_running "运行时主机的挂载不变 / the host's mounts stay the same while it runs" "mount.go: makePrivate"
@@ -817,9 +817,9 @@ check_no_user_namespaces_explained() {
 
 user_namespace_checks() {
 	check check_uid_0_inside "里面是 uid 0，外面是调用者 / uid 0 inside, the caller outside" "idmap.go: UidMappings"
-	check check_uid_0_as_ordinary_user "普通用户也可以 / an ordinary user can do it too" "idmap.go: becomeMapped; scripts/check-env.sh"
+	check check_uid_0_as_ordinary_user "普通用户也可以 / an ordinary user can do it too" "idmap.go: setIDMaps; scripts/check-env.sh"
 	check check_hostname_as_ordinary_user "普通用户在里面能改主机名 / an ordinary user changes the host name inside" "CAP_SYS_ADMIN 属于新的用户命名空间 / belongs to the new user namespace"
-	check check_write_up_sample "--uid-map 1:0:1：uid 1，没有 capability，程序说明原因 / uid 1, no capabilities, and the program says why" "idmap.go: dropIfNotRoot"
+	check check_write_up_sample "--uid-map 1:0:1：uid 1，没有 capability，程序说明原因 / uid 1, no capabilities, and the program says why" "idmap.go: dropCapabilities"
 	check check_setgroups "setgroups：root 允许，普通用户禁止 / setgroups: allowed for root, denied for an ordinary user" "user_namespaces(7), CVE-2014-8989"
 	check check_several_extents "多段映射 / several extents" "idmap.go: parseIDMap"
 	check check_bad_maps "错误的映射：清楚的错误 / bad maps: a clear error" "idmap.go: parseExtent"
@@ -854,7 +854,7 @@ network_checks() {
 	check check_net_is_empty "网络命名空间里只有 lo / the network namespace holds lo only" "CLONE_NEWNET"
 	check check_loopback_up "lo 已启动 / lo is up" "network.go: SIOCSIFFLAGS"
 	check check_net_host "--net host 用主机的网络 / --net host keeps the host's network" "CLONE_NEWNET"
-	check check_net_unknown "--net 写错：清楚的错误 / a wrong --net: a clear error" "main.go"
+	check check_net_unknown "--net 写错：清楚的错误 / a wrong --net: a clear error" "cli.go"
 }
 
 # --- from step04 on: cgroups ---------------------------------------------------------------------------

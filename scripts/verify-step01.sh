@@ -99,8 +99,8 @@ check_refused_to_ordinary_user() {
 
 remember_host
 NEEDS=need_root # every namespace but the user's needs CAP_SYS_ADMIN
-check check_uts "UTS 命名空间是新的 / the UTS namespace is new" "namespaces.go 里要有 CLONE_NEWUTS / CLONE_NEWUTS in namespaces.go"
-check check_ipc "IPC 命名空间是新的 / the IPC namespace is new" "namespaces.go 里要有 CLONE_NEWIPC / CLONE_NEWIPC in namespaces.go"
+check check_uts "UTS 命名空间是新的 / the UTS namespace is new" "main.go 里要有 CLONE_NEWUTS / CLONE_NEWUTS in main.go"
+check check_ipc "IPC 命名空间是新的 / the IPC namespace is new" "main.go 里要有 CLONE_NEWIPC / CLONE_NEWIPC in main.go"
 check check_others_kept "其它命名空间仍是主机的 / every other namespace is still the host's" "多写的标志属于后面的步骤 / another flag belongs to a later step"
 check check_hostname_inside "里面改主机名，外面不变 / the host name changes inside, not outside" "CLONE_NEWUTS"
 check check_hostname_flag "--hostname 有效 / --hostname works" "hostname.go: sethostname(2) 要在新命名空间里调用 / call sethostname(2) in the new namespace"
@@ -108,8 +108,8 @@ check check_hostname_too_long "太长的主机名：一条清楚的错误 / a ho
 check check_queue_invisible "看不到主机的消息队列 / the host's message queues cannot be seen" "CLONE_NEWIPC"
 check check_queue_stays_inside "里面的消息队列外面看不到 / a queue made inside cannot be seen outside" "CLONE_NEWIPC"
 check check_debug "--debug 说出内核操作 / --debug tells the kernel operations" "logrus.Debugf"
-check check_signal_status "命令自己被信号 9 结束：137 / the command itself ended by signal 9: 137" "command.go: becomeCommand"
-check check_same_process "程序变成命令：同一个进程，信号照原样 / the program becomes the command: the same process, signals as they were" "command.go: becomeCommand (execve)"
+check check_signal_status "命令自己被信号 9 结束：137 / the command itself ended by signal 9: 137" "command.go: execCommand"
+check check_same_process "程序变成命令：同一个进程，信号照原样 / the program becomes the command: the same process, signals as they were" "command.go: execCommand (execve)"
 NEEDS=true
 check check_refused_to_ordinary_user "普通用户得到清楚的错误 / an ordinary user gets a clear error" "diagnose.go: namespaceError"
 NEEDS=need_root

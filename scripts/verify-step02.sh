@@ -28,7 +28,7 @@ check_refused_to_ordinary_user() {
 
 remember_host
 NEEDS=need_root
-check check_new_namespaces "UTS、IPC、PID、挂载命名空间是新的 / the UTS, IPC, PID and mount namespaces are new" "namespaces.go 里的标志 / the flags in namespaces.go"
+check check_new_namespaces "UTS、IPC、PID、挂载命名空间是新的 / the UTS, IPC, PID and mount namespaces are new" "main.go 里的标志 / the flags in main.go"
 pid_mount_checks
 check check_debug "--debug 说出每个标志和挂载 / --debug tells each flag and mount" "logrus.Debugf"
 NEEDS=true

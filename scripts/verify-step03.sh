@@ -22,7 +22,7 @@ check_debug() {
 
 remember_host
 NEEDS=need_user_namespace
-check check_new_namespaces "六个命名空间都是新的 / all six namespaces are new" "namespaces.go 里的标志 / the flags in namespaces.go"
+check check_new_namespaces "六个命名空间都是新的 / all six namespaces are new" "main.go 里的标志 / the flags in main.go"
 user_namespace_checks
 network_checks
 check check_debug "--debug 说出标志和映射 / --debug tells flags and maps" "logrus.Debugf"

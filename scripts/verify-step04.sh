@@ -331,7 +331,7 @@ check_v2_alone() {
 remember_host
 NEEDS=need_cgroups
 check check_own_cgroup "命令在自己的 cgroup 里 / the command is in a cgroup of its own" "cgroup.go: create, join"
-check check_inside_from_the_start "第一条指令之前就在里面 / inside before its first instruction" "run.go：init 等父进程 / the init waits for the parent"
+check check_inside_from_the_start "第一条指令之前就在里面 / inside before its first instruction" "main.go：init 等父进程 / the init waits for the parent"
 check check_memory_limit "-m 50m 写进了 cgroup / -m 50m is in the cgroup file" "cgroup_v1.go, cgroup_v2.go"
 check check_hog_reported "-m 50m：占内存的程序被 OOM 杀死并说明 / a memory hog is OOM-killed, and reported" "usage.go: report; swap: memory.memsw.limit_in_bytes, memory.swap.max"
 check check_cpu_limit_files "--cpus 和 --cpu-shares 写进了 cgroup / --cpus and --cpu-shares are in the cgroup files" "cgroup_v1.go, cgroup_v2.go"
@@ -351,14 +351,14 @@ check check_throttled_reported "被限的时间也报告 / throttled time is rep
 check check_cgroup_namespace "cgroup 命名空间是新的 / the cgroup namespace is new" "cgroup.go: newCgroupNamespace"
 check check_no_cgroup_namespace_told "没有 cgroup 命名空间时 --debug 说明 / --debug tells when the kernel has none" "cgroup.go: newCgroupNamespace"
 check check_debug "--debug 说出每个 cgroup 文件和值 / --debug tells each cgroup file and value" "cgroup.go: writeFile"
-check check_name_taken "名字已被占用：清楚的错误 / a name that is taken: a clear error" "cgroup.go: createAdvice"
+check check_name_taken "名字已被占用：清楚的错误 / a name that is taken: a clear error" "diagnose.go: createAdvice"
 check check_removed "结束后 cgroup 没有了 / the cgroup is gone afterwards" "cleaner.go"
 check check_removed_after_sigkill "SIGKILL 之后 cgroup 也没有了 / the cgroup is gone after SIGKILL too" "cleaner.go"
 check check_removed_after_failure "中途失败也不留下 cgroup / a failure half way leaves no cgroup" "cleaner.go"
 check check_v2_alone "只有 cgroup v2 时也可以 / works with cgroup v2 alone" "cgroup_v2.go"
 NEEDS=need_user_namespace
 check check_bad_limits "错误的限制：清楚的错误 / bad limits: a clear error" "limits.go: parseLimits"
-check check_ordinary_user_without_delegation "没有委派的普通用户：清楚的错误 / an ordinary user without delegation: a clear error" "cgroup.go: createAdvice"
+check check_ordinary_user_without_delegation "没有委派的普通用户：清楚的错误 / an ordinary user without delegation: a clear error" "diagnose.go: createAdvice"
 user_namespace_checks
 network_checks
 pid_mount_checks

@@ -1,66 +1,37 @@
 // Command step01-uts runs a command with a host name and System V IPC objects of its own.
 //
+// The container is this file; hostname.go and command.go do what it calls.
+// Flags: cli.go. Exit statuses: exit.go. What an error means: diagnose.go.
 // Chapter: docs/zh/03-step01-uts.md
 package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/sirupsen/logrus"
-	"github.com/urfave/cli"
+	"golang.org/x/sys/unix"
 )
 
+// namespaces are the kinds that unshare(2) makes new.
+const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
+
 func main() {
-	app := cli.NewApp()
-	app.Usage = "run a command with a host name and System V IPC objects of its own"
-	app.HideVersion = true
-	app.OnUsageError = usageError
-	app.Action = openShell
-	app.Commands = []cli.Command{{
-		Name:           "run",
-		Usage:          "run a command in new namespaces",
-		ArgsUsage:      "[--] COMMAND [ARG...]",
-		Description:    "Example: run --hostname box -- sh -c 'hostname; ipcs'",
-		SkipArgReorder: true,
-		Flags:          flags,
-		OnUsageError:   usageError,
-		Action:         runCommand,
-	}}
-	exitOn(app.Run(os.Args))
+	exitOn(newApp().Run(os.Args)) // `run COMMAND` ends in run, below
 }
 
-var flags = []cli.Flag{
-	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
-	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
-}
+// run moves this process into new namespaces, then lets the command take its place.
+func run(c *container) error {
+	// Namespaces belong to a thread: stay on this one. execve(2) ends all others.
+	runtime.LockOSThread()
 
-// openShell is what the program does without arguments.
-func openShell(ctx *cli.Context) error {
-	if ctx.NArg() > 0 {
-		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
+	logrus.Debugf("unshare(%s)", flagNames(namespaces, cloneFlags))
+	if err := unix.Unshare(namespaces); err != nil {
+		return namespaceError(err)
 	}
-	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
-}
-
-// runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context) error {
-	setUpLog(ctx.Bool("debug"))
-	if ctx.NArg() == 0 {
-		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
-	}
-	if err := emptyFlag(ctx); err != nil {
+	if err := setHostname(c); err != nil {
 		return err
 	}
-	return run(&container{
-		Command:  ctx.Args(),
-		Hostname: ctx.String("hostname"),
-	})
-}
 
-// setUpLog makes --debug tell each kernel operation, in order, on standard error.
-func setUpLog(debug bool) {
-	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
-	if debug {
-		logrus.SetLevel(logrus.DebugLevel)
-	}
+	return execCommand(c) // the same process, the same PID
 }

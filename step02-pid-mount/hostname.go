@@ -5,14 +5,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setHostname names the UTS namespace that we are in: a new one begins with the name of the old (uts_namespaces(7)).
-func setHostname(name string) error {
-	if name == "" {
+// setHostname sets the host name of our UTS namespace. A new namespace inherits the parent's
+// (uts_namespaces(7)).
+func setHostname(c *container) error {
+	if c.Hostname == "" {
 		return nil
 	}
-	logrus.Debugf("sethostname(%q)", name)
-	if err := unix.Sethostname([]byte(name)); err != nil {
-		return fail(exitSetup, "set host name %q: %v: at most 64 bytes", name, err)
+
+	logrus.Debugf("sethostname(%q)", c.Hostname)
+	if err := unix.Sethostname([]byte(c.Hostname)); err != nil {
+		return fail("set host name %q: %v: at most 64 bytes", c.Hostname, err)
 	}
 	return nil
 }

@@ -1,70 +1,79 @@
 // Command step02-pid-mount runs a command as PID 1 of a process tree of its own, with mounts of its own.
 //
+// run is the parent, initContainer the child; the files beside this one do what they call.
+// Flags: cli.go. Exit statuses: exit.go. What an error means: diagnose.go.
 // Chapter: docs/zh/04-step02-pid-mount.md
 package main
 
 import (
 	"os"
+	"runtime"
 
-	"github.com/sirupsen/logrus"
-	"github.com/urfave/cli"
+	"golang.org/x/sys/unix"
 )
 
+// namespaces are the kinds that clone(2) makes new.
+const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS
+
+// initSteps is what the init does inside, in this order, before it becomes the command.
+var initSteps = []func(*container) error{
+	setHostname, // sethostname(2)
+	makePrivate, // mount(2): no mount of ours reaches the host
+	mountProc,   // mount(2): /proc shows the new process tree
+}
+
 func main() {
-	if os.Args[0] == initName {
+	switch os.Args[0] {
+	case initName:
 		exitOn(initContainer())
+	default:
+		exitOn(newApp().Run(os.Args)) // `run COMMAND` ends in run, below
 	}
-	app := cli.NewApp()
-	app.Usage = "run a command as PID 1 of a process tree of its own, with mounts of its own"
-	app.HideVersion = true
-	app.OnUsageError = usageError
-	app.Action = openShell
-	app.Commands = []cli.Command{{
-		Name:           "run",
-		Usage:          "run a command in new namespaces",
-		ArgsUsage:      "[--] COMMAND [ARG...]",
-		Description:    "Example: run -- sh -c 'echo $$; ps; mount'",
-		SkipArgReorder: true,
-		Flags:          flags,
-		OnUsageError:   usageError,
-		Action:         runCommand,
-	}}
-	exitOn(app.Run(os.Args))
 }
 
-var flags = []cli.Flag{
-	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
-	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
-}
-
-// openShell is what the program does without arguments.
-func openShell(ctx *cli.Context) error {
-	if ctx.NArg() > 0 {
-		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
+// run is the parent: it clones the init into new namespaces, sends it the config and waits.
+func run(c *container) error {
+	// Pdeathsig is sent when the thread that cloned ends (prctl(2)): stay on this one.
+	runtime.LockOSThread()
+	tty := ownTerminal()
+	if tty != nil && isSessionLeader() {
+		return runInChild()
 	}
-	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
-}
 
-// runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context) error {
-	setUpLog(ctx.Bool("debug"))
-	if ctx.NArg() == 0 {
-		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
-	}
-	if err := emptyFlag(ctx); err != nil {
+	// The child, described.
+	cmd, config, err := initCommand()
+	if err != nil {
 		return err
 	}
-	return run(&container{
-		Command:  ctx.Args(),
-		Hostname: ctx.String("hostname"),
-		Debug:    ctx.Bool("debug"),
-	})
+	cmd.SysProcAttr.Cloneflags = namespaces
+	tty.makeForeground(cmd.SysProcAttr)
+
+	// Start it: clone(2), then execve(2) of this program.
+	signals := catchSignals()
+	if err := startInit(cmd); err != nil {
+		return namespaceError(err)
+	}
+	defer tty.joinForeground(cmd.Process.Pid)()
+	go forwardSignals(signals, cmd.Process)
+
+	// The init waits for its config. Then it becomes the command, and its end is the command's.
+	sendConfig(config, c)
+	return exitStatus(cmd.Wait())
 }
 
-// setUpLog makes --debug tell each kernel operation, in order, on standard error.
-func setUpLog(debug bool) {
-	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
-	if debug {
-		logrus.SetLevel(logrus.DebugLevel)
+// initContainer is the child: PID 1 of the new namespaces. It builds from the inside, then becomes
+// the command.
+func initContainer() error {
+	c, err := receiveConfig()
+	if err != nil {
+		return err
 	}
+	setUpLog(c.Debug)
+
+	for _, step := range initSteps {
+		if err := step(c); err != nil {
+			return err
+		}
+	}
+	return execCommand(c)
 }

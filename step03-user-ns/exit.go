@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
+	"syscall"
 
 	"github.com/urfave/cli"
 )
@@ -13,30 +16,34 @@ const (
 	exitNotFound  = 127 // there is no such command
 )
 
-// fail makes the error that ends the program with status.
-func fail(status int, format string, args ...interface{}) error {
+// fail makes an error of the container's setup.
+func fail(format string, args ...interface{}) error {
+	return failWith(exitSetup, format, args...)
+}
+
+// failWith makes an error that ends the program with status.
+func failWith(status int, format string, args ...interface{}) error {
 	return cli.NewExitError(fmt.Sprintf(format, args...), status)
 }
 
-// usageError answers flags that cannot be understood.
-func usageError(ctx *cli.Context, err error, _ bool) error {
-	return fail(exitSetup, "%v: see: %s run --help", err, ctx.App.Name)
-}
-
-// emptyFlag finds what a shell makes of --hostname "$NAME" when NAME is unset.
-func emptyFlag(ctx *cli.Context) error {
-	for _, name := range ctx.FlagNames() {
-		if ctx.IsSet(name) && ctx.String(name) == "" {
-			return fail(exitSetup, "--%s: the value is empty: leave the flag out, or is a shell variable unset?", name)
-		}
+// exitStatus passes on the command's own exit status, or 128+n if signal n ended it, as shells do.
+func exitStatus(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
 	}
-	return nil
+
+	status := exit.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return failWith(128+int(status.Signal()), "")
+	}
+	return failWith(status.ExitStatus(), "")
 }
 
-// exitOn ends the program where there is an error: with the status that it carries, else as a failure of ours.
+// exitOn ends the program if there is an error: with the status that it carries, or with 125.
 func exitOn(err error) {
 	if err != nil {
 		cli.HandleExitCoder(err)
-		cli.HandleExitCoder(fail(exitSetup, "%v", err))
+		cli.HandleExitCoder(fail("%v", err))
 	}
 }

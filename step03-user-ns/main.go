@@ -1,87 +1,84 @@
 // Command step03-user-ns runs a command as root of a user namespace of its own, without being root.
 //
+// run is the parent, initContainer the child; the files beside this one do what they call.
+// Flags: cli.go. Exit statuses: exit.go. What an error means: diagnose.go.
 // Chapter: docs/zh/05-step03-user-ns.md
 package main
 
 import (
 	"os"
+	"runtime"
 
-	"github.com/sirupsen/logrus"
-	"github.com/urfave/cli"
+	"golang.org/x/sys/unix"
 )
 
+// namespaces are the kinds that clone(2) makes new.
+const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWNET
+
+// initSteps is what the init does inside, in this order, before it becomes the command.
+var initSteps = []func(*container) error{
+	setHostname, // sethostname(2)
+	makePrivate, // mount(2): no mount of ours reaches the host
+	mountProc,   // mount(2): /proc shows the new process tree
+	loopbackUp,
+	dropCapabilities,
+}
+
 func main() {
-	if os.Args[0] == initName {
+	switch os.Args[0] {
+	case initName:
 		exitOn(initContainer())
+	default:
+		exitOn(newApp().Run(os.Args)) // `run COMMAND` ends in run, below
 	}
-	app := cli.NewApp()
-	app.Usage = "run a command as root of a user namespace of its own, without being root"
-	app.HideVersion = true
-	app.OnUsageError = usageError
-	app.Action = openShell
-	app.Commands = []cli.Command{{
-		Name:           "run",
-		Usage:          "run a command in new namespaces",
-		ArgsUsage:      "[--] COMMAND [ARG...]",
-		Description:    "Example: run --uid-map 0:1000:1 --gid-map 0:1000:1 -- sh -c 'id; ip addr'",
-		SkipArgReorder: true,
-		Flags:          flags,
-		OnUsageError:   usageError,
-		Action:         runCommand,
-	}}
-	exitOn(app.Run(os.Args))
 }
 
-var flags = []cli.Flag{
-	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
-	cli.StringSliceFlag{Name: "uid-map", Usage: "`C:H:N`: N user ids from C inside are those from H outside (repeatable; default: root inside is you)"},
-	cli.StringSliceFlag{Name: "gid-map", Usage: "`C:H:N`: the same for group ids"},
-	cli.StringFlag{Name: "net", Value: "none", Usage: "`none`: a network with nothing but lo; host: the host's"},
-	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
-}
+// run is the parent: it clones the init into new namespaces, sends it the config and waits.
+func run(c *container) error {
+	// Pdeathsig is sent when the thread that cloned ends (prctl(2)): stay on this one.
+	runtime.LockOSThread()
+	tty := ownTerminal()
+	if tty != nil && isSessionLeader() {
+		return runInChild()
+	}
 
-// openShell is what the program does without arguments.
-func openShell(ctx *cli.Context) error {
-	if ctx.NArg() > 0 {
-		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
-	}
-	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
-}
-
-// runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context) error {
-	setUpLog(ctx.Bool("debug"))
-	if ctx.NArg() == 0 {
-		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
-	}
-	if err := emptyFlag(ctx); err != nil {
-		return err
-	}
-	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
+	// The child, described.
+	cmd, config, err := initCommand()
 	if err != nil {
 		return err
 	}
-	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
+	cmd.SysProcAttr.Cloneflags = namespaces
+	chooseNetwork(cmd.SysProcAttr, c)
+	setIDMaps(cmd.SysProcAttr, c)
+	tty.makeForeground(cmd.SysProcAttr)
+
+	// Start it: clone(2), then execve(2) of this program.
+	signals := catchSignals()
+	if err := startInit(cmd); err != nil {
+		return namespaceError(err, c)
+	}
+	defer tty.joinForeground(cmd.Process.Pid)()
+	go forwardSignals(signals, cmd.Process)
+
+	// The init waits for its config. Then it becomes the command, and its end is the command's.
+	sendConfig(config, c)
+	return exitStatus(cmd.Wait())
+}
+
+// initContainer is the child: PID 1 of the new namespaces. It builds from the inside, then becomes
+// the command.
+func initContainer() error {
+	c, err := receiveConfig()
 	if err != nil {
 		return err
 	}
-	if net := ctx.String("net"); net != "none" && net != "host" {
-		return fail(exitSetup, "--net %q: it is none or host", net)
-	}
-	return run(&container{
-		Command:  ctx.Args(),
-		Hostname: ctx.String("hostname"),
-		UIDMap:   uidMap,
-		GIDMap:   gidMap,
-		HostNet:  ctx.String("net") == "host",
-		Debug:    ctx.Bool("debug"),
-	})
-}
+	setUpLog(c.Debug)
 
-// setUpLog makes --debug tell each kernel operation, in order, on standard error.
-func setUpLog(debug bool) {
-	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
-	if debug {
-		logrus.SetLevel(logrus.DebugLevel)
+	for _, step := range initSteps {
+		if err := step(c); err != nil {
+			return err
+		}
 	}
+	return execCommand(c)
 }

@@ -3,6 +3,7 @@ module mydocker/step04-cgroups
 go 1.19
 
 require (
+	github.com/cyphar/filepath-securejoin v0.4.1
 	github.com/sirupsen/logrus v1.9.4
 	github.com/stretchr/testify v1.11.1
 	github.com/urfave/cli v1.22.17

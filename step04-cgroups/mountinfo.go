@@ -20,8 +20,12 @@ func parseMountinfo(text string) []mountPoint {
 		if len(fields) < 6 || len(filesystem) < 3 {
 			continue
 		}
-		mounts = append(mounts, mountPoint{root: unescape.Replace(fields[3]), point: unescape.Replace(fields[4]),
-			fstype: filesystem[0], options: strings.Split(filesystem[2], ",")})
+		mounts = append(mounts, mountPoint{
+			root:    unescape.Replace(fields[3]),
+			point:   unescape.Replace(fields[4]),
+			fstype:  filesystem[0],
+			options: strings.Split(filesystem[2], ","),
+		})
 	}
 	return mounts
 }

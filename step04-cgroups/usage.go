@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// usage is what accounting tells at the end; a negative number where the kernel does not count.
+// usage is the accounting at the end; a negative number if the kernel does not count that.
 type usage struct {
 	cpu, throttled       time.Duration
 	peakMemory, oomKills int64
@@ -18,10 +18,14 @@ type usage struct {
 
 // report logs what the group has used.
 func (g *cgroup) report(memoryLimit int64) {
+	if g == nil {
+		return
+	}
 	u := usageV1(g)
 	if g.V2 {
 		u = usageV2(g)
 	}
+
 	peak, kills := "unknown", "unknown"
 	if u.peakMemory >= 0 {
 		peak = fmt.Sprintf("%.1f MiB", float64(u.peakMemory)/(1<<20))
@@ -31,16 +35,19 @@ func (g *cgroup) report(memoryLimit int64) {
 	}
 	logrus.Infof("usage: CPU %v, throttled %v, peak memory %s, OOM kills %s",
 		u.cpu.Round(time.Millisecond), u.throttled.Round(time.Millisecond), peak, kills)
+
 	switch {
 	case memoryLimit == 0 || u.oomKills == 0:
 	case u.oomKills < 0:
-		logrus.Warnf("out of memory: --memory %d was reached (this kernel does not count kills; exit status 137 means one): give more, or use less", memoryLimit)
+		logrus.Warnf("out of memory: --memory %d was reached (this kernel does not count kills; "+
+			"exit status 137 means one): give more, or use less", memoryLimit)
 	default:
-		logrus.Warnf("out of memory: the kernel killed a process because of --memory %d: give more, or use less", memoryLimit)
+		logrus.Warnf("out of memory: the kernel killed a process because of --memory %d: "+
+			"give more, or use less", memoryLimit)
 	}
 }
 
-// number reads a control file; -1 where this kernel does not count that.
+// number reads a control file; -1 if this kernel does not count that.
 func (g *cgroup) number(controller, file, key string) int64 {
 	text, err := os.ReadFile(g.Dirs[controller] + "/" + file)
 	if err != nil {

@@ -17,80 +17,111 @@ import (
 // cleanerName is argv[0] of the process that removes what we made.
 const cleanerName = "mydocker-cleaner"
 
-// cleaner is a process that lives longer than we do. The kernel undoes namespaces and mounts when their last process
-// ends, but a cgroup directory stays: somebody must remove it even when we are killed with SIGKILL.
+// cleaner is a child that outlives us, even after SIGKILL. The kernel undoes namespaces and mounts
+// when their last process ends, but a cgroup directory stays until somebody removes it.
 type cleaner struct {
-	cmd   *exec.Cmd
-	paths *os.File
+	cmd       *exec.Cmd
+	leftovers *os.File // a pipe
 }
+
+// leftover is a file or directory by its path inside root. It is removed through a descriptor of
+// its parent, because (from step 5 on) a container can replace that path by a link.
+type leftover struct{ Root, Path string }
 
 // startCleaner starts it in a session of its own, where neither ^C nor a hang-up reaches it.
 func startCleaner() (*cleaner, error) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
-		return nil, fail(exitSetup, "make the pipe to the cleaner: %v: see: ulimit -n", err)
+		return nil, fail("make the pipe to the cleaner: %v: see: ulimit -n", err)
 	}
+
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{cleanerName}
 	cmd.Stdin, cmd.Stderr = theirs, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, fail(exitSetup, "start the cleaner: %v: see: ulimit -u", err)
+		return nil, fail("start the cleaner: %v: see: ulimit -u", err)
 	}
-	return &cleaner{cmd: cmd, paths: ours}, theirs.Close()
+	return &cleaner{cmd: cmd, leftovers: ours}, theirs.Close()
 }
 
-// leftover is a file or directory by its path inside root, so that no link in a rootfs can lead the cleaner astray.
-type leftover struct{ Root, Path string }
-
-// remove tells what shall not be there after us, before it is made: SIGKILL may come right after that.
+// remove registers a path for removal. Call it before creating the path: SIGKILL may come in between.
 func (c *cleaner) remove(root, path string) error {
-	if err := json.NewEncoder(c.paths).Encode(leftover{root, path}); err != nil {
-		return fail(exitSetup, "hand %s%s to the cleaner: %v: it was not made: run it again", root, path, err)
+	if err := json.NewEncoder(c.leftovers).Encode(leftover{root, path}); err != nil {
+		return fail("hand %s%s to the cleaner: %v: it was not made: run it again", root, path, err)
 	}
 	return nil
 }
 
-// keep takes the last path back: it was not we who made it. When nobody reads this, nobody removes either.
-func (c *cleaner) keep() { _ = json.NewEncoder(c.paths).Encode(leftover{}) }
+// forgetLast unregisters the last path: mkdir failed, so it is not ours. A write error means that
+// the cleaner is dead: ignore it.
+func (c *cleaner) forgetLast() { _ = json.NewEncoder(c.leftovers).Encode(leftover{}) }
 
-// finish lets the cleaner work and waits until it is done.
+// finish closes the pipe, which starts the removal, and waits for it.
 func (c *cleaner) finish() {
-	_ = c.paths.Close()
+	_ = c.leftovers.Close()
 	if err := c.cmd.Wait(); err != nil {
 		logrus.Errorf("clean up: %v", err)
 	}
 }
 
-// cleanUp is the cleaner. The end of its input means that the parent has ended, one way or another.
+// cleanUp is the cleaner. Its input ends when the parent has ended, one way or another.
 func cleanUp() error {
-	var leftovers []leftover
-	for lines := json.NewDecoder(os.Stdin); ; {
-		var l leftover
-		if err := lines.Decode(&l); err != nil {
-			break
-		}
-		if l.Path == "" {
-			leftovers = leftovers[:len(leftovers)-1]
-			continue
-		}
-		leftovers = append(leftovers, l)
-	}
-	// A frozen process cannot die, and would keep the groups of the other hierarchies too: thaw before removing any.
+	leftovers := readLeftovers()
+
+	// A frozen process cannot die, and would keep the groups of the other hierarchies too: thaw all
+	// before removing any.
 	for _, l := range leftovers {
-		_ = writeFile(filepath.Join(l.Root, l.Path, "freezer.state"), "THAWED") // only a cgroup of v1 has this file
+		l.thaw()
 	}
+
 	var failed error
 	for i := len(leftovers) - 1; i >= 0; i-- {
 		if err := leftovers[i].removePatiently(); err != nil {
-			failed = fail(exitSetup, "remove %s%s: %v: when its processes have ended, remove it by hand", leftovers[i].Root, leftovers[i].Path, err)
+			failed = fail("remove %s%s: %v: when its processes have ended, remove it by hand",
+				leftovers[i].Root, leftovers[i].Path, err)
 			logrus.Error(failed)
 		}
 	}
 	return failed
 }
 
-// removePatiently waits for the last process of a cgroup: it may still be on its way out.
+func readLeftovers() []leftover {
+	var leftovers []leftover
+	for lines := json.NewDecoder(os.Stdin); ; {
+		var l leftover
+		if err := lines.Decode(&l); err != nil {
+			return leftovers
+		}
+		if l.Path == "" { // forgetLast
+			leftovers = leftovers[:len(leftovers)-1]
+			continue
+		}
+		leftovers = append(leftovers, l)
+	}
+}
+
+// thaw writes to freezer.state, which only a cgroup of v1 has.
+func (l leftover) thaw() {
+	dir, err := securejoin.OpenInRoot(l.Root, l.Path)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	state, err := unix.Openat(int(dir.Fd()), "freezer.state",
+		unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(state)
+
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(state, &fs); err == nil && fs.Type == unix.CGROUP_SUPER_MAGIC {
+		_, _ = unix.Write(state, []byte("THAWED")) // if it fails, removePatiently reports EBUSY
+	}
+}
+
+// removePatiently waits for the last process of a cgroup, which may still be about to end.
 func (l leftover) removePatiently() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		err := l.remove()
@@ -100,13 +131,15 @@ func (l leftover) removePatiently() error {
 	}
 }
 
-// remove takes away an empty directory or an empty file. What the container has filled is the user's: it stays.
+// remove removes an empty directory or an empty file. What the container has filled stays: it is
+// the user's.
 func (l leftover) remove() error {
 	parent, err := securejoin.OpenInRoot(l.Root, filepath.Dir(l.Path))
 	if err != nil {
 		return err
 	}
 	defer parent.Close()
+
 	name := filepath.Base(l.Path)
 	err = unix.Unlinkat(int(parent.Fd()), name, unix.AT_REMOVEDIR)
 	switch {
@@ -115,6 +148,7 @@ func (l leftover) remove() error {
 	case !errors.Is(err, unix.ENOTDIR):
 		return err
 	}
+
 	var file unix.Stat_t
 	if err := unix.Fstatat(int(parent.Fd()), name, &file, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err

@@ -1,133 +1,119 @@
 // Command step05-rootfs runs a command in a root file system of its own.
 //
+// run is the parent, initContainer the child; the files beside this one do what they call.
+// Flags: cli.go. Exit statuses: exit.go. What an error means: diagnose.go.
 // Chapter: docs/zh/07-step05-rootfs.md
 package main
 
 import (
 	"os"
+	"os/exec"
+	"runtime"
 
-	"github.com/sirupsen/logrus"
-	"github.com/urfave/cli"
+	"golang.org/x/sys/unix"
 )
 
+// namespaces are the kinds that clone(2) makes new.
+const namespaces = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWNET
+
+// initSteps is what the init does inside, in this order, before it becomes the command.
+var initSteps = []func(*container) error{
+	setHostname,        // sethostname(2)
+	newCgroupNamespace, // unshare(2): run has put us into a cgroup, with mkdir(2) and write(2)
+	makePrivate,        // mount(2): no mount of ours reaches the host
+	mountProc,          // mount(2): /proc shows the new process tree
+	loopbackUp,
+	enterRootfs, // pivot_root(2)
+	replaceEnvironment,
+	dropCapabilities,
+	closeInherited,
+}
+
 func main() {
-	if os.Args[0] == initName {
+	switch os.Args[0] {
+	case initName:
 		exitOn(initContainer())
-	}
-	if os.Args[0] == cleanerName {
+	case cleanerName:
 		exitOn(cleanUp())
-		return
+	default:
+		exitOn(newApp().Run(os.Args)) // `run COMMAND` ends in run, below
 	}
-	app := cli.NewApp()
-	app.Usage = "run a command in a root file system of its own"
-	app.HideVersion = true
-	app.OnUsageError = usageError
-	app.Action = openShell
-	app.Commands = []cli.Command{{
-		Name:           "run",
-		Usage:          "run a command in new namespaces",
-		ArgsUsage:      "[--] COMMAND [ARG...]",
-		Description:    "Example: run --rootfs ./rootfs -v $PWD:/work:ro -- sh -c 'ls / /work; mount'",
-		SkipArgReorder: true,
-		Flags:          append(flags, limitFlags...),
-		OnUsageError:   usageError,
-		Action:         runCommand,
-	}, {
-		Name:         "pause",
-		Usage:        "freeze a running command and all its children",
-		ArgsUsage:    "NAME",
-		OnUsageError: usageError,
-		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, true) },
-	}, {
-		Name:         "resume",
-		Usage:        "let a paused command go on",
-		ArgsUsage:    "NAME",
-		OnUsageError: usageError,
-		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, false) },
-	}}
-	exitOn(app.Run(os.Args))
 }
 
-var flags = []cli.Flag{
-	cli.StringFlag{Name: "hostname", Usage: "host `NAME` inside"},
-	cli.StringSliceFlag{Name: "uid-map", Usage: "`C:H:N`: N user ids from C inside are those from H outside (repeatable; default: root inside is you)"},
-	cli.StringSliceFlag{Name: "gid-map", Usage: "`C:H:N`: the same for group ids"},
-	cli.StringFlag{Name: "net", Value: "none", Usage: "`none`: a network with nothing but lo; host: the host's"},
-	cli.StringFlag{Name: "rootfs", Usage: "`DIR` becomes /; make one with scripts/mkrootfs.sh (default: the host's programs, read-only)"},
-	cli.BoolFlag{Name: "chroot", Usage: "use chroot(2), which leaks, in place of pivot_root(2)"},
-	cli.StringSliceFlag{Name: "volume, v", Usage: "show a file or directory of the host: `SRC:DST[:ro]` (repeatable)"},
-	cli.BoolFlag{Name: "read-only", Usage: "the rootfs cannot be changed"},
-	cli.BoolFlag{Name: "debug", Usage: "print every kernel operation that builds the container"},
-}
+// run is the parent: it clones the init into new namespaces, sends it the config and waits.
+func run(c *container) error {
+	// Pdeathsig is sent when the thread that cloned ends (prctl(2)): stay on this one.
+	runtime.LockOSThread()
+	tty := ownTerminal()
+	if tty != nil && isSessionLeader() {
+		return runInChild()
+	}
 
-// openShell is what the program does without arguments.
-func openShell(ctx *cli.Context) error {
-	if ctx.NArg() > 0 {
-		return fail(exitSetup, "unknown command %q: to run it in a container: %s run -- %s", ctx.Args().First(), ctx.App.Name, ctx.Args().First())
-	}
-	return ctx.App.Run([]string{ctx.App.Name, "run", "sh"})
-}
-
-// runCommand turns the flags into a container and runs it.
-func runCommand(ctx *cli.Context) error {
-	setUpLog(ctx.Bool("debug"))
-	if ctx.NArg() == 0 {
-		return fail(exitSetup, "run: no command given: try: %s run -- sh", ctx.App.Name)
-	}
-	if err := emptyFlag(ctx); err != nil {
-		return err
-	}
-	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
+	// What must be removed after us, even if we are killed.
+	clean, err := startCleaner()
 	if err != nil {
 		return err
 	}
-	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
+	defer clean.finish()
+	group, err := newCgroup(c, clean)
 	if err != nil {
 		return err
 	}
-	if net := ctx.String("net"); net != "none" && net != "host" {
-		return fail(exitSetup, "--net %q: it is none or host", net)
+	if err := makeOwnMountPoints(c, clean); err != nil {
+		return err
 	}
-	rootfs, err := parseRootfs(ctx.String("rootfs"))
+
+	// The child, described.
+	cmd, config, err := initCommand()
 	if err != nil {
 		return err
 	}
-	volumes, err := parseVolumes(ctx.StringSlice("volume"))
-	if err != nil {
+	cmd.SysProcAttr.Cloneflags = namespaces
+	chooseNetwork(cmd.SysProcAttr, c)
+	setIDMaps(cmd.SysProcAttr, c)
+	tty.makeForeground(cmd.SysProcAttr)
+	if err := group.passPidsMax(cmd, c.Limits.Pids); err != nil {
 		return err
 	}
-	limits, err := parseLimits(ctx)
-	if err != nil {
-		return err
+
+	// Start it: clone(2), then execve(2) of this program.
+	signals := catchSignals()
+	if err := startInit(cmd); err != nil {
+		return namespaceError(err, c)
 	}
-	return run(&container{
-		Command:  ctx.Args(),
-		Hostname: ctx.String("hostname"),
-		UIDMap:   uidMap,
-		GIDMap:   gidMap,
-		HostNet:  ctx.String("net") == "host",
-		Rootfs:   rootfs,
-		Chroot:   ctx.Bool("chroot"),
-		ReadOnly: ctx.Bool("read-only"),
-		Volumes:  volumes,
-		Name:     ctx.String("name"),
-		Limits:   limits,
-		Debug:    ctx.Bool("debug"),
-	})
+	defer tty.joinForeground(cmd.Process.Pid)()
+	go forwardSignals(signals, cmd.Process)
+
+	// The init waits for its config: the command is in the cgroup from its first instruction on.
+	defer group.report(c.Limits.Memory)
+	if err := group.join(cmd.Process.Pid); err != nil {
+		return abandon(cmd, err)
+	}
+	sendConfig(config, c)
+	return exitStatus(cmd.Wait())
 }
 
-// pauseOrResume acts on the run that was started with --name NAME.
-func pauseOrResume(ctx *cli.Context, pause bool) error {
-	if ctx.NArg() != 1 {
-		return fail(exitSetup, "%s takes one NAME, the one given to run --name", ctx.Command.Name)
-	}
-	return setFrozen(ctx.Args().First(), pause)
+// abandon kills the init and returns err, which is the cause.
+func abandon(cmd *exec.Cmd, err error) error {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	return err
 }
 
-// setUpLog makes --debug tell each kernel operation, in order, on standard error.
-func setUpLog(debug bool) {
-	logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
-	if debug {
-		logrus.SetLevel(logrus.DebugLevel)
+// initContainer is the child: PID 1 of the new namespaces. It builds from the inside, then becomes
+// the command.
+func initContainer() error {
+	c, err := receiveConfig()
+	if err != nil {
+		return err
 	}
+	setUpLog(c.Debug)
+
+	for _, step := range initSteps {
+		if err := step(c); err != nil {
+			return err
+		}
+	}
+	return execCommand(c)
 }

@@ -101,7 +101,7 @@ func TestReadOnly(t *testing.T) {
 
 func TestKernelFilesAreMasked(t *testing.T) {
 	needNamespaces(t)
-	for _, path := range []string{"/proc/kcore", "/proc/keys", "/proc/timer_list"} {
+	for _, path := range []string{"/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/timer_list"} {
 		if _, err := os.Stat(path); err != nil {
 			t.Log("not in this kernel:", path)
 			continue
@@ -109,9 +109,35 @@ func TestKernelFilesAreMasked(t *testing.T) {
 		stdout, _, _ := step(t, "run", "--", "cat", path)
 		require.Empty(t, stdout, path)
 	}
+	for _, path := range []string{"/sys/firmware", "/sys/devices/virtual/powercap", "/sys/devices/system/cpu/cpu0/thermal_throttle"} {
+		if _, err := os.Stat(path); err != nil {
+			t.Log("not in this kernel:", path)
+			continue
+		}
+		stdout, stderr, status := step(t, "run", "--", "ls", path)
+		require.Equal(t, 0, status, stderr)
+		require.Empty(t, stdout, path)
+	}
 	_, stderr, status := step(t, "run", "--", "sh", "-c", "echo x > /proc/sys/kernel/hostname")
 	require.NotEqual(t, 0, status)
 	require.Contains(t, stderr, "Read-only")
+}
+
+// A link of the image could send proc to where no mask looks.
+func TestOwnMountsRefuseALink(t *testing.T) {
+	for _, name := range []string{"proc", "sys", "dev"} {
+		for _, target := range []string{"/bin", "dev/x", "../../tmp"} {
+			rootfs := makeRootfs(t)
+			require.NoError(t, os.Mkdir(filepath.Join(rootfs, "tmp"), 0o755))
+			require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "dev/x"), 0o755))
+			require.NoError(t, os.RemoveAll(filepath.Join(rootfs, name)))
+			require.NoError(t, os.Symlink(target, filepath.Join(rootfs, name)))
+
+			_, stderr, status := step(t, "run", "--rootfs", rootfs, "--", "true")
+			require.Equal(t, exitSetup, status, "%s -> %s: %s", name, target, stderr)
+			require.Contains(t, stderr, "/"+name)
+		}
+	}
 }
 
 func TestDevHasTheUsualNodesOnly(t *testing.T) {

@@ -15,8 +15,7 @@ import (
 var messageLists = []string{"troubleshooting.md", "troubleshooting-engine.md"}
 
 var (
-	failCall    = regexp.MustCompile(`fail\(exit\w+, "((?:[^"\\]|\\.)+)"`)
-	adviceText  = regexp.MustCompile(`return "((?:[^"\\]|\\.){25,})"`)
+	joinedText  = regexp.MustCompile(`"\s*\+\s*"`)
 	formatVerbs = regexp.MustCompile("%[+#]?[a-zA-Z]|%[.0-9]+[a-z]|`[^`]*`|[|\n]") // a table's cell cannot show commands in ` ` or a |
 )
 
@@ -58,26 +57,14 @@ func checkMessages(book *Book) []Problem {
 
 // stepMessages are those of the five small programs.
 func stepMessages(root string) (messages []message, problems []Problem) {
-	sources, err := filepath.Glob(filepath.Join(root, "step0[1-5]*", "*.go"))
+	steps, err := filepath.Glob(filepath.Join(root, "step0[1-5]*"))
 	if err != nil {
 		return nil, []Problem{{"step0*", 1, err.Error()}}
 	}
-	for _, source := range sources {
-		if strings.HasSuffix(source, "_test.go") {
-			continue
-		}
-		data, err := os.ReadFile(source)
-		if err != nil {
-			problems = append(problems, Problem{relative(root, source), 1, err.Error()})
-			continue
-		}
-		for number, line := range strings.Split(string(data), "\n") {
-			for _, expression := range []*regexp.Regexp{failCall, adviceText} {
-				for _, m := range expression.FindAllStringSubmatch(line, -1) {
-					messages = append(messages, message{relative(root, source), number + 1, m[1]})
-				}
-			}
-		}
+
+	for _, step := range steps {
+		found, more := messagesUnder(step, root, map[string]int{"Errorf": 0, "fail": 0, "failWith": 1})
+		messages, problems = append(messages, found...), append(problems, more...)
 	}
 	return messages, problems
 }
@@ -95,6 +82,10 @@ var notMessages = regexp.MustCompile(`/(internal/early|internal/explain|testdata
 
 // engineMessages are those of the engine and of its runtime.
 func engineMessages(dir, root string) (messages []message, problems []Problem) {
+	return messagesUnder(dir, root, messageArgument)
+}
+
+func messagesUnder(dir, root string, arguments map[string]int) (messages []message, problems []Problem) {
 	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 		if err != nil {
 			return err
@@ -111,7 +102,7 @@ func engineMessages(dir, root string) (messages []message, problems []Problem) {
 			return err
 		}
 		for _, decl := range file.Decls {
-			for _, found := range messagesOf(decl) {
+			for _, found := range messagesOf(decl, arguments) {
 				messages = append(messages, message{relative(root, path), set.Position(found.Pos()).Line, formatOf(found)})
 			}
 		}
@@ -123,12 +114,12 @@ func engineMessages(dir, root string) (messages []message, problems []Problem) {
 	return messages, problems
 }
 
-// messageArgument is, for each function that takes a message, the number of the argument that is its format.
+// messageArgument is, for each function of the engine that takes a message, the number of the argument that is its format.
 var messageArgument = map[string]int{"Errorf": 0, "New": 0, "fieldError": 1, "usageError": 0, "Warn": 0, "Warnf": 0, "warn": 0}
 
 // messagesOf finds the messages in a declaration: arguments of the functions above, what an Error method returns, and
 // what a function returns whose name ends in "advice".
-func messagesOf(decl ast.Decl) []ast.Expr {
+func messagesOf(decl ast.Decl, arguments map[string]int) []ast.Expr {
 	returns := false
 	if f, ok := decl.(*ast.FuncDecl); ok {
 		returns = f.Recv != nil && f.Name.Name == "Error" || strings.HasSuffix(strings.ToLower(f.Name.Name), "advice")
@@ -146,7 +137,7 @@ func messagesOf(decl ast.Decl) []ast.Expr {
 				}
 			}
 		case *ast.CallExpr:
-			number, ok := messageArgument[calledName(n)]
+			number, ok := arguments[calledName(n)]
 			if ok && number < len(n.Args) && isMessage(formatOf(n.Args[number])) {
 				found = append(found, n.Args[number])
 			}
@@ -210,7 +201,7 @@ func staleMessages(book *Book, path, page string) []Problem {
 	if err != nil {
 		return []Problem{{"step0*", 1, err.Error()}}
 	}
-	text := strings.ReplaceAll(source.String(), `\"`, `"`)
+	text := strings.ReplaceAll(joinedText.ReplaceAllString(source.String(), ""), `\"`, `"`)
 	var problems []Problem
 	section := 0
 	for number, line := range strings.Split(page, "\n") {

@@ -1,9 +1,0 @@
-package main
-
-import "golang.org/x/sys/unix"
-
-// namespaces are the kinds that the container gets new, as flags of clone(2) and unshare(2); --debug says their names.
-const (
-	namespaces     = unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
-	namespaceNames = "CLONE_NEWUTS|CLONE_NEWIPC"
-)
