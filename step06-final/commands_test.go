@@ -96,7 +96,7 @@ func fromStopped(t *testing.T, dir string) string {
 	must(t, "cp", "src:/opt/sub/f", filepath.Join(dir, "stopped"))
 	data, err := os.ReadFile(filepath.Join(dir, "stopped"))
 	require.NoError(t, err)
-	require.NotContains(t, mounts(t), "snapshots/")
+	require.NotContains(t, mounts(t), work+"/root/snapshots/")
 	return string(data)
 }
 

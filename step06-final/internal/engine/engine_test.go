@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
@@ -96,27 +97,37 @@ func TestRestartPolicy(t *testing.T) {
 	require.Equal(t, time.Minute, backoff(1000))
 }
 
-// cp(1)'s rules for the target.
-func TestHostTarget(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "file")
-	require.NoError(t, os.WriteFile(file, nil, 0o600))
+// docker's rules for the target of cp.
+func TestCopyTarget(t *testing.T) {
+	file, dir, content := copySource{name: "a"}, copySource{name: "a", isDir: true}, copySource{name: "a", isDir: true, content: true}
 	for _, c := range []struct {
-		target, base, wantDir, wantName string
-		content                         bool
+		source            copySource
+		typed             string
+		mode              uint32
+		wantDir, wantName string
 	}{
-		{dir, "a", dir, "a", false},
-		{dir, "a", dir, ".", true},
-		{file, "a", dir, "file", false},
-		{filepath.Join(dir, "new"), "a", dir, "new", false},
+		{file, "/d", unix.S_IFDIR, "/d", "a"},
+		{dir, "/d/", unix.S_IFDIR, "/d", "a"},
+		{content, "/d", unix.S_IFDIR, "/d", "."},
+		{file, "/d", unix.S_IFREG, "/", "d"},
+		{file, "/d", 0, "/", "d"},
+		{dir, "/d", 0, "/", "d"},
+		{dir, "/d/", 0, "/", "d"},
 	} {
-		gotDir, gotName, err := hostTarget(c.target, c.base, c.content)
-		require.NoError(t, err, c.target)
-		require.Equal(t, c.wantDir+" "+c.wantName, gotDir+" "+gotName)
+		gotDir, gotName, err := c.source.place(c.typed, "/d", c.mode)
+		require.NoError(t, err, c)
+		require.Equal(t, c.wantDir+" "+c.wantName, gotDir+" "+gotName, c)
 	}
-	for _, target := range []string{filepath.Join(dir, "new") + "/", filepath.Join(dir, "no/such")} {
-		_, _, err := hostTarget(target, "a", false)
-		require.Error(t, err, target)
+	for _, c := range []struct {
+		source copySource
+		typed  string
+		mode   uint32
+	}{
+		{file, "/d/", 0}, {file, "/d/", unix.S_IFREG}, {dir, "/d", unix.S_IFREG}, {content, "/d", unix.S_IFREG},
+		{file, "/d", unix.S_IFIFO}, {file, "/d", unix.S_IFCHR}, {dir, "/d", unix.S_IFSOCK},
+	} {
+		_, _, err := c.source.place(c.typed, "/d", c.mode)
+		require.Error(t, err, c)
 	}
 }
 

@@ -80,14 +80,7 @@ func (e *Engine) Changes(v View) ([]snapshot.Change, error) {
 
 // Export writes a container's file system, without volumes, as a tar.
 func (e *Engine) Export(v View, w io.Writer) error {
-	s, err := e.Snapshots.Get(v.ID)
-	if err != nil {
-		return fmt.Errorf("find the file system of container %s: %w", v.Name, err)
-	}
-	if v.Running {
-		return s.Export(w)
-	}
-	return e.withRoot(v, func(string) error { return s.Export(w) })
+	return e.withRoot(v, func(s *snapshot.Snapshot) error { return s.Export(w) })
 }
 
 // Size is how much a container has written into its file system, in bytes.

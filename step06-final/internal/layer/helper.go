@@ -127,7 +127,7 @@ type helperError struct{ message string }
 func (e helperError) Error() string { return e.message }
 
 func (e helperError) Is(target error) bool {
-	for _, known := range []error{ErrEscape, ErrTooBig, unix.ENOSPC} {
+	for _, known := range []error{ErrEscape, ErrTooBig, ErrReadOnly, unix.ENOSPC, unix.ENOENT} {
 		if target == known {
 			return strings.Contains(e.message, known.Error())
 		}
@@ -171,6 +171,8 @@ func serveHelper(do string, argument json.RawMessage) error {
 		return json.NewEncoder(os.Stdout).Encode(size)
 	case "remove":
 		return RemoveTree(task.Dir)
+	case "lookup", "pack", "unpack-tree":
+		return serveTree(do, argument)
 	}
 	return fmt.Errorf("the helper cannot do %q", do)
 }

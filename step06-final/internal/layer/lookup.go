@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,74 +19,12 @@ func Lookup(tree, name string) (real string, mode uint32, err error) {
 		return "", 0, err
 	}
 	defer r.close()
-	real, st, err := r.lookup(name)
+	p, err := r.find(name, nil, false)
 	if err != nil {
 		return "", 0, fmt.Errorf("find %q in %s: %w", name, tree, err)
 	}
-	return real, st.Mode, nil
-}
-
-func (r *root) lookup(name string) (string, *unix.Stat_t, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(r.fd, ".", &st, 0); err != nil {
-		return "", nil, err
-	}
-	at := "."
-	rest := strings.Split(name, "/")
-	for links := 0; len(rest) > 0; {
-		component := rest[0]
-		rest = rest[1:]
-		if component == "" || component == "." {
-			continue
-		}
-		if component == ".." {
-			at = path.Dir(at) // of "." it is "."
-			continue
-		}
-		dir, err := r.openDir(at, nil)
-		if err != nil {
-			return "", nil, err
-		}
-		err = unix.Fstatat(dir, component, &st, unix.AT_SYMLINK_NOFOLLOW)
-		if err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
-			unix.Close(dir)
-			if err != nil {
-				return "", nil, err
-			}
-			at = path.Join(at, component)
-			continue
-		}
-		buf := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(dir, component, buf)
-		unix.Close(dir)
-		if err != nil {
-			return "", nil, err
-		}
-		if links++; links > maxSymlinks {
-			return "", nil, unix.ELOOP
-		}
-		target := string(buf[:n])
-		if path.IsAbs(target) {
-			at = "."
-		}
-		rest = append(strings.Split(target, "/"), rest...)
-	}
-	if at == "." {
-		if err := unix.Fstatat(r.fd, ".", &st, 0); err != nil {
-			return "", nil, err
-		}
-		return at, &st, nil
-	}
-	dir, base := path.Split(at)
-	fd, err := r.openDir(dir, nil)
-	if err != nil {
-		return "", nil, err
-	}
-	defer unix.Close(fd)
-	if err := unix.Fstatat(fd, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return "", nil, err
-	}
-	return at, &st, nil
+	unix.Close(p.fd)
+	return p.name, p.mode, nil
 }
 
 // ReadFile reads a file of a tree, at most limit bytes: for /etc/passwd and the like of an image.
@@ -97,20 +34,22 @@ func ReadFile(tree, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.close()
-	real, st, err := r.lookup(name)
+	p, err := r.find(name, nil, false)
 	if err != nil {
 		return nil, fmt.Errorf("find %q in %s: %w", name, tree, err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+	unix.Close(p.fd)
+	if p.mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, fmt.Errorf("%q in %s is not a file", name, tree)
 	}
-	dir, base := path.Split(real)
+
+	dir, base := path.Split(p.name)
 	parent, err := r.openDir(dir, nil)
 	if err != nil {
 		return nil, fmt.Errorf("find %q in %s: %w", name, tree, err)
 	}
 	defer unix.Close(parent)
-	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := openFile(parent, base, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open %q in %s: %w", name, tree, err)
 	}
@@ -124,4 +63,41 @@ func ReadFile(tree, name string, limit int64) ([]byte, error) {
 		return nil, errors.New(name + " is too big")
 	}
 	return data, nil
+}
+
+// OpenDir opens a directory of a tree (O_PATH), links followed as if the tree were "/".
+func OpenDir(tree, name string) (*os.File, error) {
+	r, err := openRoot(tree)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	fd, err := r.openDir(name, nil)
+	if err != nil {
+		return nil, fmt.Errorf("find %q in %s: %w", name, tree, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// openFile opens a regular file for reading. Nothing else is opened: a device acts when it is opened, a FIFO or a lease
+// (fcntl(2), F_SETLEASE) lets the opener wait. want, if not nil, is what it must still be.
+func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
+	fd, err := unix.Openat(dir, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = errors.New("it is not a regular file")
+	case want != nil && inodeOf(&st) != inodeOf(want):
+		err = errors.New("it was replaced while it was read; try again, or pause the container")
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }

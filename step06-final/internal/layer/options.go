@@ -37,6 +37,12 @@ type Options struct {
 	NoChown bool
 	// CopyLinks packs each name of a hard link as a file of its own: names may then be left out or moved.
 	CopyLinks bool
+	// Merge is docker cp's way to unpack: what is there stays what it is. A directory keeps its mode and owner, and no file
+	// takes a directory's place, nor the reverse.
+	Merge bool
+	// Harmless, if not nil, keeps what would be dangerous on the host out of it: devices, set-user-id bits, capabilities and
+	// other attributes. It is called for each file that is not made, or made without its bits.
+	Harmless func(format string, args ...interface{}) `json:"-"`
 	// MaxSize is the limit for the sum of all file sizes, in bytes; 0 is DefaultMaxSize.
 	MaxSize int64
 	// MaxEntries is the limit for the number of files; 0 is DefaultMaxEntries.

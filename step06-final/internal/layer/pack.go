@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -16,21 +17,13 @@ import (
 // Pack writes a directory as a layer archive: sorted, whiteouts in the archive's form, one entry for each further name
 // of a hard link. The directory's own attributes are the entry "./".
 func Pack(w io.Writer, dir string, o Options) error {
-	archive := tar.NewWriter(w)
-	p := &packer{archive: archive, o: o.withDefaults(), seen: map[inode]string{}}
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	r, err := openRoot(dir)
 	if err != nil {
-		return fmt.Errorf("open directory %s: %w", dir, err)
+		return err
 	}
-	defer unix.Close(fd)
-	if err := p.entry(fd, ".", "./"); err != nil {
-		return fmt.Errorf("pack %s: %w", dir, err)
-	}
-	if err := p.children(fd, ""); err != nil {
-		return fmt.Errorf("pack %s: %w", dir, err)
-	}
-	if err := archive.Close(); err != nil {
-		return fmt.Errorf("finish layer archive: %w", err)
+	defer r.close()
+	if err := r.pack(w, ".", ".", o); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
 	}
 	return nil
 }
@@ -43,25 +36,34 @@ func PackPath(w io.Writer, tree, name, as string, o Options) error {
 		return err
 	}
 	defer r.close()
-	name, err = entryName(name)
+	return r.pack(w, name, as, o)
+}
+
+func (r *root) pack(w io.Writer, name, as string, o Options) error {
+	name, err := entryName(name)
 	if err != nil {
 		return err
 	}
 	dir, base := path.Split(name)
-	parent, err := r.openDir(dir, nil)
+	parent, err := r.openPlace(dir, nil)
 	if err != nil {
-		return fmt.Errorf("find %q in %s: %w", name, tree, err)
+		return fmt.Errorf("find %q: %w", name, err)
 	}
-	defer unix.Close(parent)
-	archive := tar.NewWriter(w)
-	p := &packer{archive: archive, o: o.withDefaults(), seen: map[inode]string{}}
-	if err := p.tree(parent, base, as); err != nil {
+	defer unix.Close(parent.fd)
+
+	p := newPacker(w, o)
+	fd := parent.fd
+	at := path.Join(parent.name, base)
+	if m := r.over(at); m != nil {
+		if m.dir < 0 {
+			return m.why
+		}
+		fd, base = m.dir, m.base
+	}
+	if err := p.tree(r, fd, base, at, as); err != nil {
 		return fmt.Errorf("pack %s: %w", name, err)
 	}
-	if err := archive.Close(); err != nil {
-		return fmt.Errorf("finish archive: %w", err)
-	}
-	return nil
+	return p.finish()
 }
 
 // PackChanges writes single files and directories of a tree (without what is below them), and whiteouts for names that
@@ -72,8 +74,7 @@ func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options)
 		return err
 	}
 	defer r.close()
-	archive := tar.NewWriter(w)
-	p := &packer{archive: archive, o: o.withDefaults(), seen: map[inode]string{}}
+	p := newPacker(w, o)
 	for _, name := range changed {
 		if err := p.one(r, name); err != nil {
 			return fmt.Errorf("pack %s: %w", tree, err)
@@ -84,10 +85,7 @@ func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options)
 			return fmt.Errorf("pack %s: %w", tree, err)
 		}
 	}
-	if err := archive.Close(); err != nil {
-		return fmt.Errorf("finish layer archive: %w", err)
-	}
-	return nil
+	return p.finish()
 }
 
 func (p *packer) one(r *root, name string) error {
@@ -97,95 +95,115 @@ func (p *packer) one(r *root, name string) error {
 		return fmt.Errorf("find %q: %w", name, err)
 	}
 	defer unix.Close(parent)
-	var st unix.Stat_t
-	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("stat %q: %w", name, err)
-	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		name += "/"
-	}
-	return p.entry(parent, base, name)
+	_, err = p.entry(parent, base, name)
+	return err
 }
-
-type inode struct{ dev, ino uint64 }
 
 type packer struct {
 	archive *tar.Writer
+	out     *bufio.Writer
 	o       Options
 	size    int64
 	seen    map[inode]string // the first name of each file with several
+	buf     []byte           // for contents
+	attrs   []byte           // for lists of attributes, and their values
 }
 
-// tree packs name and all below it.
-func (p *packer) tree(parent int, base, name string) error {
-	var st unix.Stat_t
-	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("stat %q: %w", name, err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return p.entry(parent, base, name)
-	}
-	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open %q: %w", name, err)
-	}
-	defer unix.Close(fd)
-	if err := p.entry(fd, ".", name+"/"); err != nil {
-		return err
-	}
-	return p.children(fd, name+"/")
+// packBuffer is how much is read and written at once.
+const packBuffer = 256 << 10
+
+func newPacker(w io.Writer, o Options) *packer {
+	out := bufio.NewWriterSize(w, packBuffer)
+	return &packer{archive: tar.NewWriter(out), out: out, o: o.withDefaults(), seen: map[inode]string{},
+		buf: make([]byte, packBuffer), attrs: make([]byte, 2*xattrSize)}
 }
 
-func (p *packer) children(fd int, prefix string) error {
-	names, err := readNames(fd)
-	if err != nil {
-		return fmt.Errorf("%q: %w", prefix, err)
+func (p *packer) finish() error {
+	if err := p.archive.Close(); err != nil {
+		return fmt.Errorf("finish archive: %w", err)
 	}
-	for _, name := range names {
-		if err := p.tree(fd, name, prefix+name); err != nil {
-			return err
-		}
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("finish archive: %w", err)
 	}
 	return nil
 }
 
-// entry writes one header, with content for a file, and the opaque marker after a directory that has it.
-func (p *packer) entry(parent int, base, name string) error {
+// tree packs base in the directory dir under the name as, and all below it. at is its name in the root.
+func (p *packer) tree(r *root, dir int, base, at, as string) error {
+	isDir, err := p.entry(dir, base, as)
+	if err != nil || !isDir {
+		return err
+	}
+	fd, err := unix.Openat(dir, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %q: %w", as, err)
+	}
+	defer unix.Close(fd)
+	prefix := as + "/"
+	if as == "." && base == "." {
+		prefix = "" // a whole tree
+	}
+	w := walker{root: r, at: at}
+	w.enter = func(dir int, base string) (bool, error) {
+		descend, err := p.entry(dir, base, prefix+w.name(base))
+		if errors.Is(err, unix.ENOENT) {
+			return false, nil // it was deleted meanwhile
+		}
+		return descend, err
+	}
+	return w.below(fd)
+}
+
+// entry writes one header, with content for a file, and the opaque marker after a directory that has it. It says whether
+// it is a directory.
+func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("stat %q: %w", name, err)
+		return false, fmt.Errorf("stat %q: %w", name, err)
 	}
 	if p.isLayer() {
 		if isWhiteout(&st) {
-			return p.marker(prefixLast(name, whiteoutPrefix))
+			return false, p.marker(prefixLast(name, whiteoutPrefix))
 		}
 		if strings.HasPrefix(base, whiteoutPrefix) {
 			if p.o.Whiteouts == Files && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 {
-				return p.marker(name)
+				return false, p.marker(name)
 			}
-			return fmt.Errorf("%q cannot be stored in a layer: names that begin with %q mean deletions; rename it", name, whiteoutPrefix)
+			return false, fmt.Errorf("%q cannot be stored in a layer: names that begin with %q mean deletions; rename it", name, whiteoutPrefix)
 		}
 	}
-	header, err := p.header(parent, base, name, &st)
-	if err != nil || header == nil {
-		return err
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFSOCK:
+		return false, nil // no archive can hold it
+	case unix.S_IFREG:
+		return false, p.file(parent, base, name, &st)
+	case unix.S_IFDIR:
+		name += "/"
+		isDir = true
 	}
-	if header.Typeflag == tar.TypeReg {
-		return p.file(parent, base, header, &st)
+
+	header, err := p.header(parent, base, name, &st)
+	if err != nil {
+		return false, err
+	}
+	if header.Typeflag != tar.TypeLink {
+		if err := p.addXattrs(header, xattrsOf{path: entryPath(parent, base)}); err != nil {
+			return false, fmt.Errorf("%q: %w", name, err)
+		}
 	}
 	if err := p.archive.WriteHeader(header); err != nil {
-		return fmt.Errorf("write entry %q: %w", name, err)
+		return false, fmt.Errorf("write entry %q: %w", name, err)
 	}
-	if header.Typeflag == tar.TypeDir && (p.o.Whiteouts == Trusted || p.o.Whiteouts == User) {
+	if isDir && (p.o.Whiteouts == Trusted || p.o.Whiteouts == User) {
 		opaque, err := IsOpaque(entryPath(parent, base), p.o.Whiteouts)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if opaque {
-			return p.marker(name + opaqueMarker)
+			return isDir, p.marker(name + opaqueMarker)
 		}
 	}
-	return nil
+	return isDir, nil
 }
 
 // isLayer says whether whiteouts have a meaning in what is packed.
@@ -204,7 +222,7 @@ func (p *packer) marker(name string) error {
 	return nil
 }
 
-// header describes a file; nil for what no archive can hold (sockets).
+// header describes a file without its attributes.
 func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.Header, error) {
 	h := &tar.Header{
 		Name:    name,
@@ -220,6 +238,7 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 		h.Typeflag, h.Size = tar.TypeReg, st.Size
 	case unix.S_IFDIR:
 		h.Typeflag = tar.TypeDir
+		return h, nil
 	case unix.S_IFLNK:
 		buf := make([]byte, unix.PathMax)
 		n, err := unix.Readlinkat(parent, base, buf)
@@ -233,59 +252,70 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 		h.Typeflag, h.Devmajor, h.Devminor = tar.TypeBlock, int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
 	case unix.S_IFIFO:
 		h.Typeflag = tar.TypeFifo
-	default:
-		return nil, nil
 	}
-	if st.Nlink > 1 && h.Typeflag != tar.TypeDir && !p.o.CopyLinks {
-		id := inode{uint64(st.Dev), st.Ino}
-		if first, ok := p.seen[id]; ok {
+
+	if st.Nlink > 1 && !p.o.CopyLinks {
+		if first, ok := p.seen[inodeOf(st)]; ok {
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0
 			return h, nil
 		}
-		p.seen[id] = name
-	}
-	attrs, err := getXattrs(parent, base, p.o.Map)
-	if err != nil {
-		return nil, err
-	}
-	if len(attrs) > 0 {
-		h.PAXRecords = map[string]string{}
-		for attr, value := range attrs {
-			h.PAXRecords[paxXattr+attr] = value
-		}
+		p.seen[inodeOf(st)] = name
 	}
 	return h, nil
 }
 
-// file writes a regular file. The name is opened anew without following links or waiting for the other end of a FIFO,
-// and must still be the file that was described.
-func (p *packer) file(parent int, base string, h *tar.Header, st *unix.Stat_t) error {
+// addXattrs adds the attributes of a file to its header.
+func (p *packer) addXattrs(h *tar.Header, of xattrsOf) error {
+	attrs, err := of.read(p.attrs, p.o.Map)
+	if err != nil || len(attrs) == 0 {
+		return err
+	}
+	h.PAXRecords = map[string]string{}
+	for attr, value := range attrs {
+		h.PAXRecords[paxXattr+attr] = value
+	}
+	return nil
+}
+
+// file writes a regular file, or the entry for a further name of it.
+func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
+	h, err := p.header(parent, base, name, st)
+	if err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeLink {
+		if err := p.archive.WriteHeader(h); err != nil {
+			return fmt.Errorf("write entry %q: %w", name, err)
+		}
+		return nil
+	}
 	if h.Size > p.o.MaxSize-p.size {
 		return fmt.Errorf("%q: %w: more than %d bytes", h.Name, ErrTooBig, p.o.MaxSize)
 	}
 	p.size += h.Size
-	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := openFile(parent, base, st)
 	if err != nil {
 		return fmt.Errorf("open %q: %w", h.Name, err)
 	}
 	f := os.NewFile(uintptr(fd), h.Name)
 	defer f.Close()
-	var opened unix.Stat_t
-	if err := unix.Fstat(fd, &opened); err != nil {
-		return fmt.Errorf("stat %q: %w", h.Name, err)
-	}
-	if opened.Ino != st.Ino || opened.Dev != st.Dev {
-		return fmt.Errorf("%q was replaced while it was read; try again, or pause the container", h.Name)
+	if err := p.addXattrs(h, xattrsOf{fd: fd}); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
 	}
 	if err := p.archive.WriteHeader(h); err != nil {
 		return fmt.Errorf("write entry %q: %w", h.Name, err)
 	}
-	_, err = io.CopyN(p.archive, f, h.Size) // a file that grew meanwhile is cut at the size in the header
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%q became shorter while it was read; try again, or pause the container", h.Name)
-	}
+
+	// A file that grew meanwhile is cut at the size in the header.
+	n, err := io.CopyBuffer(onlyWriter{p.archive}, io.LimitReader(f, h.Size), p.buf)
 	if err != nil {
 		return fmt.Errorf("copy %q: %w", h.Name, err)
 	}
+	if n < h.Size {
+		return fmt.Errorf("%q became shorter while it was read; try again, or pause the container", h.Name)
+	}
 	return nil
 }
+
+// onlyWriter hides that a tar.Writer can read by itself, which it does in small pieces.
+type onlyWriter struct{ io.Writer }

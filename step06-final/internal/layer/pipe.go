@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -23,9 +24,10 @@ func Connect(write func(io.Writer) error, read func(io.Reader) error) error {
 		w.CloseWithError(err)
 		written <- err
 	}()
-	err := read(r)
+	buffered := bufio.NewReaderSize(r, packBuffer)
+	err := read(buffered)
 	if err == nil {
-		_, err = io.Copy(io.Discard, r) // an archive's padding
+		_, err = io.Copy(io.Discard, buffered) // an archive's padding
 	}
 	if err != nil {
 		r.CloseWithError(err) // the writer stops with this error, too

@@ -3,29 +3,25 @@ package layer
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
-// RemoveTree deletes a directory and all below it; nil if it is not there. Other than os.RemoveAll it also deletes what
-// lies in directories without write permission, which images contain and an ordinary user cannot otherwise remove.
+// RemoveTree deletes a directory and all below it; nil if it is not there. Other than os.RemoveAll it needs few
+// descriptors however deep the directories are, and it deletes what lies in directories without write permission, which
+// images contain.
 func RemoveTree(dir string) error {
-	err := os.RemoveAll(dir)
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.Chmod(path, 0700)
-		}
+	parent, err := unix.Open(filepath.Dir(dir), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("make %s removable: %w", dir, err)
 	}
-	return os.RemoveAll(dir)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	defer unix.Close(parent)
+	if err := removeAll(parent, filepath.Base(dir)); err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"sort"
 	"strings"
 	"time"
 
@@ -24,10 +26,15 @@ func Unpack(ctx context.Context, dir string, r io.Reader, o Options) (size int64
 		return 0, err
 	}
 	defer tree.close()
-	u := &unpacker{root: tree, o: o.withDefaults(), dirs: map[string]dirMeta{}, parentFD: -1}
-	defer u.forgetParent()
+	return tree.unpack(ctx, ".", r, o)
+}
 
-	archive := tar.NewReader(r)
+// unpack is Unpack into the directory at of a root.
+func (r *root) unpack(ctx context.Context, at string, content io.Reader, o Options) (size int64, err error) {
+	u := &unpacker{root: r, at: at, o: o.withDefaults(), dirs: map[string]dirMeta{}, buf: make([]byte, 2*unpackBlock)}
+	u.rootCreates = os.Geteuid() == 0 && u.o.Map == nil
+	defer u.forgetParent()
+	archive := tar.NewReader(content)
 	for entries := 0; ; entries++ {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -51,13 +58,20 @@ func Unpack(ctx context.Context, dir string, r io.Reader, o Options) (size int64
 
 type unpacker struct {
 	root *root
+	at   string // where in the root the archive's names begin
 	o    Options
 	size int64
 	dirs map[string]dirMeta // directories whose mode and times are set at the end
+	buf  []byte             // a block of content, and one of zeros
 
 	// Neighbours in an archive mostly share a directory: it stays open.
-	parent   string
-	parentFD int
+	dir      string
+	parent   place
+	isOpen   bool
+	inherits bool // what is made in it gets its group (the set-group-id bit)
+
+	rootCreates bool // what is made here belongs to 0:0 without a chown(2)
+	checked     int64
 }
 
 // dirMeta waits until the directory has its content: a file made in it changes its time.
@@ -66,20 +80,35 @@ type dirMeta struct {
 	time time.Time
 }
 
+// name makes a name from the archive relative to the root.
+func (u *unpacker) name(name string) (string, error) {
+	name, err := entryName(name)
+	if err != nil || u.at == "." {
+		return name, err
+	}
+	return path.Join(u.at, name), nil
+}
+
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil // defaults that archive/tar does not apply either; git writes its commit id here
 	}
-	name, err := entryName(h.Name)
+	name, err := u.name(h.Name)
 	if err != nil {
 		return err
 	}
-	if name == "." {
+	if name == "." || name == u.at {
 		if h.Typeflag != tar.TypeDir {
 			return errors.New("the root of a layer must be a directory")
 		}
+		if u.o.Merge {
+			return nil
+		}
+	}
+	if name == "." {
 		return u.existingDir(u.root.fd, ".", name, h)
 	}
+
 	dir, base := path.Split(name)
 	parent, err := u.openParent(dir)
 	if err != nil {
@@ -88,53 +117,61 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if strings.HasPrefix(base, whiteoutPrefix) && u.o.Whiteouts != Plain {
 		return u.whiteout(parent, base)
 	}
+	if u.parent.readOnly {
+		return u.refuse(parent, base, h)
+	}
 	return u.create(parent, base, name, h, content)
+}
+
+// refuse is the answer for an entry in what is mounted read-only. A directory that is there is no change.
+func (u *unpacker) refuse(parent int, base string, h *tar.Header) error {
+	if isDir, err := isDir(parent, base); err == nil && isDir && h.Typeflag == tar.TypeDir && u.o.Merge {
+		return nil
+	}
+	return fmt.Errorf("/%s %w", u.parent.name, ErrReadOnly)
 }
 
 // openParent returns the directory for an entry; parents that the archive does not mention are made.
 func (u *unpacker) openParent(dir string) (int, error) {
-	if u.parentFD >= 0 && u.parent == dir {
-		return u.parentFD, nil
+	if u.isOpen && u.dir == dir {
+		return u.parent.fd, nil
 	}
 	u.forgetParent()
-	fd, err := u.root.openDir(dir, func(parent int, base string) error { return u.mkdir(parent, base, 0755) })
+	p, err := u.root.openPlace(dir, func(parent int, base string) error { return u.mkdir(parent, base, 0755) })
 	if err != nil {
 		return -1, err
 	}
-	u.parent, u.parentFD = dir, fd
-	return fd, nil
+	u.dir, u.parent, u.isOpen, u.inherits = dir, p, true, p.mode&unix.S_ISGID != 0
+	return p.fd, nil
 }
 
 func (u *unpacker) forgetParent() {
-	if u.parentFD >= 0 {
-		unix.Close(u.parentFD)
-		u.parentFD = -1
+	if u.isOpen {
+		unix.Close(u.parent.fd)
+		u.isOpen = false
 	}
 }
 
 // create makes one file of any type in place of whatever has its name.
 func (u *unpacker) create(parent int, base, name string, h *tar.Header, content io.Reader) error {
-	var old unix.Stat_t
-	err := unix.Fstatat(parent, base, &old, unix.AT_SYMLINK_NOFOLLOW)
-	exists := err == nil
-	if err != nil && err != unix.ENOENT {
-		return fmt.Errorf("stat: %w", err)
-	}
-	if h.Typeflag == tar.TypeDir && exists {
-		if old.Mode&unix.S_IFMT == unix.S_IFDIR {
-			return u.existingDir(parent, base, name, h)
-		}
-		if u.o.Whiteouts == Plain && u.isDirLink(name, &old) {
-			return nil // COPY dir /bin/, where /bin is a link to usr/bin
-		}
-	}
-	if exists && !isWhiteout(&old) {
-		if h.Typeflag == tar.TypeLink && u.linksToItself(name, h) {
+	isFile := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeCont
+	if isFile && u.root.over(path.Join(u.parent.name, base)) == nil {
+		// Mostly the name is new, and is not looked up in vain.
+		err := u.regular(parent, base, h, content)
+		if err == nil {
 			return nil
 		}
-		if err := removeAll(parent, base); err != nil {
-			return err
+		if err != unix.EEXIST {
+			return fmt.Errorf("create: %w", err)
 		}
+	}
+	if u.o.Harmless != nil && (h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock) {
+		u.o.Harmless("%q is a device and is not made on the host; copy to - for an archive with it", h.Name)
+		return nil
+	}
+	done, err := u.clear(parent, base, name, h)
+	if err != nil || done {
+		return err
 	}
 	if h.Typeflag == tar.TypeDir {
 		if err := u.mkdir(parent, base, 0700); err != nil {
@@ -142,14 +179,12 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		}
 		return u.existingDir(parent, base, name, h)
 	}
-	if exists && isWhiteout(&old) {
-		if err := unix.Unlinkat(parent, base, 0); err != nil {
-			return fmt.Errorf("replace whiteout: %w", err)
-		}
-	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
-		err = u.regular(parent, base, h, content)
+		if err := u.regular(parent, base, h, content); err != nil {
+			return fmt.Errorf("create: %w", err)
+		}
+		return nil
 	case tar.TypeLink:
 		return u.hardLink(parent, base, h)
 	case tar.TypeSymlink:
@@ -170,6 +205,43 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		return fmt.Errorf("create: %w", err)
 	}
 	return u.metadata(parent, base, h)
+}
+
+// clear makes a name free for an entry, or says that what is there already is the entry.
+func (u *unpacker) clear(parent int, base, name string, h *tar.Header) (done bool, err error) {
+	if m := u.root.over(path.Join(u.parent.name, base)); m != nil {
+		if h.Typeflag == tar.TypeDir && m.base == "." && u.o.Merge {
+			return true, nil
+		}
+		return false, fmt.Errorf("%q is a mount of the container and cannot be replaced; write to it with exec: %w", base, unix.EBUSY)
+	}
+	var old unix.Stat_t
+	err = unix.Fstatat(parent, base, &old, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("stat: %w", err)
+	}
+
+	wasDir := old.Mode&unix.S_IFMT == unix.S_IFDIR
+	switch isDir := h.Typeflag == tar.TypeDir; {
+	case isDir && wasDir && u.o.Merge:
+		return true, nil
+	case isDir && wasDir:
+		return true, u.existingDir(parent, base, name, h)
+	case u.o.Merge && wasDir:
+		return false, fmt.Errorf("cannot overwrite directory %q with non-directory; remove it first", name)
+	case u.o.Merge && isDir:
+		return false, fmt.Errorf("cannot overwrite non-directory %q with directory; remove it first", name)
+	case isDir && u.o.Whiteouts == Plain && u.isDirLink(name, &old):
+		return true, nil // COPY dir /bin/, where /bin is a link to usr/bin
+	case isDir && isWhiteout(&old):
+		return false, nil // mkdir replaces it, and remembers
+	case h.Typeflag == tar.TypeLink && u.linksToItself(name, h):
+		return true, nil
+	}
+	return false, removeAll(parent, base)
 }
 
 // isDirLink says whether a symbolic link leads to a directory in the root.
@@ -220,7 +292,7 @@ func (u *unpacker) existingDir(parent int, base, name string, h *tar.Header) err
 	if err := u.chown(parent, base, h.Uid, h.Gid); err != nil {
 		return err
 	}
-	if err := setXattrs(parent, base, h.PAXRecords, u.o.Map); err != nil {
+	if err := u.xattrs(xattrsOf{path: entryPath(parent, base)}, h); err != nil {
 		return err
 	}
 	u.dirs[name] = dirMeta{uint32(h.Mode) & 07777, h.ModTime}
@@ -228,8 +300,14 @@ func (u *unpacker) existingDir(parent int, base, name string, h *tar.Header) err
 }
 
 func (u *unpacker) finishDirs() error {
-	for name, meta := range u.dirs {
-		if err := u.finishDir(name, meta); err != nil {
+	names := make([]string, 0, len(u.dirs))
+	for name := range u.dirs {
+		names = append(names, name)
+	}
+	// Deepest first: a directory's own mode may forbid an ordinary user to go through it.
+	sort.Sort(sort.Reverse(sort.StringSlice(names)))
+	for _, name := range names {
+		if err := u.finishDir(name, u.dirs[name]); err != nil {
 			return fmt.Errorf("directory %q: %w", name, err)
 		}
 	}
@@ -238,21 +316,20 @@ func (u *unpacker) finishDirs() error {
 
 func (u *unpacker) finishDir(name string, meta dirMeta) error {
 	dir, base := path.Split(name)
-	parent, err := u.root.openDir(dir, nil)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return nil // a later entry took its place
+	if !u.isOpen || u.dir != dir {
+		u.forgetParent()
+		p, err := u.root.openPlace(dir, nil)
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			return nil // a later entry took its place
+		}
+		if err != nil {
+			return err
+		}
+		u.dir, u.parent, u.isOpen = dir, p, true
 	}
-	if err != nil {
+	parent := u.parent.fd
+	if is, err := isDir(parent, base); err != nil || !is {
 		return err
-	}
-	defer unix.Close(parent)
-	var st unix.Stat_t
-	err = unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if err == unix.ENOENT || err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("stat: %w", err)
 	}
 	if err := unix.Fchmodat(parent, base, u.mode(meta.mode, 0700), 0); err != nil {
 		return fmt.Errorf("set mode: %w", err)
@@ -268,7 +345,24 @@ func (u *unpacker) mode(mode, own uint32) uint32 {
 	return mode
 }
 
+// fileMode is mode for all but directories.
+func (u *unpacker) fileMode(h *tar.Header) uint32 {
+	mode := u.mode(uint32(h.Mode)&07777, 0600)
+	if u.o.Harmless != nil && mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
+		mode &^= unix.S_ISUID | unix.S_ISGID
+		u.o.Harmless("%q is copied without its set-user-id or set-group-id bit", h.Name)
+	}
+	return mode
+}
+
+// chown gives away what was just made, or a directory.
 func (u *unpacker) chown(parent int, base string, uid, gid int) error {
+	return u.giveTo(uid, gid, func(uid, gid int) error {
+		return unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	})
+}
+
+func (u *unpacker) giveTo(uid, gid int, chown func(uid, gid int) error) error {
 	if u.o.NoChown {
 		return nil
 	}
@@ -276,7 +370,7 @@ func (u *unpacker) chown(parent int, base string, uid, gid int) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := chown(uid, gid); err != nil {
 		if err == unix.EINVAL {
 			return fmt.Errorf("owner %d:%d is not mapped in this user namespace; give the user more ids in /etc/subuid and /etc/subgid: %w", uid, gid, err)
 		}
@@ -291,14 +385,37 @@ func (u *unpacker) metadata(parent int, base string, h *tar.Header) error {
 		return err
 	}
 	if h.Typeflag != tar.TypeSymlink { // a link has no mode of its own, and chmod(2) would follow it
-		if err := unix.Fchmodat(parent, base, u.mode(uint32(h.Mode)&07777, 0600), 0); err != nil {
+		if err := unix.Fchmodat(parent, base, u.fileMode(h), 0); err != nil {
 			return fmt.Errorf("set mode: %w", err)
 		}
 	}
-	if err := setXattrs(parent, base, h.PAXRecords, u.o.Map); err != nil {
+	if err := u.xattrs(xattrsOf{path: entryPath(parent, base)}, h); err != nil {
 		return err
 	}
 	return setTime(parent, base, h.ModTime)
+}
+
+// fileMetadata is metadata of a regular file, through its descriptor.
+func (u *unpacker) fileMetadata(fd, parent int, base string, h *tar.Header) error {
+	if !u.rootCreates || u.inherits || h.Uid != 0 || h.Gid != 0 {
+		if err := u.giveTo(h.Uid, h.Gid, func(uid, gid int) error { return unix.Fchown(fd, uid, gid) }); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fchmod(fd, u.fileMode(h)); err != nil {
+		return fmt.Errorf("set mode: %w", err)
+	}
+	if err := u.xattrs(xattrsOf{fd: fd}, h); err != nil {
+		return err
+	}
+	return setTime(parent, base, h.ModTime)
+}
+
+func (u *unpacker) xattrs(of xattrsOf, h *tar.Header) error {
+	if u.o.Harmless != nil {
+		return nil
+	}
+	return of.write(h.PAXRecords, u.o.Map)
 }
 
 func setTime(parent int, base string, t time.Time) error {

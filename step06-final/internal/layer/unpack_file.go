@@ -5,37 +5,40 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"path"
 
 	"golang.org/x/sys/unix"
 )
 
-// regular writes a file's content. Blocks of zeros become holes: a sparse file stays sparse through any archive.
+// regular writes a file's content and attributes. Blocks of zeros become holes: a sparse file stays sparse through any
+// archive. The bare error EEXIST says that nothing was read yet.
 func (u *unpacker) regular(parent int, base string, h *tar.Header, content io.Reader) error {
+	fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0600)
+	if err == unix.EEXIST {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
 	if h.Size > u.o.MaxSize-u.size {
 		return fmt.Errorf("%w: its files add up to more than %d bytes", ErrTooBig, u.o.MaxSize)
 	}
 	u.size += h.Size
-	fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0600)
-	if err != nil {
-		return err
-	}
-	f := os.NewFile(uintptr(fd), base)
-	defer f.Close()
 	if !isSparse(h) {
-		if err := checkRoom(fd, h.Size); err != nil {
+		if err := u.checkRoom(fd, h.Size); err != nil {
 			return err
 		}
 	}
-	n, err := copySparse(f, content)
+
+	n, err := u.copySparse(fd, content)
 	if err != nil {
 		return err
 	}
 	if n != h.Size {
 		return fmt.Errorf("the archive is cut short: %d of %d bytes: %w", n, h.Size, io.ErrUnexpectedEOF)
 	}
-	return f.Close()
+	return u.fileMetadata(fd, parent, base, h)
 }
 
 func isSparse(h *tar.Header) bool {
@@ -50,8 +53,15 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
+// checkInterval is how much may be written before the disk's free space is asked for again.
+const checkInterval = 16 << 20
+
 // checkRoom fails before the disk is full, not after.
-func checkRoom(fd int, size int64) error {
+func (u *unpacker) checkRoom(fd int, size int64) error {
+	if u.checked -= size; u.checked > 0 {
+		return nil
+	}
+	u.checked = checkInterval
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {
 		return fmt.Errorf("ask for free space: %w", err)
@@ -63,23 +73,29 @@ func checkRoom(fd int, size int64) error {
 	return nil
 }
 
+// unpackBlock is how much is written at once.
+const unpackBlock = 64 << 10
+
 // copySparse copies to the end, skipping blocks of zeros, and sets the file's size.
-func copySparse(f *os.File, r io.Reader) (int64, error) {
-	const block = 64 << 10
-	buf, zeros := make([]byte, block), make([]byte, block)
-	var size int64
+func (u *unpacker) copySparse(fd int, r io.Reader) (int64, error) {
+	buf, zeros := u.buf[:unpackBlock], u.buf[unpackBlock:]
+	var size, written int64
 	for {
 		n, err := io.ReadFull(r, buf)
 		if n > 0 && !bytes.Equal(buf[:n], zeros[:n]) {
-			if _, err := f.WriteAt(buf[:n], size); err != nil {
-				return size, err
+			if err := writeAt(fd, buf[:n], size); err != nil {
+				return size, fmt.Errorf("write content: %w", err)
 			}
+			written = size + int64(n)
 		}
 		size += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF && n < block {
+		if err == io.EOF || err == io.ErrUnexpectedEOF && n < unpackBlock {
 			// ReadFull says ErrUnexpectedEOF for a last, partial block. archive/tar says it for an archive that ends
 			// within a file; the caller compares sizes.
-			return size, f.Truncate(size)
+			if written == size {
+				return size, nil
+			}
+			return size, unix.Ftruncate(fd, size)
 		}
 		if err != nil {
 			return size, fmt.Errorf("read content: %w", err)
@@ -87,10 +103,25 @@ func copySparse(f *os.File, r io.Reader) (int64, error) {
 	}
 }
 
+// writeAt is pwrite(2) of all of data: a short write or a signal is not the end.
+func writeAt(fd int, data []byte, offset int64) error {
+	for len(data) > 0 {
+		n, err := unix.Pwrite(fd, data, offset)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data, offset = data[n:], offset+int64(n)
+	}
+	return nil
+}
+
 // hardLink gives an existing file of the same archive a second name. linkat(2) without AT_SYMLINK_FOLLOW links a
 // symbolic link itself, and the directories of the target are resolved in the root.
 func (u *unpacker) hardLink(parent int, base string, h *tar.Header) error {
-	target, err := entryName(h.Linkname)
+	target, err := u.name(h.Linkname)
 	if err != nil {
 		return fmt.Errorf("hard link to %w", err)
 	}
@@ -108,7 +139,7 @@ func (u *unpacker) hardLink(parent int, base string, h *tar.Header) error {
 
 // linksToItself recognises a hard link whose name and target are one file: removing the old name would lose the target.
 func (u *unpacker) linksToItself(name string, h *tar.Header) bool {
-	target, err := entryName(h.Linkname)
+	target, err := u.name(h.Linkname)
 	return err == nil && target == name
 }
 

@@ -36,9 +36,9 @@ func entryPath(dir int, name string) string {
 	return "/proc/self/fd/" + strconv.Itoa(dir) + "/" + name
 }
 
-// setXattrs sets the attributes of an archive's entry. A file system without attributes, or a caller who may not set
-// this kind, is not an error: docker goes on without them too.
-func setXattrs(dir int, name string, pax map[string]string, m *IDMap) error {
+// write sets the attributes of an archive's entry. A file system without attributes, or a caller who may not set this
+// kind, is not an error: docker goes on without them too.
+func (x xattrsOf) write(pax map[string]string, m *IDMap) error {
 	for key, value := range pax {
 		if !strings.HasPrefix(key, paxXattr) {
 			continue
@@ -51,7 +51,7 @@ func setXattrs(dir int, name string, pax map[string]string, m *IDMap) error {
 		if err != nil {
 			return fmt.Errorf("attribute %s: %w", attr, err)
 		}
-		err = unix.Lsetxattr(entryPath(dir, name), attr, data, 0)
+		err = x.set(attr, data)
 		if err != nil && err != unix.ENOTSUP && err != unix.EPERM {
 			return fmt.Errorf("set attribute %s: %w", attr, err)
 		}
@@ -142,33 +142,62 @@ func shiftACL(value []byte, m *IDMap, toHost bool) ([]byte, error) {
 	return out, nil
 }
 
-// getXattrs reads the attributes that belong into an archive.
-func getXattrs(dir int, name string, m *IDMap) (map[string]string, error) {
-	path := entryPath(dir, name)
-	list := make([]byte, 64<<10) // XATTR_LIST_MAX
-	n, err := unix.Llistxattr(path, list)
-	if err == unix.ENOTSUP {
+// xattrSize bounds a list of attributes and a value: XATTR_LIST_MAX and XATTR_SIZE_MAX in linux/limits.h.
+const xattrSize = 64 << 10
+
+// xattrsOf is a file whose attributes are read or set: an open one, or an entryPath for what cannot be opened.
+type xattrsOf struct {
+	fd   int
+	path string
+}
+
+func (x xattrsOf) list(buf []byte) (int, error) {
+	if x.path != "" {
+		return unix.Llistxattr(x.path, buf)
+	}
+	return unix.Flistxattr(x.fd, buf)
+}
+
+func (x xattrsOf) get(attr string, buf []byte) (int, error) {
+	if x.path != "" {
+		return unix.Lgetxattr(x.path, attr, buf)
+	}
+	return unix.Fgetxattr(x.fd, attr, buf)
+}
+
+func (x xattrsOf) set(attr string, value []byte) error {
+	if x.path != "" {
+		return unix.Lsetxattr(x.path, attr, value, 0)
+	}
+	return unix.Fsetxattr(x.fd, attr, value, 0)
+}
+
+// read returns the attributes that belong into an archive. buf has room for a list and a value.
+func (x xattrsOf) read(buf []byte, m *IDMap) (map[string]string, error) {
+	list, value := buf[:xattrSize], buf[xattrSize:]
+	n, err := x.list(list)
+	if err == unix.ENOTSUP || n == 0 && err == nil {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list attributes of %q: %w", name, err)
+		return nil, fmt.Errorf("list attributes: %w", err)
 	}
+
 	attrs := map[string]string{}
 	for _, attr := range strings.Split(string(list[:n]), "\x00") {
 		if attr == "" || !wantXattr(attr) {
 			continue
 		}
-		value := make([]byte, 64<<10) // XATTR_SIZE_MAX
-		n, err := unix.Lgetxattr(path, attr, value)
+		n, err := x.get(attr, value)
 		if err == unix.ENODATA || err == unix.ENOTSUP {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read attribute %s of %q: %w", attr, name, err)
+			return nil, fmt.Errorf("read attribute %s: %w", attr, err)
 		}
-		data, err := unshiftXattr(attr, value[:n], m)
+		data, err := unshiftXattr(attr, append([]byte(nil), value[:n]...), m)
 		if err != nil {
-			return nil, fmt.Errorf("attribute %s of %q: %w", attr, name, err)
+			return nil, fmt.Errorf("attribute %s: %w", attr, err)
 		}
 		attrs[attr] = string(data)
 	}

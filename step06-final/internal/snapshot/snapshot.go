@@ -143,6 +143,15 @@ func (s *Snapshot) Unpack(ctx context.Context, r io.Reader) error {
 	return err
 }
 
+// Tree is the snapshot, mounted, for cp; and how its files are owned.
+func (s *Snapshot) Tree() (layer.Tree, layer.Options) {
+	t := layer.Tree{Root: s.Root(), Owner: s.IDMap, NoChown: s.NoChown}
+	if s.foreign() {
+		t.As = s.IDMap
+	}
+	return t, layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown}
+}
+
 // Export writes the whole tree as a tar. The snapshot must be mounted.
 func (s *Snapshot) Export(w io.Writer) error {
 	if s.damage != nil {
@@ -183,23 +192,7 @@ func (s *Snapshot) Size() (int64, error) {
 	if s.Kind == copyKind {
 		return s.sizeCopy()
 	}
-	err := filepath.WalkDir(filepath.Join(s.dir, "upper"), func(_ string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted while we walk
-		}
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		size += info.Size()
-		return nil
-	})
+	size, err := layer.Size(filepath.Join(s.dir, "upper"))
 	if err != nil {
 		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
 	}
