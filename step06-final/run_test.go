@@ -43,7 +43,7 @@ func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 	must(t, "images")
 	before := hostState(t)
 	for _, line := range []string{
-		"run --no-such-flag host", "run -m 10x host true", "run -m 1k host true", "run --cpus 0 host true", "run --cpus x host true", "run -v a:b:c:d host true",
+		"run --no-such-flag host", "run -m 10x host true", "run -m 1k host true", "run --cpus x host true", "run -v a:b:c:d host true",
 		"run -v /no/such/dir:/x host true", "run --mount type=bind,source=/no/such,target=/x host true", "run --name -x host true", "run -p 99999:80 host true",
 		"run -p x host true", "run --ulimit nofile=x host true", "run --restart sometimes host true", "run --rm --restart always host true",
 		"run --cap-add NOPE host true", "run --security-opt nope host true", "run --network no-such-net host true", "run --network container:nobody host true",

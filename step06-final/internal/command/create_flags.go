@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -17,8 +16,9 @@ import (
 func createFlags() []cli.Flag {
 	return []cli.Flag{
 		cli.StringSliceFlag{Name: "add-host", Usage: "add a line `NAME:IP` to /etc/hosts (host-gateway stands for the host)"},
+		cli.StringSliceFlag{Name: "annotation", Usage: "add an annotation to the OCI spec (`KEY=VALUE`), for hooks"},
 		cli.StringSliceFlag{Name: "attach, a", Usage: "connect only to `STREAM` (stdin, stdout, stderr)"},
-		cli.StringFlag{Name: "blkio-weight", Usage: "block I/O `WEIGHT` relative to others, 10 to 1000"},
+		cli.StringFlag{Name: "blkio-weight", Usage: "block I/O `WEIGHT` relative to others, 10 to 1000; 0: the usual one"},
 		cli.StringSliceFlag{Name: "cap-add", Usage: "add a Linux capability (`CAP`, or ALL)"},
 		cli.StringSliceFlag{Name: "cap-drop", Usage: "drop a Linux capability (`CAP`, or ALL)"},
 		cli.StringFlag{Name: "cgroup-parent", Usage: "cgroup `PATH` under which the container's is made"},
@@ -38,7 +38,7 @@ func createFlags() []cli.Flag {
 		cli.StringSliceFlag{Name: "device-write-bps", Usage: "limit writes to a device (`DEVICE:BYTES` a second)"},
 		cli.StringSliceFlag{Name: "device-write-iops", Usage: "limit writes to a device (`DEVICE:NUMBER` a second)"},
 		cli.StringSliceFlag{Name: "dns", Usage: "`ADDRESS` of a DNS server"},
-		cli.StringSliceFlag{Name: "dns-option", Usage: "`OPTION` for resolv.conf"},
+		cli.StringSliceFlag{Name: "dns-option, dns-opt", Usage: "`OPTION` for resolv.conf"},
 		cli.StringSliceFlag{Name: "dns-search", Usage: "DNS search `DOMAIN`"},
 		cli.StringFlag{Name: "domainname", Usage: "NIS domain `NAME`"},
 		cli.StringFlag{Name: "entrypoint", Usage: "`COMMAND` in place of the image's entrypoint; empty: none"},
@@ -168,13 +168,10 @@ func (r *reader) pairs(flag, fileFlag string) map[string]string {
 	}
 	if fileFlag != "" {
 		for _, path := range r.ctx.StringSlice(fileFlag) {
-			data, err := os.ReadFile(path)
-			r.fail(fileFlag, err)
-			for _, line := range strings.Split(string(data), "\n") {
-				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-					add(line)
-				}
-			}
+			r.fail(fileFlag, spec.ReadLines(path, func(line string) error {
+				add(line)
+				return nil
+			}))
 		}
 	}
 	for _, value := range r.ctx.StringSlice(flag) {
@@ -185,7 +182,7 @@ func (r *reader) pairs(flag, fileFlag string) map[string]string {
 
 // resources reads the limits, which `update` has too.
 func (r *reader) resources() spec.Resources {
-	weight, _ := r.number("blkio-weight", 10, 1000)
+	weight, _ := r.number("blkio-weight", 0, 1000)
 	res := spec.Resources{
 		Memory:            r.bytes("memory", spec.ParseBytes),
 		MemorySwap:        r.bytes("memory-swap", spec.ParseBytesOrUnlimited),
@@ -200,9 +197,6 @@ func (r *reader) resources() spec.Resources {
 		PidsLimit:         r.ctx.Int64("pids-limit"),
 		BlkioWeight:       uint16(weight),
 	}
-	if r.ctx.IsSet("memory") && res.Memory == 0 && r.err == nil {
-		r.fail("memory", fmt.Errorf("0 is no limit: leave the flag away"))
-	}
 	if err := spec.CheckResources(res); err != nil && r.err == nil {
 		r.err = err
 	}
@@ -212,7 +206,7 @@ func (r *reader) resources() spec.Resources {
 // createOptions reads the flags of `run` and `create`.
 func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 	r := &reader{ctx: ctx}
-	o := engine.CreateOptions{Name: ctx.String("name"), Args: ctx.Args().Tail()}
+	o := engine.CreateOptions{Name: strings.TrimPrefix(ctx.String("name"), "/"), Args: ctx.Args().Tail()}
 	if ctx.IsSet("entrypoint") {
 		entrypoint := ctx.String("entrypoint")
 		o.Entrypoint = &entrypoint
@@ -239,11 +233,11 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 func (r *reader) hostConfig() spec.HostConfig {
 	ctx := r.ctx
 	h := spec.HostConfig{
-		Binds: ctx.StringSlice("volume"), VolumesFrom: ctx.StringSlice("volumes-from"), Tmpfs: map[string]string{},
+		Binds: distinct(ctx.StringSlice("volume")), VolumesFrom: ctx.StringSlice("volumes-from"), Tmpfs: map[string]string{},
 		NetworkMode: ctx.String("network"), PortBindings: ctx.StringSlice("publish"), PublishAll: ctx.Bool("publish-all"),
 		AutoRemove: ctx.Bool("rm"), CapAdd: ctx.StringSlice("cap-add"), CapDrop: ctx.StringSlice("cap-drop"),
 		Privileged: ctx.Bool("privileged"), ReadonlyRootfs: ctx.Bool("read-only"), SecurityOpt: ctx.StringSlice("security-opt"),
-		UsernsMode: r.oneOf("userns", "host", "remap", "auto"), IpcMode: r.oneOf("ipc", "private", "shareable", "host", "container:NAME"),
+		Annotations: r.pairs("annotation", ""), UsernsMode: r.oneOf("userns", "host", "remap", "auto"), IpcMode: r.oneOf("ipc", "private", "shareable", "host", "container:NAME"),
 		PidMode: r.oneOf("pid", "private", "host", "container:NAME"), UTSMode: r.oneOf("uts", "private", "host"),
 		CgroupnsMode: r.oneOf("cgroupns", "private", "host"), GroupAdd: ctx.StringSlice("group-add"), Sysctls: r.pairs("sysctl", ""),
 		CgroupParent: ctx.String("cgroup-parent"), Init: ctx.Bool("init"), DNS: ctx.StringSlice("dns"), DNSSearch: ctx.StringSlice("dns-search"),
@@ -349,11 +343,22 @@ func (r *reader) environment() []string {
 	for _, value := range r.ctx.StringSlice("env") {
 		variable, set, err := spec.ParseEnv(value)
 		r.fail("env", err)
-		if set {
-			env = append(env, variable)
+		if !set {
+			variable = value // takes the image's away
 		}
+		env = append(env, variable)
 	}
 	return env
+}
+
+// distinct drops values that were given before.
+func distinct(values []string) (out []string) {
+	for _, value := range values {
+		if !contains(out, value) {
+			out = append(out, value)
+		}
+	}
+	return out
 }
 
 func (r *reader) exposed() map[string]struct{} {

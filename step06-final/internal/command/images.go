@@ -236,6 +236,9 @@ func removeImageCommand(name string) cli.Command {
 					return "", err
 				}
 				lines, err := e.Images.Remove(name, image.RemoveOptions{Force: ctx.Bool("force"), Users: users})
+				if ctx.Bool("force") && errors.Is(err, os.ErrNotExist) {
+					err = absentError{err}
+				}
 				return strings.Join(lines, "\n"), err
 			})
 		}),
@@ -398,23 +401,7 @@ func imagesAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("digests") {
 		l.columns = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 	}
-	if ctx.Bool("quiet") {
-		rows = unique(rows)
-	}
 	return l.print(rows, ctx.String("format"), ctx.Bool("quiet"))
-}
-
-// unique drops further names of an image: -q prints an id once.
-func unique(rows []interface{}) []interface{} {
-	var out []interface{}
-	seen := map[string]bool{}
-	for _, row := range rows {
-		if id := row.(imageRow).ID; !seen[id] {
-			seen[id] = true
-			out = append(out, row)
-		}
-	}
-	return out
 }
 
 // imageRows is a row for every name of an image, or one for an image without.

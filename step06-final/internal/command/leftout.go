@@ -35,6 +35,10 @@ var leftOutFlags = map[string]string{
 	"system df --verbose": "use `mydocker ps -as`, `mydocker images` and `mydocker volume ls`",
 	"system df -v":        "use `mydocker ps -as`, `mydocker images` and `mydocker volume ls`",
 
+	"volume create --opt":     "mount it on the host and use -v /DIR:/DIR, or --tmpfs for memory",
+	"volume create -o":        "mount it on the host and use -v /DIR:/DIR, or --tmpfs for memory",
+	"run --memory-swappiness": "--memory-swap limits how much is swapped; the host's own is the sysctl vm.swappiness",
+
 	"network create --ipv6":       "networks have IPv4 only",
 	"network create --attachable": "it is for swarm; every network here can be joined with network connect",
 	"network create --ingress":    "it is for swarm",

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/logs"
+	"mydocker/step06-final/internal/store"
 )
 
 func lifecycleCommands() []cli.Command {
@@ -21,24 +23,12 @@ func lifecycleCommands() []cli.Command {
 		{
 			Name: "stop", Usage: "Stop one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
 			Description: examples("mydocker stop web", "mydocker stop -t 2 web db"),
-			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
-				timeout, err := seconds(ctx)
-				if err != nil {
-					return err
-				}
-				return e.Stop(v, ctx.String("signal"), timeout)
-			}),
+			Action:      withTimeout((*engine.Engine).Stop),
 		},
 		{
 			Name: "restart", Usage: "Restart one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
 			Description: examples("mydocker restart -t 1 web"),
-			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
-				timeout, err := seconds(ctx)
-				if err != nil {
-					return err
-				}
-				return e.Restart(v, ctx.String("signal"), timeout)
-			}),
+			Action:      withTimeout((*engine.Engine).Restart),
 		},
 		{
 			Name: "kill", Usage: "Send a signal to one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]",
@@ -66,8 +56,13 @@ func lifecycleCommands() []cli.Command {
 			},
 			Description: examples("mydocker rm web", "mydocker rm -f $(mydocker ps -aq)"),
 			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				return each(ctx, func(name string) error {
-					return e.RemoveNamed(name, engine.RemoveOptions{Force: ctx.Bool("force"), Volumes: ctx.Bool("volumes")})
+				force := ctx.Bool("force")
+				return eachAtOnce(ctx, func(name string) error {
+					err := e.RemoveNamed(name, engine.RemoveOptions{Force: force, Volumes: ctx.Bool("volumes")})
+					if force && errors.As(err, new(*store.NotFoundError)) {
+						return absentError{err}
+					}
+					return err
 				})
 			}),
 		},
@@ -93,7 +88,7 @@ func lifecycleCommands() []cli.Command {
 				if err != nil {
 					return err
 				}
-				return e.Rename(v, ctx.Args().Get(1))
+				return e.Rename(v, strings.TrimPrefix(ctx.Args().Get(1), "/"))
 			}),
 		},
 		{
@@ -153,6 +148,19 @@ func updateFlags() []cli.Flag {
 		}
 	}
 	return flags
+}
+
+// withTimeout is an action on containers that takes --signal and --time.
+func withTimeout(do func(e *engine.Engine, v engine.View, signal string, timeout *int) error) func(*cli.Context) error {
+	return func(ctx *cli.Context) error {
+		timeout, err := seconds(ctx)
+		if err != nil {
+			return err
+		}
+		return eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+			return do(e, v, ctx.String("signal"), timeout)
+		})(ctx)
+	}
 }
 
 // seconds reads -t; nil if it is not given.

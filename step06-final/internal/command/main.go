@@ -202,6 +202,9 @@ func each(ctx *cli.Context, do func(name string) error) error {
 	return forEach(ctx, func(name string) (string, error) { return name, do(name) })
 }
 
+// absentError is for -f of what is not there: it is told, and is no failure.
+type absentError struct{ error }
+
 // forEach does something for every argument and prints what came of it; failures are told and the rest goes on.
 func forEach(ctx *cli.Context, do func(name string) (result string, err error)) error {
 	failed := false
@@ -209,7 +212,7 @@ func forEach(ctx *cli.Context, do func(name string) (result string, err error)) 
 		result, err := do(name)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
-			failed = true
+			failed = failed || !errors.As(err, new(absentError))
 			continue
 		}
 		if result != "" {
@@ -222,10 +225,34 @@ func forEach(ctx *cli.Context, do func(name string) (result string, err error)) 
 	return nil
 }
 
-// eachContainer is each for containers that exist.
+// manyAtOnce is how many containers are stopped, killed or removed at the same time, as with docker.
+const manyAtOnce = 50
+
+// eachAtOnce is each for many arguments at the same time. What came of them is still printed in their order.
+func eachAtOnce(ctx *cli.Context, do func(name string) error) error {
+	outcomes := make([]chan error, ctx.NArg())
+	free := make(chan struct{}, manyAtOnce)
+	for i, name := range ctx.Args() {
+		outcomes[i] = make(chan error, 1)
+		go func(name string, outcome chan<- error) {
+			free <- struct{}{}
+			err := do(name)
+			<-free
+			outcome <- err
+		}(name, outcomes[i])
+	}
+
+	next := 0
+	return each(ctx, func(string) error {
+		next++
+		return <-outcomes[next-1]
+	})
+}
+
+// eachContainer does something for containers that exist, all at the same time.
 func eachContainer(do func(ctx *cli.Context, e *engine.Engine, v engine.View) error) func(*cli.Context) error {
 	return withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-		return each(ctx, func(name string) error {
+		return eachAtOnce(ctx, func(name string) error {
 			v, err := e.Find(name)
 			if err != nil {
 				return err

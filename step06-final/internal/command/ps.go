@@ -39,7 +39,7 @@ func listCommands() []cli.Command {
 		Name: "ps", Usage: "List containers", ArgsUsage: " ",
 		Flags: []cli.Flag{
 			cli.BoolFlag{Name: "all, a", Usage: "all containers, not only running ones"},
-			cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish)"},
+			cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish, expose, is-task)"},
 			cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each container, \"table TEMPLATE\" or json"},
 			cli.IntFlag{Name: "last, n", Usage: "the last `NUMBER` created, running or not"},
 			cli.BoolFlag{Name: "latest, l", Usage: "the last one created, running or not"},
@@ -53,7 +53,7 @@ func listCommands() []cli.Command {
 }
 
 func psAction(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish")
+	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish", "expose", "is-task")
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 }
 
 func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (containerRow, error) {
-	row := containerRow{ID: v.ID[:12], Names: v.Name, Image: v.Image, Command: strconv.Quote(strings.Join(v.Config.Argv(), " ")),
+	row := containerRow{ID: v.ID[:12], Names: v.Name, Image: v.Image, Command: commandLine(v.Config.Argv()),
 		CreatedAt: v.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(v.Created), State: v.State.Status, Status: status(v),
 		Labels: labelList(v.Config.Labels), labels: v.Config.Labels}
 	var mounts []string
@@ -119,8 +119,9 @@ func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (con
 	if long {
 		row.ID = v.ID
 	} else if runes := []rune(row.Command); len(runes) > 20 {
-		row.Command = string(runes[:19]) + "…\""
+		row.Command = string(runes[:19]) + "…"
 	}
+	row.Command = strconv.Quote(row.Command)
 	networks := []string{v.HostConfig.NetworkMode}
 	for _, n := range v.Networks {
 		networks = append(networks, n.Network)
@@ -141,6 +142,17 @@ func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (con
 		row.Size = fmt.Sprintf("%s (virtual %s)", humanSize(float64(size), 3), humanSize(float64(e.VirtualSize(v, size)), 3))
 	}
 	return row, nil
+}
+
+// commandLine is docker's: arguments with spaces, but not the program, stand in quotes.
+func commandLine(argv []string) string {
+	words := append([]string(nil), argv...)
+	for i, word := range words {
+		if i > 0 && strings.Contains(word, " ") {
+			words[i] = "'" + word + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // status is docker's STATUS column.
@@ -243,11 +255,11 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 	case "id":
 		return strings.HasPrefix(v.ID, value), nil
 	case "name":
-		pattern, err := regexp.Compile(value)
-		if err != nil {
-			return false, fmt.Errorf("invalid filter name=%s: %w", value, err)
+		matches, err := matchName(v.Name, value)
+		if err != nil || matches {
+			return matches, err
 		}
-		return pattern.MatchString(v.Name) || pattern.MatchString("/"+v.Name), nil
+		return matchName("/"+v.Name, value)
 	case "status":
 		return v.State.Status == value, nil
 	case "exited":
@@ -257,7 +269,9 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 		}
 		return v.State.Status == store.Exited && v.State.ExitCode == code, nil
 	case "ancestor":
-		return v.Image == value || strings.TrimSuffix(v.Image, ":latest") == value || strings.HasPrefix(strings.TrimPrefix(v.ImageID, "sha256:"), value), nil
+		return v.Image == value || strings.TrimSuffix(v.Image, ":latest") == value || descends(e, v.ImageID, value), nil
+	case "is-task": // of a swarm service; none is
+		return value == "false" || value == "0", nil
 	case "network":
 		for _, n := range v.Networks {
 			if n.Network == value {
@@ -272,19 +286,8 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 			}
 		}
 		return false, nil
-	case "publish":
-		for _, port := range v.HostConfig.PortBindings {
-			mappings, err := network.ParsePort(port)
-			if err != nil {
-				return false, err
-			}
-			for _, m := range mappings {
-				if strings.SplitN(value, "/", 2)[0] == strconv.Itoa(int(m.HostPort)) {
-					return true, nil
-				}
-			}
-		}
-		return false, nil
+	case "publish", "expose":
+		return matchPort(e, v, key, value)
 	}
 	// before and since name another container.
 	for _, other := range views {
@@ -296,4 +299,82 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 		}
 	}
 	return false, fmt.Errorf("filter %s=%s: no such container", key, value)
+}
+
+// matchName is docker's way with filters on names: a regular expression that may match anywhere.
+func matchName(name, value string) (bool, error) {
+	pattern, err := regexp.Compile(value)
+	if err != nil {
+		return false, fmt.Errorf("invalid filter name=%s: %w", value, err)
+	}
+	return pattern.MatchString(name), nil
+}
+
+// descends says whether an image is the named one or was made from it: it begins with the same layers.
+func descends(e *engine.Engine, imageID, name string) bool {
+	ancestor, err := e.Images.Resolve(name)
+	if err != nil {
+		return false
+	}
+	img, err := e.Images.Resolve(imageID)
+	if err != nil || ancestor.ID == img.ID {
+		return err == nil
+	}
+
+	if len(ancestor.Layers) == 0 || len(ancestor.Layers) > len(img.Layers) {
+		return false
+	}
+	for i, layer := range ancestor.Layers {
+		if img.Layers[i] != layer {
+			return false
+		}
+	}
+	return true
+}
+
+// matchPort looks for a port, PORT[-PORT][/PROTOCOL]: of the host (publish), or of the container (expose).
+func matchPort(e *engine.Engine, v engine.View, key, value string) (bool, error) {
+	wanted, err := network.ParsePort(value)
+	if err != nil {
+		return false, fmt.Errorf("invalid filter %s=%s: %w", key, value, err)
+	}
+	have := map[string]bool{}
+	if key == "expose" {
+		for port := range v.Config.ExposedPorts {
+			have[port] = true
+		}
+	}
+	for _, published := range v.HostConfig.PortBindings {
+		mappings, err := network.ParsePort(published)
+		if err != nil {
+			return false, err
+		}
+		for _, m := range mappings {
+			if key == "publish" {
+				m.ContainerPort = m.HostPort
+			}
+			have[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] = true
+		}
+	}
+	if v.Running { // ports that were chosen at the start are only there
+		endpoints, err := e.Networks.Endpoints(v.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, ep := range endpoints {
+			for _, p := range ep.Ports {
+				if key == "publish" {
+					p.ContainerPort = p.HostPort
+				}
+				have[fmt.Sprintf("%d/%s", p.ContainerPort, p.Proto)] = true
+			}
+		}
+	}
+
+	for _, m := range wanted {
+		if have[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] {
+			return true, nil
+		}
+	}
+	return false, nil
 }

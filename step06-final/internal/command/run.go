@@ -70,8 +70,12 @@ func runCommands() []cli.Command {
 				if err != nil {
 					return usageError(ctx, "%v", err)
 				}
-				status, err := e.Attach(v, engine.AttachOptions{Stdin: !ctx.Bool("no-stdin"), Output: true, SignalProxy: ctx.BoolT("sig-proxy") && !v.Config.Tty, DetachKeys: keys})
-				return ended(status, err)
+				status, err := e.Attach(v, engine.AttachOptions{Stdin: !ctx.Bool("no-stdin"), Stdout: true, Stderr: true,
+					SignalProxy: ctx.BoolT("sig-proxy") && !v.Config.Tty, DetachKeys: keys})
+				if err != nil {
+					return err // 1, also when the user has detached: the status is the container's only when it has ended
+				}
+				return exitWith(status)
 			}),
 		},
 	}
@@ -89,7 +93,7 @@ func shell(ctx *cli.Context) error {
 	if err != nil {
 		return failure(err)
 	}
-	return attached(e, c, engine.AttachOptions{Stdin: true, Output: true, SignalProxy: !o.Config.Tty, DetachKeys: []byte{16, 17}})
+	return attached(e, c, engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: !o.Config.Tty, DetachKeys: []byte{16, 17}})
 }
 
 // failure is an error of run, whose status tells it from one of the command: 125, 126 or 127.
@@ -99,17 +103,6 @@ func failure(err error) error {
 		return err
 	}
 	return &statusError{engine.ExitCode(err), err}
-}
-
-// ended is the end of an attachment: the container's status becomes ours.
-func ended(status int, err error) error {
-	if errors.Is(err, engine.ErrDetached) {
-		return nil
-	}
-	if err != nil {
-		return failure(err)
-	}
-	return exitWith(status)
 }
 
 func runAction(ctx *cli.Context, e *engine.Engine) error {
@@ -132,7 +125,7 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 	}
 	if o.Config.Tty && o.Config.OpenStdin && !detach && !engine.IsTerminal(os.Stdin) {
-		return failure(fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file"))
+		return &statusError{exitFailure, fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
 	}
 	c, err := create(ctx, e, o)
 	if err != nil {
@@ -145,10 +138,13 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		fmt.Println(c.ID)
 		return nil
 	}
-	options := engine.AttachOptions{Stdin: true, Output: true, SignalProxy: ctx.BoolT("sig-proxy") && !o.Config.Tty, DetachKeys: keys}
+
+	options := engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: ctx.BoolT("sig-proxy") && !o.Config.Tty, DetachKeys: keys}
 	if len(streams) > 0 {
-		options.Stdin = containsFold(streams, "stdin")
-		options.Output = containsFold(streams, "stdout") || containsFold(streams, "stderr")
+		options.Stdin, options.Stdout, options.Stderr = containsFold(streams, "stdin"), containsFold(streams, "stdout"), containsFold(streams, "stderr")
+	}
+	if !options.Stdout && !options.Stderr {
+		fmt.Println(c.ID)
 	}
 	return attached(e, c, options)
 }
@@ -237,9 +233,10 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	if !contains([]string{"missing", "always", "never"}, when) {
 		return usageError(ctx, "--pull: invalid value %q: want missing, always or never", when)
 	}
-	_, err := e.Images.Resolve(name)
+	platform := ctx.String("platform")
+	img, err := e.Images.Resolve(name)
 	if err == nil && when != "always" {
-		return nil
+		return img.CheckPlatform(name, platform)
 	}
 	if !errors.Is(err, os.ErrNotExist) && err != nil {
 		return err
@@ -251,7 +248,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	if when == "never" || name == "sh" || name[0] == '/' || name[0] == '.' {
 		return fmt.Errorf("there is no image %q here; %s", name, hint)
 	}
-	o := image.PullOptions{Platform: ctx.String("platform")}
+	o := image.PullOptions{Platform: platform}
 	if !ctx.Bool("quiet") {
 		o.Progress = os.Stderr
 		if err != nil { // with --pull always it may be here
@@ -286,5 +283,9 @@ func startAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return usageError(ctx, "%v", err)
 	}
-	return attached(e, v.Container, engine.AttachOptions{Stdin: ctx.Bool("interactive"), Output: true, SignalProxy: !v.Config.Tty, DetachKeys: keys})
+	err = attached(e, v.Container, engine.AttachOptions{Stdin: ctx.Bool("interactive"), Stdout: true, Stderr: true, SignalProxy: !v.Config.Tty, DetachKeys: keys})
+	if err != nil && err.Error() != "" {
+		return &statusError{exitFailure, err} // only `run` tells its own failures from the command's by their status
+	}
+	return err
 }

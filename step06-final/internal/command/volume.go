@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli"
 
@@ -36,7 +35,8 @@ func volumeGroup() cli.Command {
 		{
 			Name: "create", Usage: "Create a volume", ArgsUsage: "[NAME]",
 			Flags: []cli.Flag{cli.StringFlag{Name: "driver, d", Usage: "`DRIVER`; there is only local", Value: "local"},
-				cli.StringSliceFlag{Name: "label", Usage: "set metadata (`KEY=VALUE`)"}},
+				cli.StringSliceFlag{Name: "label", Usage: "set metadata (`KEY=VALUE`)"},
+				cli.StringFlag{Name: "name", Hidden: true, Usage: "`NAME`, the way docker once wrote it"}},
 			Description: examples("mydocker volume create data"), Action: withEngine(0, 1, createVolume),
 		},
 		{
@@ -88,6 +88,9 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 	}
 	name, anonymous := ctx.Args().First(), false
 	if name == "" {
+		name = ctx.String("name")
+	}
+	if name == "" {
 		id, err := store.NewID()
 		if err != nil {
 			return err
@@ -119,7 +122,11 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 	for _, v := range volumes {
 		keep := matchLabels(v.Labels, filters["label"])
 		for _, value := range filters["name"] {
-			keep = keep && strings.Contains(v.Name, value)
+			matches, err := matchName(v.Name, value)
+			if err != nil {
+				return err
+			}
+			keep = keep && matches
 		}
 		for _, value := range filters["dangling"] {
 			keep = keep && (users[v.Name] == 0) == (value == "true" || value == "1")

@@ -7,6 +7,9 @@ import (
 
 // lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for along PATH.
 func lookUp(name string, env []string) (string, error) {
+	if name == "" {
+		return "", syscall.ENOENT
+	}
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' {
 			return name, executable(name)

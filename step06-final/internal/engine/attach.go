@@ -33,7 +33,7 @@ type Attachment struct {
 }
 
 // ErrDetached says that the user typed the detach keys.
-var ErrDetached = errors.New("detached")
+var ErrDetached = errors.New("read escape sequence: detached, the container goes on")
 
 // Connect connects to the supervisor of a container. From now on no output is missed.
 func (e *Engine) Connect(c *store.Container) (*Attachment, error) {

@@ -95,7 +95,8 @@ func withNote(err, second error) error {
 
 // applyImage fills in what the flags left open from the image's config.
 func applyImage(c *spec.Config, i v1.ImageConfig, o CreateOptions) {
-	c.Env = spec.MergeEnv(i.Env, c.Env...)
+	unset := withoutValue(c.Env)
+	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...) // they take away what the start would add, too
 	switch {
 	case o.Entrypoint != nil && *o.Entrypoint != "": // a new entrypoint drops the image's arguments too
 		c.Entrypoint, c.Cmd = []string{*o.Entrypoint}, o.Args
@@ -133,6 +134,16 @@ func applyImage(c *spec.Config, i v1.ImageConfig, o CreateOptions) {
 		ports[port] = struct{}{}
 	}
 	c.ExposedPorts = ports
+}
+
+// withoutValue are the variables of -e NAME that the caller does not have: the container is not to have them either.
+func withoutValue(env []string) (names []string) {
+	for _, variable := range env {
+		if !strings.Contains(variable, "=") {
+			names = append(names, variable)
+		}
+	}
+	return names
 }
 
 // check finds what would make the start fail, before anything is made.
@@ -427,5 +438,6 @@ func (e *Engine) checkNetwork(c *store.Container) error {
 		}
 		return nil
 	}
+	r.Ports = nil // who has a port now may be gone at the start, so only that fails, as with docker
 	return e.Networks.Check(r)
 }

@@ -13,9 +13,9 @@ import (
 
 // AttachOptions say how a client is connected to a container.
 type AttachOptions struct {
-	Stdin, Output bool
-	SignalProxy   bool // pass on signals to the container's first process
-	DetachKeys    []byte
+	Stdin, Stdout, Stderr bool
+	SignalProxy           bool // pass on signals to the container's first process
+	DetachKeys            []byte
 }
 
 // AttachError is an attachment that failed: the container was started, and what becomes of it does not depend on us.
@@ -69,8 +69,11 @@ func (e *Engine) Attach(v View, o AttachOptions) (int, error) {
 
 func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptions) (int, error) {
 	streams := Streams{}
-	if o.Output {
-		streams.Stdout, streams.Stderr = os.Stdout, os.Stderr
+	if o.Stdout {
+		streams.Stdout = os.Stdout
+	}
+	if o.Stderr {
+		streams.Stderr = os.Stderr
 	}
 	if o.Stdin && c.Config.OpenStdin {
 		streams.Stdin = io.Reader(os.Stdin)

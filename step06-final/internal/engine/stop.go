@@ -161,7 +161,12 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err != nil {
 		return err
 	}
-	if number == unix.SIGKILL || number == unix.SIGTERM || number == unix.SIGINT || number == unix.SIGQUIT {
+	// Only what is meant to end the container keeps its restart policy from starting it again: others may be handled, as a HUP is.
+	stop, err := stopSignal(v.Container, "")
+	if err != nil {
+		return err
+	}
+	if number == unix.SIGKILL || number == stop {
 		if err := e.requestStop(v.Container); err != nil {
 			return err
 		}

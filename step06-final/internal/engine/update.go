@@ -47,6 +47,9 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 		return err
 	}
 	defer lock.Unlock()
+	if before, memory := v.HostConfig.MemorySwap, o.Resources.Memory; before > 0 && memory > before && o.Resources.MemorySwap == 0 {
+		return fmt.Errorf("--memory %d is more than the limit of memory and swap together, %d: give --memory-swap too", memory, before)
+	}
 	merged := mergeResources(v.HostConfig.Resources, o.Resources)
 	if err := spec.CheckResources(merged); err != nil {
 		return err
@@ -122,9 +125,6 @@ func mergeResources(base, over spec.Resources) spec.Resources {
 	}
 	if over.BlkioWeight != 0 {
 		base.BlkioWeight = over.BlkioWeight
-	}
-	if over.Memory != 0 && over.MemorySwap == 0 && base.MemorySwap > 0 && base.MemorySwap < base.Memory {
-		base.MemorySwap = 0 // the old one belonged to the old limit
 	}
 	return base
 }

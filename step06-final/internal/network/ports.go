@@ -74,7 +74,7 @@ func parsePort(value string) ([]PortMapping, error) {
 		return nil, fmt.Errorf("container port: %w", err)
 	}
 	var hostFirst, hostLast uint16
-	if len(parts) > 1 && parts[len(parts)-2] != "" {
+	if len(parts) > 1 && parts[len(parts)-2] != "" && parts[len(parts)-2] != "0" { // 0 is any free one
 		if hostFirst, hostLast, err = parsePortRange(parts[len(parts)-2]); err != nil {
 			return nil, fmt.Errorf("host port: %w", err)
 		}

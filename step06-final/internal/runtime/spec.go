@@ -111,7 +111,7 @@ func majorVersion(version string) (major int, ok bool) {
 }
 
 func validateProcess(p *specs.Process) error {
-	if len(p.Args) == 0 || p.Args[0] == "" {
+	if len(p.Args) == 0 {
 		return fieldError("process.args", "must name a program")
 	}
 	if !filepath.IsAbs(p.Cwd) {

@@ -38,7 +38,7 @@ func Build(in Input) (*specs.Spec, error) {
 		Root:        &specs.Root{Path: in.Rootfs, Readonly: in.HostConfig.ReadonlyRootfs},
 		Hostname:    in.hostname(),
 		Domainname:  in.Config.Domainname,
-		Annotations: map[string]string{},
+		Annotations: in.HostConfig.Annotations,
 		Linux:       &specs.Linux{Sysctl: in.HostConfig.Sysctls},
 	}
 	if in.HostConfig.UTSMode == "host" {

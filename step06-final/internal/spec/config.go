@@ -59,6 +59,7 @@ type HostConfig struct {
 	Sysctls         map[string]string
 	CgroupParent    string
 	Init            bool
+	Annotations     map[string]string `json:",omitempty"`
 
 	DNS, DNSSearch, DNSOptions []string
 	ExtraHosts                 []string

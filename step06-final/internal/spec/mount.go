@@ -27,6 +27,9 @@ var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 // ValidVolumeName says whether docker would accept the name.
 func ValidVolumeName(name string) bool { return volumeName.MatchString(name) && len(name) <= 255 }
 
+// consistencies say how far the two sides of a mount may differ; on Linux they never do.
+var consistencies = map[string]bool{"consistent": true, "cached": true, "delegated": true, "default": true}
+
 var propagations = map[string]bool{"rprivate": true, "rslave": true, "rshared": true, "private": true, "slave": true, "shared": true}
 
 // ParseVolume reads a -v value: [SOURCE:]DESTINATION[:OPTIONS]. A source that starts with / or . is a host path, any
@@ -90,6 +93,7 @@ func (m *Mount) setOptions(value, options string) error {
 		case option == "ro" || option == "readonly":
 			m.ReadOnly = true
 		case option == "rw" || option == "z" || option == "Z": // z and Z relabel for SELinux; nothing to do without it
+		case consistencies[option]:
 		case option == "nocopy":
 			m.NoCopy = true
 		case propagations[option]:
@@ -138,6 +142,21 @@ func ParseMount(value string) (Mount, error) {
 			}
 		case "bind-propagation":
 			m.Propagation = val
+		case "consistency":
+			if !consistencies[val] {
+				return Mount{}, fmt.Errorf("invalid mount %q: consistency wants consistent, cached or delegated", value)
+			}
+		case "bind-recursive":
+			if val != "enabled" && val != "writable" {
+				return Mount{}, fmt.Errorf("invalid mount %q: bind-recursive=%s is not supported: what is mounted below the source always comes with it", value, val)
+			}
+		case "volume-driver":
+			if val != "local" {
+				return Mount{}, fmt.Errorf("invalid mount %q: there is no volume driver %q, only local", value, val)
+			}
+		case "volume-opt", "volume-label", "volume-subpath":
+			return Mount{}, fmt.Errorf("invalid mount %q: %s is not supported: make the volume before (volume create --label), and mount what is not "+
+				"a directory of this host with type=bind", value, key)
 		case "volume-nocopy":
 			if m.NoCopy, err = parseSwitch(val); err != nil {
 				return Mount{}, fmt.Errorf("invalid mount %q: %s: %w", value, key, err)
@@ -154,7 +173,7 @@ func ParseMount(value string) (Mount, error) {
 			}
 			tmpfs = append(tmpfs, "mode="+val)
 		default:
-			return Mount{}, fmt.Errorf("invalid mount %q: unknown key %q (known: type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size, tmpfs-mode)", value, key)
+			return Mount{}, fmt.Errorf("invalid mount %q: unknown key %q (known: type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size, tmpfs-mode, consistency, bind-recursive, volume-driver)", value, key)
 		}
 	}
 	m.TmpfsOpts = strings.Join(tmpfs, ",")

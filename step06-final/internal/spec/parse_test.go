@@ -29,7 +29,7 @@ func TestParseCPUs(t *testing.T) {
 	got, err := ParseCPUs("0.5")
 	require.NoError(t, err)
 	require.EqualValues(t, 500000000, got)
-	for _, text := range []string{"", "0", "-1", "x", "NaN", "Inf"} {
+	for _, text := range []string{"", "-1", "x", "NaN", "Inf"} {
 		_, err := ParseCPUs(text)
 		require.Error(t, err, text)
 	}
@@ -100,7 +100,7 @@ func TestOtherValues(t *testing.T) {
 		"always:3":     func(s string) error { _, err := ParseRestart(s); return err },
 		"sometimes":    func(s string) error { _, err := ParseRestart(s); return err },
 		"/dev/sda":     func(s string) error { _, err := ParseThrottle(s, true); return err },
-		"/dev/sda:0":   func(s string) error { _, err := ParseThrottle(s, true); return err },
+		"/dev/sda:-1":  func(s string) error { _, err := ParseThrottle(s, true); return err },
 		"/dev/sd:1m":   func(s string) error { _, err := ParseThrottle(s, false); return err },
 		"c 1":          func(s string) error { _, err := ParseDeviceRule(s); return err },
 		"=x":           func(s string) error { _, _, err := ParseEnv(s); return err },
@@ -111,6 +111,12 @@ func TestOtherValues(t *testing.T) {
 	for text, parse := range bad {
 		require.Error(t, parse(text), text)
 	}
+}
+
+func TestMergeEnvTakesAway(t *testing.T) {
+	require.Equal(t, []string{"B=2"}, MergeEnv([]string{"A=1", "B=2"}, "A"))
+	require.Equal(t, []string{"B=2", "A=3"}, MergeEnv([]string{"B=2"}, "A", "A=3"))
+	require.Equal(t, []string{"A="}, MergeEnv([]string{"A=1", "C"}, "A="))
 }
 
 func TestMergeEnvLastValueWins(t *testing.T) {

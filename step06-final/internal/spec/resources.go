@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ func CheckResources(r Resources) error {
 		return fmt.Errorf("--memory-swap needs --memory too: it limits memory and swap together")
 	case r.MemorySwap > 0 && r.MemorySwap < r.Memory:
 		return fmt.Errorf("--memory-swap must be at least --memory: it limits memory and swap together")
+	case r.MemoryReservation > 0 && r.MemoryReservation < minMemory:
+		return fmt.Errorf("--memory-reservation %d is too small: the minimum is 6m", r.MemoryReservation)
 	case r.MemoryReservation > 0 && r.Memory > 0 && r.MemoryReservation > r.Memory:
 		return fmt.Errorf("--memory-reservation is more than --memory")
 	case r.NanoCPUs > 0 && (r.CPUQuota > 0 || r.CPUPeriod > 0):
@@ -31,6 +34,8 @@ func CheckResources(r Resources) error {
 		return fmt.Errorf("--cpu-quota must be at least 1000 microseconds")
 	case r.NanoCPUs > 0 && r.NanoCPUs < 10000000:
 		return fmt.Errorf("--cpus must be at least 0.01: the kernel counts in thousandths of a 100 ms period")
+	case r.NanoCPUs > int64(runtime.NumCPU())*1e9:
+		return fmt.Errorf("--cpus must be between 0.01 and %d: there are only %d CPUs here", runtime.NumCPU(), runtime.NumCPU())
 	case r.BlkioWeight != 0 && (r.BlkioWeight < 10 || r.BlkioWeight > 1000):
 		return fmt.Errorf("--blkio-weight must be between 10 and 1000")
 	}
@@ -136,6 +141,9 @@ func blockIO(r Resources) (*specs.LinuxBlockIO, error) {
 		{r.DeviceReadIOps, &io.ThrottleReadIOPSDevice}, {r.DeviceWriteIOps, &io.ThrottleWriteIOPSDevice},
 	} {
 		for _, t := range group.from {
+			if t.Rate == 0 {
+				continue
+			}
 			var st unix.Stat_t
 			if err := unix.Stat(t.Path, &st); err != nil {
 				return nil, fmt.Errorf("device %s: %w; `lsblk` lists the block devices", t.Path, err)

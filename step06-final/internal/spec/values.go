@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Ulimit is one --ulimit.
@@ -138,44 +140,63 @@ func ParseEnv(value string) (variable string, set bool, err error) {
 	return name + "=" + own, set, nil
 }
 
-// ReadEnvFile reads a file of variables: a line each, # starts a comment line, NAME alone takes the caller's value.
-func ReadEnvFile(path string) ([]string, error) {
+// ReadLines reads a file of settings, a line each, which may come from another system: with a byte order mark, with CRLF. Empty lines
+// and those that begin with # are left out, white space at their beginnings too.
+func ReadLines(path string, each func(line string) error) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read environment file: %w", err)
+		return err
 	}
-	var env []string
-	for n, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimLeft(strings.TrimSuffix(line, "\r"), " \t")
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	for i, line := range strings.Split(text, "\n") {
+		if !utf8.ValidString(line) {
+			return fmt.Errorf("%s:%d: this is not UTF-8: convert the file (iconv -t UTF-8)", path, i+1)
+		}
+		line = strings.TrimLeftFunc(strings.TrimSuffix(line, "\r"), unicode.IsSpace)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if name := strings.SplitN(line, "=", 2)[0]; strings.ContainsAny(name, " \t") {
-			return nil, fmt.Errorf("%s:%d: variable name %q contains white space", path, n+1, name)
+		if err := each(line); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, i+1, err)
+		}
+	}
+	return nil
+}
+
+// ReadEnvFile reads a file of variables; NAME alone takes the caller's value.
+func ReadEnvFile(path string) (env []string, err error) {
+	err = ReadLines(path, func(line string) error {
+		if name := strings.SplitN(line, "=", 2)[0]; strings.IndexFunc(name, unicode.IsSpace) >= 0 {
+			return fmt.Errorf("variable name %q contains white space", name)
 		}
 		variable, set, err := ParseEnv(line)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n+1, err)
-		}
 		if set {
 			env = append(env, variable)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read environment file: %w", err)
 	}
 	return env, nil
 }
 
-// MergeEnv puts variables on top of others: the last value of a name wins, in the place of the first.
+// MergeEnv puts variables on top of others: the last value of a name wins, in the place of the first. A name without a value takes the
+// variable away.
 func MergeEnv(base []string, overrides ...string) []string {
+	all := append(append([]string(nil), base...), overrides...)
+	last := map[string]string{}
+	for _, variable := range all {
+		last[strings.SplitN(variable, "=", 2)[0]] = variable
+	}
+
 	merged := []string{}
-	position := map[string]int{}
-	for _, variable := range append(append([]string(nil), base...), overrides...) {
+	for _, variable := range all {
 		name := strings.SplitN(variable, "=", 2)[0]
-		if i, seen := position[name]; seen {
-			merged[i] = variable
-			continue
+		if value, wanted := last[name]; wanted && value != name {
+			merged = append(merged, value)
 		}
-		position[name] = len(merged)
-		merged = append(merged, variable)
+		delete(last, name)
 	}
 	return merged
 }
