@@ -10,6 +10,8 @@ import (
 
 	"github.com/containerd/console"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/runtime"
 )
 
 // foreground connects the terminal of whoever typed the command with the one of the container.
@@ -43,7 +45,13 @@ func newForeground() (*foreground, error) {
 
 // connect receives the master and copies in both directions from then on.
 func (t *foreground) connect() error {
-	master, err := receiveFile(t.listener)
+	// The container's init has connected already.
+	connection, _, err := unix.Accept4(t.listener, unix.SOCK_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("accept the container's terminal: %w", err)
+	}
+	defer unix.Close(connection)
+	master, err := runtime.ReceiveFile(connection)
 	if err != nil {
 		return fmt.Errorf("receive the container's terminal: %w", err)
 	}
@@ -67,35 +75,6 @@ func (t *foreground) connect() error {
 		_, _ = io.Copy(master, os.Stdin)
 	}()
 	return nil
-}
-
-// receiveFile accepts one connection and takes the descriptor that comes over it (SCM_RIGHTS, unix(7)). The container's init has connected already.
-func receiveFile(listener int) (*os.File, error) {
-	connection, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(connection)
-	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(connection, name, oob, unix.MSG_CMSG_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil {
-		return nil, err
-	}
-	if len(messages) != 1 {
-		return nil, errors.New("no descriptor came")
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.SetNonblock(fds[0], true); err != nil { // so that reading does not hold a thread
-		return nil, err
-	}
-	return os.NewFile(uintptr(fds[0]), "master"), nil
 }
 
 func (t *foreground) resize() {

@@ -8,7 +8,7 @@ import (
 // openConsole opens a new pseudo-terminal in the container's own devpts, makes it standard input, output and error,
 // and sends the master's end to whoever asked for a terminal (ptmx(4)).
 func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
-	master, err := p.openDevice("/dev/ptmx")
+	master, err := p.openInside("/dev/ptmx")
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 		return err
 	}
 	path := "/dev/pts/" + itoa(int(number))
-	slave, err := p.openDevice(path)
+	slave, err := p.openPeer(master, path)
 	if err != nil {
 		return err
 	}
@@ -47,21 +47,47 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 		}
 	}
 	syscall.Close(slave)
+	p.hasConsole = true
 	return takeTerminal()
 }
 
-// openDevice opens a device of the container: through the root, as long as it is not entered.
-func (p *initProcess) openDevice(path string) (int, error) {
-	const flags = syscall.O_RDWR | syscall.O_NOCTTY | syscall.O_CLOEXEC
-	if p.root.fd < 0 {
-		return syscall.Open(path, flags, 0)
+// openPeer opens the other end of a pseudo-terminal. The kernel finds it by the master (TIOCGPTPEER, Linux 4.13), so that
+// nothing that the container has put at the path is taken for it (CVE-2025-52565). Older kernels know only the path.
+func (p *initProcess) openPeer(master int, path string) (int, error) {
+	const getPeer, flags = 0x5441, syscall.O_RDWR | syscall.O_NOCTTY | syscall.O_CLOEXEC
+	fd, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(master), getPeer, flags)
+	if errno == 0 {
+		return int(fd), nil
 	}
-	found, err := p.root.open(path, mustExist)
+	if errno != syscall.EINVAL && errno != syscall.ENOTTY {
+		return -1, errno
+	}
+	return p.openInside(path)
+}
+
+// openInside opens a file of the container: through the root, as long as it is not entered. What the container has put
+// there must not hold us up: a FIFO, or a file with a lease (fcntl(2), F_SETLEASE).
+func (p *initProcess) openInside(path string) (int, error) {
+	const flags = syscall.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
+	name := path
+	if p.root.fd >= 0 {
+		found, err := p.root.open(path, mustExist)
+		if err != nil {
+			return -1, err
+		}
+		defer syscall.Close(found)
+		name = fdName(found)
+	}
+
+	fd, err := syscall.Open(name, flags, 0)
 	if err != nil {
 		return -1, err
 	}
-	defer syscall.Close(found)
-	return syscall.Open(fdName(found), flags, 0)
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		syscall.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // takeTerminal makes standard input the controlling terminal of this session (tty_ioctl(4)).

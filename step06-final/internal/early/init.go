@@ -7,17 +7,20 @@ type initProcess struct {
 	sync      int  // messages to and from the parent; from the start on, to and from the starter
 	last      int  // the highest descriptor that the parent gave
 	root      root // the container's root, until it is entered
+	null      int  // the container's own /dev/null to cover files with, -1 until it is needed
 	emptyDir  int  // an empty read-only directory to cover directories with, -1 until one is needed
 	state     []byte
 	arguments []string
 	env       []string
 	path      string // of the program to execute
+
+	hasConsole bool // the standard streams are a terminal of the container's own
 }
 
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
 	heedSignals()
-	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, emptyDir: -1}
+	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, emptyDir: -1}
 	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {
 		p.fail("prctl PR_SET_DUMPABLE", err)
@@ -172,11 +175,15 @@ func (p *initProcess) perform(step Step) {
 	case "wait-for-start": // listening socket
 		p.waitForStart(number(0))
 
+	// Standard streams.
+	case "own-null":
+		err = p.replaceNull()
+	case "give-streams": // uid
+		err = p.giveStreams(number(0))
+
 	// The terminal.
 	case "console": // socket, rows, columns, mount on /dev/console or not
 		err, object = p.openConsole(number(0), number(1), number(2), a[3] == "mount"), ""
-	case "controlling-terminal":
-		err = takeTerminal()
 
 	// What the program may do.
 	case "no-new-privileges":

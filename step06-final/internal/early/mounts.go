@@ -214,7 +214,7 @@ func (p *initProcess) makeDirectory(path string) error {
 	return p.at(path, makeDir, func(string, int) error { return nil })
 }
 
-// mask hides a file behind /dev/null, or a directory behind an empty one. A path that does not exist needs no mask.
+// mask hides a file behind the container's own /dev/null, or a directory behind an empty one. A path that does not exist needs no mask.
 func (p *initProcess) mask(path string) error {
 	fd, err := p.root.open(path, mustExist)
 	if err == syscall.ENOENT || err == syscall.ENOTDIR {
@@ -224,7 +224,12 @@ func (p *initProcess) mask(path string) error {
 		return err
 	}
 	defer syscall.Close(fd)
-	err = syscall.Mount("/dev/null", fdName(fd), "", syscall.MS_BIND, "")
+	if p.null < 0 {
+		if p.null, err = p.ownNull(); err != nil {
+			return err
+		}
+	}
+	err = syscall.Mount(fdName(p.null), fdName(fd), "", syscall.MS_BIND, "")
 	if err != syscall.ENOTDIR {
 		return err
 	}

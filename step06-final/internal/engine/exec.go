@@ -2,13 +2,12 @@ package engine
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
-	"github.com/creack/pty"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"mydocker/step06-final/internal/layer"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
@@ -38,37 +37,114 @@ func (e *Engine) Exec(v View, o ExecOptions) (int, error) {
 	}
 	process, err := e.execProcess(v, rc, o)
 	if err != nil {
-		return 0, err
+		return 0, &CannotExecError{err}
 	}
 	e.event(v.Container, "exec_start", map[string]string{"execCommand": fmt.Sprint(o.Args)})
 	options := runtime.ExecOptions{Process: process}
-	if o.Tty {
+	if process.Terminal {
 		return execTerminal(rc, options, o)
 	}
-	if !o.Detach {
-		options.Stdout, options.Stderr = os.Stdout, os.Stderr
-		if o.Interactive {
-			options.Stdin = os.Stdin
-		}
+	return execPipes(rc, options, o)
+}
+
+// accounts reads the files in which a root file system names its users and groups.
+func accounts(rootfs string) spec.Accounts {
+	return func(name string, limit int64) ([]byte, error) { return layer.ReadFile(rootfs, name, limit) }
+}
+
+// execEnv is the container's environment with what the flags add. TERM is there for whom has a terminal.
+func execEnv(config spec.Config, env []string, o ExecOptions) []string {
+	if !spec.HasVariable(config.Env, "TERM") {
+		env = spec.WithoutVariable(env, "TERM")
 	}
-	p, err := rc.Exec(options)
-	if err != nil || o.Detach {
+	if o.Tty {
+		env = spec.MergeEnv([]string{"TERM=xterm"}, env...)
+	}
+	return spec.MergeEnv(env, o.Env...)
+}
+
+// execPipes runs the process with pipes. A signal that ends us does not reach it: as with docker, it goes on.
+func execPipes(rc *runtime.Container, options runtime.ExecOptions, o ExecOptions) (int, error) {
+	streams, err := openPipes(rc, o, &options)
+	defer streams.close()
+	if err != nil {
 		return 0, err
 	}
-	stop := forwardSignals(func(s os.Signal) { signalProcess(p.Pid(), s) })
-	defer stop()
-	return p.Wait()
+
+	p, err := rc.Exec(options)
+	streams.handedOver()
+	if err != nil {
+		return 0, &CannotExecError{err}
+	}
+	if o.Detach {
+		return 0, nil
+	}
+
+	streams.startOutput()
+	if o.Interactive {
+		go streams.copyInput(false, nil)
+	}
+	code, err := p.Wait()
+	if outputErr := streams.finishOutput(); err == nil {
+		err = outputErr
+	}
+	return code, err
+}
+
+// execTerminal runs the process with a terminal of the container's own, whose master is ours.
+func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOptions) (int, error) {
+	p, err := rc.Exec(options)
+	if err != nil {
+		return 0, &CannotExecError{err}
+	}
+	master, err := p.Terminal()
+	if err != nil {
+		return 0, fmt.Errorf("receive the terminal of the process: %w", err)
+	}
+	streams := &execStreams{input: master}
+	streams.addOutput(master, os.Stdout)
+	defer streams.close()
+
+	if own, err := NewTerminal(os.Stdin); err == nil {
+		stop := own.OnResize(func(rows, columns uint16) { setSize(master, rows, columns) })
+		defer stop()
+		if o.Interactive {
+			restore, err := own.Raw()
+			if err != nil {
+				return 0, err
+			}
+			defer restore()
+			defer cleanOnSignal(restore)()
+		}
+	}
+
+	streams.startOutput()
+	detached := make(chan struct{})
+	if o.Interactive {
+		go func() {
+			if streams.copyInput(true, o.DetachKeys) {
+				close(detached)
+			}
+		}()
+	}
+	select {
+	case <-detached:
+		return 0, ErrDetached
+	case result := <-waitAsync(p):
+		if err := streams.finishOutput(); result.err == nil {
+			result.err = err
+		}
+		return result.code, result.err
+	}
 }
 
 // execProcess is the container's own process description with what the flags change.
 func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*specs.Process, error) {
 	process := *rc.Spec.Process
-	process.Args, process.Terminal = o.Args, o.Tty
-	process.Env = spec.MergeEnv(process.Env, o.Env...)
-	if o.Tty {
-		process.Env = spec.MergeEnv([]string{"TERM=xterm"}, process.Env...)
-	}
-	process.ConsoleSize = nil
+	// In the background nobody holds a terminal's other end, and the process would be hung up on.
+	process.Args, process.Terminal = o.Args, o.Tty && !o.Detach
+	process.ConsoleSize = consoleSize()
+	process.Env = execEnv(v.Config, process.Env, o)
 	if o.WorkingDir != "" {
 		if !filepath.IsAbs(o.WorkingDir) {
 			return nil, fmt.Errorf("invalid working directory %q: it must be an absolute path", o.WorkingDir)
@@ -76,12 +152,12 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 		process.Cwd = o.WorkingDir
 	}
 	if o.User != "" {
-		user, home, err := spec.ResolveUser(rc.Rootfs, o.User, nil)
+		user, home, err := spec.ResolveUser(accounts(rc.Rootfs), o.User, v.HostConfig.GroupAdd)
 		if err != nil {
 			return nil, err
 		}
 		process.User = user
-		if v.Config.User != o.User {
+		if !spec.HasVariable(v.Config.Env, "HOME") && !spec.HasVariable(o.Env, "HOME") {
 			process.Env = spec.MergeEnv(process.Env, "HOME="+home)
 		}
 	}
@@ -99,55 +175,6 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 	return &process, nil
 }
 
-// execTerminal gives the process a pseudo-terminal of its own and moves bytes between it and ours.
-func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOptions) (int, error) {
-	master, slave, err := pty.Open()
-	if err != nil {
-		return 0, fmt.Errorf("open a pseudo-terminal: %w", err)
-	}
-	defer master.Close()
-	options.ConsoleFile = slave
-	resize := func(rows, columns uint16) { pty.Setsize(master, &pty.Winsize{Rows: rows, Cols: columns}) }
-	own, ownErr := NewTerminal(os.Stdin)
-	if ownErr == nil {
-		stop := own.OnResize(resize)
-		defer stop()
-	}
-	p, err := rc.Exec(options)
-	slave.Close()
-	if err != nil || o.Detach {
-		return 0, err
-	}
-	if ownErr == nil && o.Interactive {
-		restore, err := own.Raw()
-		if err != nil {
-			return 0, err
-		}
-		defer restore()
-	}
-	detached := make(chan struct{})
-	if o.Interactive {
-		go func() {
-			if copyInput(master, o.DetachKeys) {
-				close(detached)
-			}
-		}()
-	}
-	finished := make(chan struct{})
-	go func() {
-		io.Copy(os.Stdout, master) // EIO when the last process has closed the terminal
-		close(finished)
-	}()
-	select {
-	case <-detached:
-		return 0, ErrDetached
-	case result := <-waitAsync(p):
-		// A process in the background may keep the terminal open: what is there already is enough.
-		drain(finished)
-		return result.code, result.err
-	}
-}
-
 type exit struct {
 	code int
 	err  error
@@ -160,24 +187,4 @@ func waitAsync(p *runtime.Process) <-chan exit {
 		result <- exit{code, err}
 	}()
 	return result
-}
-
-// copyInput forwards what is typed and says whether the detach keys ended it.
-func copyInput(master *os.File, detachKeys []byte) bool {
-	keys := detector{keys: detachKeys}
-	buffer := make([]byte, 4096)
-	for {
-		n, err := os.Stdin.Read(buffer)
-		data, detach := keys.filter(buffer[:n])
-		if _, writeErr := master.Write(data); writeErr != nil {
-			return false
-		}
-		if detach {
-			return true
-		}
-		if err != nil {
-			master.Write([]byte{4}) // ^D: end of input, as a terminal says it
-			return false
-		}
-	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"os"
 	"os/signal"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,13 +57,5 @@ func cleanOnSignal(clean func()) (stop func()) {
 func signalProcess(pid int, s os.Signal) {
 	if number, ok := s.(unix.Signal); ok {
 		unix.Kill(pid, number) // it may have ended meanwhile
-	}
-}
-
-// drain waits a moment for output that is still on its way.
-func drain(finished <-chan struct{}) {
-	select {
-	case <-finished:
-	case <-time.After(200 * time.Millisecond):
 	}
 }

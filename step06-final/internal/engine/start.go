@@ -119,7 +119,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
 	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: rootfs, Rootless: Rootless()}
 	var err error
-	if in.User, in.Home, err = spec.ResolveUser(rootfs, c.Config.User, c.HostConfig.GroupAdd); err != nil {
+	if in.User, in.Home, err = spec.ResolveUser(accounts(rootfs), c.Config.User, c.HostConfig.GroupAdd); err != nil {
 		return in, err
 	}
 	if in.UIDMappings, in.GIDMappings, err = mappings(c.HostConfig); err != nil {

@@ -82,12 +82,13 @@ func OpenDir(tree, name string) (*os.File, error) {
 // openFile opens a regular file for reading. Nothing else is opened: a device acts when it is opened, a FIFO or a lease
 // (fcntl(2), F_SETLEASE) lets the opener wait. want, if not nil, is what it must still be.
 func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
-	fd, err := unix.Openat(dir, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	found, err := unix.Openat(dir, base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
+	defer unix.Close(found)
 	var st unix.Stat_t
-	err = unix.Fstat(fd, &st)
+	err = unix.Fstat(found, &st)
 	switch {
 	case err != nil:
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
@@ -96,8 +97,7 @@ func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
 		err = errors.New("it was replaced while it was read; try again, or pause the container")
 	}
 	if err != nil {
-		unix.Close(fd)
 		return -1, err
 	}
-	return fd, nil
+	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", found), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }

@@ -12,10 +12,20 @@ import (
 )
 
 // Process is a process that Exec started. It is a child of the caller.
-type Process struct{ pid int }
+type Process struct {
+	pid     int
+	console *os.File
+}
 
 // Pid is the process id as the host counts.
 func (p *Process) Pid() int { return p.pid }
+
+// Terminal is the master of the process's terminal, if it has one that was not sent to a console socket. It belongs to
+// the caller from now on.
+func (p *Process) Terminal() (*os.File, error) {
+	defer p.console.Close()
+	return ReceiveFile(int(p.console.Fd()))
+}
 
 // Wait waits for the end; the code is 128+n when signal n ended the process.
 func (p *Process) Wait() (code int, err error) { return waitChild(p.pid) }
@@ -39,9 +49,6 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	if err := validateProcess(&process); err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
-	if process.Terminal && o.ConsoleSocket == "" && o.ConsoleFile == nil {
-		return nil, errors.New("exec: a terminal needs a console socket (--console-socket)")
-	}
 	ns, mount, err := c.joinAll()
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
@@ -50,9 +57,12 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	e := &execution{container: c, options: o, process: &process, ns: ns, mount: mount}
 	pid, err := e.start()
 	if err != nil {
+		if e.console != nil {
+			e.console.Close()
+		}
 		return nil, fmt.Errorf("exec: %w", err)
 	}
-	return &Process{pid}, nil
+	return &Process{pid, e.console}, nil
 }
 
 // joinAll opens every namespace of init that is not ours already. The mount namespace is returned apart if it can only be joined by
@@ -101,6 +111,7 @@ type execution struct {
 	mount     *os.File
 	files     *fileTable
 	rlimits   []rlimit
+	console   *os.File // our end of the socket for the terminal; nil when the caller gave one
 }
 
 func (e *execution) start() (int, error) {
@@ -109,9 +120,6 @@ func (e *execution) start() (int, error) {
 		return 0, err
 	}
 	standard := [3]*os.File{e.options.Stdin, e.options.Stdout, e.options.Stderr}
-	if e.options.ConsoleFile != nil {
-		standard = [3]*os.File{e.options.ConsoleFile, e.options.ConsoleFile, e.options.ConsoleFile}
-	}
 	if e.files, err = newFileTable(standard, e.options.PreserveFDs); err != nil {
 		return 0, err
 	}
@@ -148,16 +156,13 @@ func (e *execution) plan() ([]early.Step, error) {
 	}
 	p.add("setsid")
 	p.add("keyring", "_ses."+c.ID)
+	p.add("own-null")
 	if e.process.Terminal {
-		if e.options.ConsoleFile != nil {
-			p.add("controlling-terminal")
-		} else {
-			socket, err := connectUnix(e.options.ConsoleSocket)
-			if err != nil {
-				return nil, fmt.Errorf("connect to the console socket: %w", err)
-			}
-			p.planConsole(e.files.add(socket), "unmounted")
+		socket, err := e.consoleSocket()
+		if err != nil {
+			return nil, fmt.Errorf("connect to the console socket: %w", err)
 		}
+		p.planConsole(e.files.add(socket), "unmounted")
 	}
 	if affinity := e.process.ExecCPUAffinity; affinity != nil && affinity.Final != "" {
 		mask, err := bitSet(affinity.Final)
@@ -178,6 +183,16 @@ func (e *execution) plan() ([]early.Step, error) {
 		c.runtime.debug("exec: %s", describeStep(step))
 	}
 	return p.steps, nil
+}
+
+// consoleSocket is where the process sends the master of its terminal: to the socket that was given, or to us.
+func (e *execution) consoleSocket() (*os.File, error) {
+	if e.options.ConsoleSocket != "" {
+		return connectUnix(e.options.ConsoleSocket)
+	}
+	ours, theirs, err := socketPair()
+	e.console = ours
+	return theirs, err
 }
 
 // launch starts the process and answers its messages until execve has closed the connection.
@@ -260,6 +275,21 @@ func (e *execution) converse(sync, pid int) error {
 			return initError(kind, payload)
 		}
 	}
+}
+
+// Pipe makes a pipe for a process of the container. In a user namespace it belongs to the container's root, who can give it
+// to the process's user.
+func (c *Container) Pipe() (read, write *os.File, err error) {
+	if read, write, err = os.Pipe(); err != nil || len(c.Spec.Linux.UIDMappings) == 0 || os.Geteuid() != 0 {
+		return read, write, err
+	}
+	uid, gid := hostID(c.Spec.Linux.UIDMappings, 0), hostID(c.Spec.Linux.GIDMappings, 0)
+	if err := unix.Fchown(int(write.Fd()), uid, gid); err != nil { // both ends are one inode
+		read.Close()
+		write.Close()
+		return nil, nil, err
+	}
+	return read, write, nil
 }
 
 func dup(f *os.File) *os.File {

@@ -38,6 +38,16 @@ func writeMappings(pid int, linux *specs.Linux) error {
 	return nil
 }
 
+// hostID is what the host calls an id of a user namespace: -1 if it is not mapped.
+func hostID(mappings []specs.LinuxIDMapping, id uint32) int {
+	for _, m := range mappings {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return int(m.HostID + id - m.ContainerID)
+		}
+	}
+	return -1
+}
+
 func mappingText(mappings []specs.LinuxIDMapping) string {
 	var text strings.Builder
 	for _, m := range mappings {

@@ -52,8 +52,7 @@ type SupervisorOptions struct {
 type ExecOptions struct {
 	Process               *specs.Process
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null
-	ConsoleSocket         string   // unix socket that gets the pty master when Process.Terminal is set
-	ConsoleFile           *os.File // or: the slave of the caller's own pty
+	ConsoleSocket         string   // unix socket that gets the pty master when Process.Terminal is set; "": see Process.Terminal
 	PidFile               string
 	PreserveFDs           int
 	IgnorePaused          bool // do not refuse a paused container; Exec returns when it is resumed

@@ -59,6 +59,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	if err := p.planRootfs(); err != nil {
 		return err
 	}
+	p.add("own-null")
 	hooks := p.spec.Hooks
 	if hooks != nil && len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
 		p.add("hooks")
@@ -215,6 +216,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	}
 	p.add("limits") // while the process still has our uid: then no right of ours is needed for limits that only go down
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
+	p.add("give-streams", utoa32(process.User.UID))
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)
 	}
@@ -264,13 +266,17 @@ func (p *planner) planConsole(socket int, mount string) {
 	p.add("console", itoa(socket), itoa(rows), itoa(columns), mount)
 }
 
-// groups are the supplementary groups. In a user namespace whose maker had no right to map groups, setgroups(2) is forbidden for good.
+// groups are the supplementary groups. In a user namespace whose maker had no right to map groups, setgroups(2) is forbidden
+// for good, and the primary group is the only one that there is.
 func (p *planner) groups(process *specs.Process) ([]string, bool) {
+	denied := setgroupsDenied(p.ns, p.spec.Linux)
 	var groups []string
 	for _, g := range process.User.AdditionalGids {
-		groups = append(groups, utoa32(g))
+		if !denied || g != process.User.GID {
+			groups = append(groups, utoa32(g))
+		}
 	}
-	return groups, len(groups) > 0 || !setgroupsDenied(p.ns, p.spec.Linux)
+	return groups, len(groups) > 0 || !denied
 }
 
 // seccompStep compiles linux.seccomp.

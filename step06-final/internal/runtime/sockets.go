@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,4 +83,29 @@ func listenForStart(directory string) (*os.File, error) {
 		return nil, fmt.Errorf("make the start socket: %w", err)
 	}
 	return f, nil
+}
+
+// ReceiveFile takes the descriptor that comes over a connection (SCM_RIGHTS, unix(7)): the master of a terminal.
+func ReceiveFile(connection int) (*os.File, error) {
+	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(connection, name, oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return nil, err
+	}
+	if len(messages) != 1 {
+		return nil, errors.New("no descriptor came")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		return nil, err
+	}
+
+	if err := unix.SetNonblock(fds[0], true); err != nil { // so that reading does not hold a thread
+		return nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "master"), nil
 }

@@ -95,7 +95,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 		env = append(env, "TERM=xterm")
 	}
 	env = MergeEnv(env, in.Config.Env...)
-	if !hasVariable(env, "HOME") {
+	if !HasVariable(env, "HOME") {
 		env = append(env, "HOME="+in.Home)
 	}
 	cwd := in.Config.WorkingDir
@@ -114,15 +114,6 @@ func (in Input) setProcess(s *specs.Spec) error {
 		s.Process.Rlimits = append(s.Process.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
 	}
 	return nil
-}
-
-func hasVariable(env []string, name string) bool {
-	for _, variable := range env {
-		if strings.HasPrefix(variable, name+"=") {
-			return true
-		}
-	}
-	return false
 }
 
 // setNamespaces lists the namespaces: a new one, another container's (with a path), or, when the type is absent, the host's.

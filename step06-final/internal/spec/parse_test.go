@@ -1,12 +1,12 @@
 package spec
 
 import (
+	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -167,35 +167,51 @@ func TestCheckResources(t *testing.T) {
 	require.EqualValues(t, 128<<20, *out.Memory.Swap)
 }
 
+// files are the account files of an image.
+func files(content map[string]string) Accounts {
+	return func(name string, limit int64) ([]byte, error) {
+		data, there := content[name]
+		if !there {
+			return nil, fs.ErrNotExist
+		}
+		return []byte(data), nil
+	}
+}
+
 func TestResolveUser(t *testing.T) {
-	root := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\nbad:x:y:z\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/group"), []byte("www:x:34:\nlog:x:50:web,x\n"), 0o600))
-	u, home, err := ResolveUser(root, "web", []string{"99"})
-	require.NoError(t, err)
-	require.EqualValues(t, 33, u.UID)
-	require.EqualValues(t, 34, u.GID)
-	require.Equal(t, []uint32{50, 99}, u.AdditionalGids)
-	require.Equal(t, "/srv", home)
-	u, _, err = ResolveUser(root, "1000:log", nil)
-	require.NoError(t, err)
-	require.EqualValues(t, 1000, u.UID)
-	require.EqualValues(t, 50, u.GID)
+	image := files(map[string]string{
+		"/etc/passwd": "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\r\nbad:x:y:z\n1000:x:5:5::/five:\nfour:x:1000:4::/four:\n",
+		"/etc/group":  "www:x:34:\nlog:x:50:web,x\r\nlog:x:51:web\n",
+	})
+	for _, c := range []struct {
+		user     string
+		extra    []string
+		uid, gid uint32
+		groups   []uint32
+		home     string
+	}{
+		{"web", []string{"99", "50"}, 33, 34, []uint32{34, 50, 51, 99}, "/srv"}, // two groups of one name, and a group given twice
+		{"33", nil, 33, 34, []uint32{34, 50, 51}, "/srv"},
+		{"web:7", []string{"8"}, 33, 7, []uint32{7, 8}, "/srv"}, // a named group takes the place of those that list the user
+		{"77:log", nil, 77, 50, []uint32{50}, "/"},
+		{"1000", nil, 1000, 4, []uint32{4}, "/four"}, // a number is an id, also if a user is called so
+		{"", nil, 0, 0, []uint32{0}, "/root"},
+	} {
+		u, home, err := ResolveUser(image, c.user, c.extra)
+		require.NoError(t, err, c.user)
+		require.Equal(t, specs.User{UID: c.uid, GID: c.gid, AdditionalGids: c.groups}, u, c.user)
+		require.Equal(t, c.home, home, c.user)
+	}
 	for _, user := range []string{"nobody", "0:nogroup", "-1", "99999999999"} {
-		_, _, err := ResolveUser(root, user, nil)
+		_, _, err := ResolveUser(image, user, nil)
 		require.Error(t, err, user)
 	}
 }
 
-func TestAccountFilesAreLookedForInsideTheImageOnly(t *testing.T) {
-	root := t.TempDir()
-	outside := filepath.Join(t.TempDir(), "passwd")
-	require.NoError(t, os.WriteFile(outside, []byte("evil:x:0:0::/:\n"), 0o600))
-	require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
-	require.NoError(t, os.Symlink(outside, filepath.Join(root, "etc/passwd")))
-	_, _, err := ResolveUser(root, "evil", nil)
-	require.ErrorContains(t, err, "unable to find user")
+func TestAccountFilesThatCannotBeReadAreAnError(t *testing.T) {
+	denied := func(string, int64) ([]byte, error) { return nil, fs.ErrPermission }
+	_, _, err := ResolveUser(denied, "1000", nil)
+	require.ErrorIs(t, err, fs.ErrPermission, "the groups of the user would be lost silently")
 }
 
 func TestBuildPutsUserMountsBehindAndByDepth(t *testing.T) {

@@ -1,19 +1,23 @@
 package spec
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strconv"
 	"strings"
 
-	securejoin "github.com/cyphar/filepath-securejoin"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// Accounts reads a file of a root file system that names users or groups, at most limit bytes of it. The files are the
+// container's: the function must neither be led out of the root by them nor wait for them.
+type Accounts func(name string, limit int64) ([]byte, error)
+
 // ResolveUser finds the ids of USER[:GROUP] in the root file system's /etc/passwd and /etc/group. Numbers need no entry.
-// Supplementary groups are those that list the user, and those of extra (--group-add).
-func ResolveUser(rootfs, user string, extra []string) (specs.User, string, error) {
+// The supplementary groups are the primary one, for a program that changes its group must not lose what is forbidden to
+// that (CVE-2022-36109), those that list the user unless a group was named, and those of extra (--group-add).
+func ResolveUser(accounts Accounts, user string, extra []string) (specs.User, string, error) {
 	name, group := user, ""
 	if i := strings.Index(user, ":"); i >= 0 {
 		name, group = user[:i], user[i+1:]
@@ -21,43 +25,30 @@ func ResolveUser(rootfs, user string, extra []string) (specs.User, string, error
 	if name == "" {
 		name = "0"
 	}
-	passwd, err := readColonFile(rootfs, "/etc/passwd")
+
+	passwd, err := accounts.readLines("/etc/passwd")
 	if err != nil {
 		return specs.User{}, "", err
 	}
-	groups, err := readColonFile(rootfs, "/etc/group")
+	groups, err := accounts.readLines("/etc/group")
 	if err != nil {
 		return specs.User{}, "", err
 	}
-	out := specs.User{}
-	home := "/"
-	entry := findEntry(passwd, name, 2, 6)
-	switch id, err := parseID(name); {
-	case entry != nil:
-		uid, uidErr := parseID(entry[2])
-		gid, gidErr := parseID(entry[3])
-		if uidErr != nil || gidErr != nil {
-			return out, "", fmt.Errorf("user %s: its line in the image's /etc/passwd has no valid ids", name)
-		}
-		out.UID, out.GID, home = uid, gid, entry[5]
-		name = entry[0]
-	case err == nil:
-		out.UID = id
-		if id == 0 {
-			home = "/root"
-		}
-	default:
-		return out, "", fmt.Errorf("unable to find user %s: the image's /etc/passwd has no such entry; a number needs none", name)
+
+	out, home, name, err := resolveName(passwd, name)
+	if err != nil {
+		return out, "", err
 	}
 	if group != "" {
 		if out.GID, err = resolveGroup(groups, group); err != nil {
 			return out, "", err
 		}
-	} else {
-		for _, g := range groups {
-			if gid, err := parseID(field(g, 2)); err == nil && gid != out.GID && listed(field(g, 3), name) {
-				out.AdditionalGids = append(out.AdditionalGids, gid)
-			}
+	}
+
+	gids := []uint32{out.GID}
+	for _, g := range groups {
+		if gid, err := parseID(field(g, 2)); err == nil && group == "" && listed(field(g, 3), name) {
+			gids = append(gids, gid)
 		}
 	}
 	for _, g := range extra {
@@ -65,9 +56,42 @@ func ResolveUser(rootfs, user string, extra []string) (specs.User, string, error
 		if err != nil {
 			return out, "", err
 		}
-		out.AdditionalGids = append(out.AdditionalGids, gid)
+		gids = append(gids, gid)
 	}
+	out.AdditionalGids = unique(gids)
 	return out, home, nil
+}
+
+// resolveName finds a user, the home directory, and the name by which groups list the user.
+func resolveName(passwd [][]string, name string) (user specs.User, home, listedAs string, err error) {
+	id, idErr := parseID(name)
+	entry := findEntry(passwd, name, 2, 6)
+	switch {
+	case entry != nil:
+		uid, uidErr := parseID(entry[2])
+		gid, gidErr := parseID(entry[3])
+		if uidErr != nil || gidErr != nil {
+			return user, "", "", fmt.Errorf("user %s: its line in the image's /etc/passwd has no valid ids", name)
+		}
+		return specs.User{UID: uid, GID: gid}, entry[5], entry[0], nil
+	case idErr == nil && id == 0:
+		return user, "/root", name, nil
+	case idErr == nil:
+		return specs.User{UID: id}, "/", name, nil
+	}
+	return user, "", "", fmt.Errorf("unable to find user %s: the image's /etc/passwd has no such entry; a number needs none", name)
+}
+
+func unique(ids []uint32) []uint32 {
+	var result []uint32
+	seen := map[uint32]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			result = append(result, id)
+		}
+		seen[id] = true
+	}
+	return result
 }
 
 func resolveGroup(groups [][]string, name string) (uint32, error) {
@@ -83,15 +107,14 @@ func resolveGroup(groups [][]string, name string) (uint32, error) {
 	return gid, nil
 }
 
-// findEntry finds a line by its first field, or by the id in the given field.
+// findEntry finds a line by the id in the given field, if a number is asked for, or by its first field.
 func findEntry(lines [][]string, nameOrID string, idField, fields int) []string {
-	for _, line := range lines {
-		if len(line) >= fields && line[0] == nameOrID {
-			return line
-		}
+	by := 0
+	if _, err := parseID(nameOrID); err == nil {
+		by = idField
 	}
 	for _, line := range lines {
-		if len(line) >= fields && line[idField] == nameOrID {
+		if len(line) >= fields && line[by] == nameOrID {
 			return line
 		}
 	}
@@ -122,36 +145,19 @@ func listed(list, name string) bool {
 // maxAccountFile bounds what an image can make us read.
 const maxAccountFile = 4 << 20
 
-// readColonFile reads a file such as /etc/passwd inside a root file system, whose links cannot lead outside. A file that
-// is not there is empty.
-func readColonFile(rootfs, path string) ([][]string, error) {
-	safe, err := securejoin.SecureJoin(rootfs, path)
-	if err != nil {
-		return nil, fmt.Errorf("find %s in the image: %w", path, err)
-	}
-	info, err := os.Lstat(safe)
-	if os.IsNotExist(err) || (err == nil && !info.Mode().IsRegular()) {
+// readLines reads the fields of a file such as /etc/passwd. A file that is not there is empty.
+func (a Accounts) readLines(path string) ([][]string, error) {
+	data, err := a(path, maxAccountFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the image's %s: %w", path, err)
 	}
-	if info.Size() > maxAccountFile {
-		return nil, fmt.Errorf("the image's %s has %d bytes: that is no file of accounts", path, info.Size())
-	}
-	file, err := os.Open(safe)
-	if err != nil {
-		return nil, fmt.Errorf("read the image's %s: %w", path, err)
-	}
-	defer file.Close()
+
 	var lines [][]string
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, maxAccountFile)
-	for scanner.Scan() {
-		lines = append(lines, strings.Split(scanner.Text(), ":"))
-	}
-	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("read the image's %s: %w", path, err)
+	for _, line := range strings.Split(string(data), "\n") {
+		lines = append(lines, strings.Split(strings.TrimSuffix(line, "\r"), ":"))
 	}
 	return lines, nil
 }

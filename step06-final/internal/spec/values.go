@@ -201,6 +201,20 @@ func MergeEnv(base []string, overrides ...string) []string {
 	return merged
 }
 
+// HasVariable says whether an environment sets a variable.
+func HasVariable(env []string, name string) bool { return len(WithoutVariable(env, name)) < len(env) }
+
+// WithoutVariable is an environment without one of its variables.
+func WithoutVariable(env []string, name string) []string {
+	rest := make([]string, 0, len(env))
+	for _, variable := range env {
+		if !strings.HasPrefix(variable, name+"=") {
+			rest = append(rest, variable)
+		}
+	}
+	return rest
+}
+
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // CheckName applies docker's rule for container names.
