@@ -22,6 +22,7 @@ type supervisor struct {
 
 	stdin     int // write end of the container's standard input (or the master), -1 when closed
 	stdinOnce bool
+	owner     [2]int // of the pipes; -1: they stay ours
 	pending   []byte // for stdin, not yet written
 
 	listener int // attach socket, -1 = none
@@ -71,7 +72,7 @@ func runSupervisor(sync int) {
 	if !ok {
 		fail("read the plan", syscall.EPROTO)
 	}
-	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, listener: -1, chunk: make([]byte, MaxFramePayload),
+	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1, chunk: make([]byte, MaxFramePayload),
 		streams: [2]stream{{-1, "stdout", FrameStdout}, {-1, "stderr", FrameStderr}}}
 	pid, err := s.begin(plan)
 	if err != nil {
@@ -105,6 +106,8 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			s.listener, s.socket = number(0), a[1]
 		case "terminal":
 			s.terminal, s.console = true, number(0)
+		case "owner": // uid and gid of the container's root, who can give the pipes to the user of the program
+			s.owner = [2]int{number(0), number(1)}
 		case "stdin":
 			openStdin, s.stdinOnce = true, a[0] == "once"
 		case "spawn": // exe, sync, cgroup, clone flags, wait, root, offsets
@@ -156,10 +159,16 @@ func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
 	if s.terminal { // init opens its terminal itself
 		return []int{0, 1, 2}, nil
 	}
-	theirs := []int{0, 1, 2} // /dev/null
+	theirs := []int{0, 1, 2} // /dev/null, which init exchanges for the container's own
 	var pipe [2]int
+	newPipe := func() error {
+		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil || s.owner[0] < 0 {
+			return err
+		}
+		return syscall.Fchown(pipe[0], s.owner[0], s.owner[1]) // both ends are one inode
+	}
 	if openStdin {
-		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+		if err := newPipe(); err != nil {
 			return nil, err
 		}
 		theirs[0], s.stdin = pipe[0], pipe[1]
@@ -168,7 +177,7 @@ func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
 		}
 	}
 	for i := range s.streams {
-		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
+		if err := newPipe(); err != nil {
 			return nil, err
 		}
 		theirs[i+1], s.streams[i].fd = pipe[1], pipe[0]

@@ -85,6 +85,9 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err != nil {
 		return err
 	}
+	if c.Config.Tty {
+		s.Process.ConsoleSize = consoleSize()
+	}
 	if err := os.Remove(exitPath(c)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("remove the exit status of the last run: %w", err)
 	}

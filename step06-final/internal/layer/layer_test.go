@@ -486,3 +486,45 @@ func TestLookup(t *testing.T) {
 	_, err = ReadFile(tree, "bin", 4)
 	require.Error(t, err)
 }
+
+// TestReadFileOpensOnlyFiles: what a container exchanges while we look is neither waited for nor opened.
+func TestReadFileOpensOnlyFiles(t *testing.T) {
+	root := t.TempDir()
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	name, next := filepath.Join(root, "f"), filepath.Join(root, "next")
+	require.NoError(t, os.WriteFile(name, []byte("right"), 0o600))
+
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			switch i % 3 {
+			case 0:
+				_ = unix.Mkfifo(next, 0o600)
+			case 1:
+				_ = os.Symlink(secret, next)
+			case 2:
+				_ = os.WriteFile(next, []byte("right"), 0o600)
+			}
+			_ = os.Rename(next, name)
+		}
+	}()
+	began, read := time.Now(), 0
+	for i := 0; i < 3000; i++ {
+		data, err := ReadFile(root, "f", 100)
+		if err == nil {
+			require.Contains(t, []string{"right", ""}, string(data)) // "": it has just been made
+			read++
+		}
+	}
+	close(stop)
+	<-stopped
+	require.Less(t, time.Since(began), 20*time.Second)
+	require.NotZero(t, read)
+}

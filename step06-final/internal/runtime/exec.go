@@ -280,10 +280,10 @@ func (e *execution) converse(sync, pid int) error {
 // Pipe makes a pipe for a process of the container. In a user namespace it belongs to the container's root, who can give it
 // to the process's user.
 func (c *Container) Pipe() (read, write *os.File, err error) {
-	if read, write, err = os.Pipe(); err != nil || len(c.Spec.Linux.UIDMappings) == 0 || os.Geteuid() != 0 {
+	uid, gid := c.rootOnHost()
+	if read, write, err = os.Pipe(); err != nil || uid < 0 || gid < 0 {
 		return read, write, err
 	}
-	uid, gid := hostID(c.Spec.Linux.UIDMappings, 0), hostID(c.Spec.Linux.GIDMappings, 0)
 	if err := unix.Fchown(int(write.Fd()), uid, gid); err != nil { // both ends are one inode
 		read.Close()
 		write.Close()

@@ -48,6 +48,15 @@ func hostID(mappings []specs.LinuxIDMapping, id uint32) int {
 	return -1
 }
 
+// rootOnHost is what the host calls the root of a container with a user namespace: -1 if it has none, or if we are not the
+// host's root, and so are the container's.
+func (c *Container) rootOnHost() (uid, gid int) {
+	if os.Geteuid() != 0 {
+		return -1, -1
+	}
+	return hostID(c.Spec.Linux.UIDMappings, 0), hostID(c.Spec.Linux.GIDMappings, 0)
+}
+
 func mappingText(mappings []specs.LinuxIDMapping) string {
 	var text strings.Builder
 	for _, m := range mappings {

@@ -98,6 +98,9 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 	if o.Terminal {
 		add("terminal", itoa(files.add(c.console)))
 	}
+	if uid, gid := c.rootOnHost(); uid >= 0 && gid >= 0 {
+		add("owner", itoa(uid), itoa(gid))
+	}
 	if o.OpenStdin && !o.Terminal {
 		mode := "open"
 		if o.StdinOnce {

@@ -3,6 +3,8 @@ package spec
 import (
 	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
