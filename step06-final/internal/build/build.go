@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 
@@ -29,12 +27,14 @@ type RunFunc func(ctx context.Context, s *snapshot.Snapshot, c v1.ImageConfig, a
 
 // Options of Build.
 type Options struct {
-	Context    string   // directory that COPY reads
-	Dockerfile string   // path; "" is Context/Dockerfile
-	Tags       []string // -t
+	Context    string    // directory that COPY reads; "-" is a Dockerfile or an archive from Stdin
+	Dockerfile string    // path; "" is Context/Dockerfile, "-" is Stdin
+	Stdin      io.Reader // the caller's
+	Tags       []string  // -t
 	Args       map[string]string
 	Labels     map[string]string
 	Target     string // stage to stop at; "" is the last
+	Platform   string // OS/ARCH of base images, unless FROM says it
 	NoCache    bool
 	Pull       bool // ask the registry for newer base images
 	PlainHTTP  bool
@@ -45,6 +45,7 @@ type Options struct {
 // Build executes a Dockerfile and returns the image. Nothing is named before the last step succeeded.
 func Build(ctx context.Context, images *image.Store, snapshots *snapshot.Driver, o Options) (*image.Image, error) {
 	b := &builder{ctx: ctx, images: images, snapshots: snapshots, o: o, usedArgs: map[string]bool{}}
+	defer b.removeTemporary()
 	if err := b.prepare(); err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
@@ -89,6 +90,7 @@ type builder struct {
 	snapshots *snapshot.Driver
 	o         Options
 	ignore    *ignoreList
+	temporary []string // directories that go when the build ends
 
 	globalArgs  []string // NAME=VALUE of ARGs before the first FROM
 	stages      []*stage
@@ -112,26 +114,12 @@ func (b *builder) prepare() error {
 			return err
 		}
 	}
-	info, err := os.Stat(b.o.Context)
-	if err != nil {
-		return fmt.Errorf("the context: %w", err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("the context %s is not a directory", b.o.Context)
-	}
-	path := b.o.Dockerfile
-	if path == "" {
-		path = filepath.Join(b.o.Context, "Dockerfile")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the Dockerfile (-f names another): %w", err)
-	}
-	instructions, err := dockerfile.Parse(data)
+	data, err := b.readContext()
 	if err != nil {
 		return err
 	}
-	if b.ignore, err = readIgnore(b.o.Context); err != nil {
+	instructions, err := dockerfile.Parse(data)
+	if err != nil {
 		return err
 	}
 	return b.divide(instructions)
@@ -244,6 +232,9 @@ func (b *builder) base(name, platform string) (*image.Image, error) {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if platform == "" {
+		platform = b.o.Platform
 	}
 	return b.images.Pull(b.ctx, name, image.PullOptions{Platform: platform, PlainHTTP: b.o.PlainHTTP, Progress: b.o.Out})
 }

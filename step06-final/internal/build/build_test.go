@@ -3,9 +3,12 @@ package build
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -282,8 +285,243 @@ func TestAdd(t *testing.T) {
 		require.FileExists(t, root+"/x/plain")
 		require.FileExists(t, root+"/y/a.tar")
 	})
-	_, err = b.build("FROM host\nADD http://example.com/x /x\n")
-	require.ErrorContains(t, err, "only local files")
+	_, err = b.build("FROM host\nADD ftp://example.com/x /x\n")
+	require.ErrorContains(t, err, "only http and https")
+	_, err = b.build("FROM host\nADD git@github.com:a/b.git /x\n")
+	require.ErrorContains(t, err, "only http and https")
+}
+
+// A file from a server is not unpacked, and its name is the last part of the address.
+func TestAddFromAServer(t *testing.T) {
+	b := newBench(t)
+	served := "first"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/dir/file.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+		io.WriteString(w, served)
+	}))
+	defer server.Close()
+
+	dockerfile := "FROM host\nADD " + server.URL + "/dir/file.txt?a=b /x/\n"
+	img := b.must(dockerfile)
+	b.inside(img, func(root string) {
+		info, err := os.Stat(root + "/x/file.txt")
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode())
+		require.EqualValues(t, 1136214245, info.ModTime().Unix())
+	})
+	require.Equal(t, "first", b.content(img, "/x/file.txt"))
+	require.Equal(t, img.ID, b.must(dockerfile).ID, "from the cache")
+	served = "second"
+	require.Equal(t, "second", b.content(b.must(dockerfile), "/x/file.txt"))
+
+	_, err := b.build("FROM host\nADD " + server.URL + "/missing /x/\n")
+	require.ErrorContains(t, err, "404")
+	_, err = b.build("FROM host\nADD " + server.URL + "/ /x/\n")
+	require.ErrorContains(t, err, "cannot determine filename")
+	left, err := filepath.Glob(os.TempDir() + "/mydocker-build-*")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// An archive of ADD stays below its destination: by names, by links that it made, by links of the image (F6).
+func TestAddStaysInItsDestination(t *testing.T) {
+	b := newBench(t)
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for _, h := range []tar.Header{
+		{Typeflag: tar.TypeReg, Name: "../../above", Mode: 0o644},
+		{Typeflag: tar.TypeSymlink, Name: "up", Linkname: "../.."},
+		{Typeflag: tar.TypeReg, Name: "up/by-link", Mode: 0o644},
+		{Typeflag: tar.TypeSymlink, Name: "root", Linkname: "/etc"},
+		{Typeflag: tar.TypeReg, Name: "root/by-absolute-link", Mode: 0o644},
+		{Typeflag: tar.TypeDir, Name: "./", Mode: 0o700},
+	} {
+		require.NoError(t, w.WriteHeader(&h))
+	}
+	require.NoError(t, w.Close())
+	b.write("a.tar", archive.String())
+
+	img, err := b.build("FROM host\nADD a.tar /x/y/z/\n")
+	if err != nil {
+		require.ErrorContains(t, err, "a.tar", "refused is as good")
+		return
+	}
+	b.inside(img, func(root string) {
+		for _, outside := range []string{"above", "by-link", "by-absolute-link"} {
+			for _, dir := range []string{"", "/x", "/x/y", "/etc"} {
+				require.NoFileExists(t, root+dir+"/"+outside)
+			}
+		}
+		info, err := os.Stat(root + "/x/y/z")
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "the destination is not the archive's")
+	})
+}
+
+// The same content under another name is another step where the destination is a directory (F15).
+func TestNamesAreInTheCacheKey(t *testing.T) {
+	b := newBench(t)
+	for _, name := range []string{"allow.conf", "deny.conf", "d1/a", "d2/b"} {
+		b.write(name, "equal")
+	}
+	b.must("FROM host\nCOPY allow.conf /etc/\n")
+	b.inside(b.must("FROM host\nCOPY deny.conf /etc/\n"), func(root string) {
+		require.FileExists(t, root+"/etc/deny.conf")
+		require.NoFileExists(t, root+"/etc/allow.conf")
+	})
+	b.must("FROM host\nCOPY allow.conf /etc\n")
+	b.inside(b.must("FROM host\nCOPY deny.conf /etc\n"), func(root string) {
+		require.FileExists(t, root+"/etc/deny.conf", "no slash, but a directory of the image")
+	})
+	b.must("FROM host\nCOPY d1 /x\n")
+	b.inside(b.must("FROM host\nCOPY d2 /x\n"), func(root string) { require.FileExists(t, root+"/x/b") })
+}
+
+// A pattern is matched in the image, not through its links on the host (F30).
+func TestPatternsStayInTheTree(t *testing.T) {
+	b := newBench(t)
+	secret := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(secret, "secret"), nil, 0o600))
+	b.write("Base", "FROM host\nRUN ln -s "+secret+" /link && mkdir /real && echo in > /real/file && ln -s /real /ok\n")
+	b.must("FROM host\nRUN [\"/bin/sh\", \"-c\", \"ln -s "+secret+" /link; mkdir /real; echo in > /real/file; ln -s /real /ok\"]\n",
+		func(o *Options) { o.Tags = []string{"base"} })
+
+	_, err := b.build("FROM host\nCOPY --from=base /link/* /x/\n")
+	require.ErrorContains(t, err, "matches no file")
+	img := b.must("FROM host\nCOPY --from=base /ok/f* /r?al/fil[e] /x/\n")
+	require.Equal(t, "in\n", b.content(img, "/x/file"))
+}
+
+// The context may be a stranger's: its links lead to nothing on this host, and what never ends is not read (F7).
+func TestHostileContexts(t *testing.T) {
+	b := newBench(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("PASSWORD is it\n"), 0o600))
+	for _, name := range []string{"Dockerfile", ".dockerignore"} {
+		for _, target := range []string{"/dev/zero", secret, "../../../../../../../.." + secret} {
+			b.write("Dockerfile", "FROM host\nCOPY . /ctx/\n")
+			path := filepath.Join(b.context, name)
+			os.Remove(path)
+			require.NoError(t, os.Symlink(target, path))
+			_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Run: b.run, Out: &b.out})
+			if name == "Dockerfile" {
+				require.ErrorContains(t, err, "read the Dockerfile", target)
+				require.NotContains(t, err.Error(), "PASSWORD")
+			} else {
+				require.NoError(t, err, "a list that leads nowhere is no list")
+			}
+			require.NoError(t, os.Remove(path))
+		}
+		fifo := filepath.Join(b.context, name)
+		b.write("Dockerfile", "FROM host\n")
+		os.Remove(fifo)
+		require.NoError(t, unix.Mkfifo(fifo, 0o600))
+		_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Run: b.run, Out: &b.out})
+		require.ErrorContains(t, err, "is not a file")
+		require.NoError(t, os.Remove(fifo))
+	}
+	_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Dockerfile: "/dev/zero", Run: b.run, Out: &b.out})
+	require.ErrorContains(t, err, "is not a file")
+}
+
+// The context and the Dockerfile may come from standard input.
+func TestStandardInput(t *testing.T) {
+	b := newBench(t)
+	fromInput := func(change func(*Options), input string) (*image.Image, error) {
+		o := Options{Context: "-", Stdin: strings.NewReader(input), Run: b.run, Out: &b.out}
+		change(&o)
+		return Build(context.Background(), b.images, b.snapshots, o)
+	}
+	var archive bytes.Buffer
+	compressed := gzip.NewWriter(&archive)
+	w := tar.NewWriter(compressed)
+	for name, text := range map[string]string{"Dockerfile": "FROM host\nCOPY f /f\n", "f": "content", "D2": "FROM host\nCOPY f /g\n"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}))
+		_, err := io.WriteString(w, text)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, compressed.Close())
+
+	img, err := fromInput(func(*Options) {}, archive.String())
+	require.NoError(t, err)
+	require.Equal(t, "content", b.content(img, "/f"))
+	img, err = fromInput(func(*Options) {}, "\ufeffFROM host\r\nENV A=b\r\n")
+	require.NoError(t, err)
+	c, err := img.ConfigFile()
+	require.NoError(t, err)
+	require.Contains(t, c.Config.Env, "A=b")
+	b.write("f", "from the directory")
+	img, err = fromInput(func(o *Options) { o.Context, o.Dockerfile = b.context, "-" }, "FROM host\nCOPY f /f\n")
+	require.NoError(t, err)
+	require.Equal(t, "from the directory", b.content(img, "/f"))
+
+	for input, want := range map[string]string{"": "is empty", "NONSENSE": "NONSENSE", archive.String()[:100]: ""} {
+		_, err = fromInput(func(*Options) {}, input)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = fromInput(func(o *Options) { o.Dockerfile = "-" }, "x")
+	require.ErrorContains(t, err, "can't use stdin for both")
+	_, err = fromInput(func(o *Options) { o.Context = "https://github.com/a/b.git" }, "")
+	require.ErrorContains(t, err, "clone or download it")
+	left, err := filepath.Glob(os.TempDir() + "/mydocker-build-*")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestHeredocs(t *testing.T) {
+	b := newBench(t)
+	img := b.must("FROM host\nCOPY <<-EOF /f\n\t<a b=\"c\">\n\t\tk\nEOF\nCOPY <<EOF /g\n\tkeeps\nEOF\n" +
+		"RUN <<-EOF\n\techo tabs > /tabs\nEOF\nRUN <<E\n#!/bin/sh -eu\necho $0 $- > /script\nE\n")
+	require.Equal(t, "<a b=\"c\">\nk\n", b.content(img, "/f"))
+	require.Equal(t, "\tkeeps\n", b.content(img, "/g"))
+	require.Equal(t, "tabs\n", b.content(img, "/tabs"))
+	script := b.content(img, "/script")
+	require.Contains(t, script, "/dev/shm/E")
+	require.Contains(t, strings.Fields(script)[1], "u")
+}
+
+// Names of one file are one file again, and a directory that .dockerignore hides is not copied.
+func TestLinksAndHiddenDirectories(t *testing.T) {
+	b := newBench(t)
+	b.write("d/a", "x")
+	require.NoError(t, os.Link(filepath.Join(b.context, "d/a"), filepath.Join(b.context, "d/b")))
+	b.inside(b.must("FROM host\nCOPY d /x\n"), func(root string) {
+		one, err := os.Stat(root + "/x/a")
+		require.NoError(t, err)
+		other, err := os.Stat(root + "/x/b")
+		require.NoError(t, err)
+		require.True(t, os.SameFile(one, other))
+	})
+
+	b.write(".dockerignore", "\ufeffd\r\n")
+	for _, source := range []string{"d", "d/a", "d/*"} {
+		_, err := b.build("FROM host\nCOPY " + source + " /x/\n")
+		require.ErrorContains(t, err, ".dockerignore", source)
+	}
+	b.write(".dockerignore", "d\n!d/b\n")
+	b.inside(b.must("FROM host\nCOPY d /x/\n"), func(root string) {
+		require.FileExists(t, root+"/x/b")
+		require.NoFileExists(t, root+"/x/a")
+	})
+	b.write(".dockerignore", "!\n")
+	_, err := b.build("FROM host\nCOPY d /x/\n")
+	require.ErrorContains(t, err, "illegal exclusion pattern")
+}
+
+// A second build that finds everything in the cache makes the same image.
+func TestSameImageFromTheCache(t *testing.T) {
+	b := newBench(t)
+	b.write("f", "x")
+	dockerfile := "FROM host\nARG A=1\nENV B=$A\nCOPY f /f\nWORKDIR /new/dir\nRUN [\"/bin/sh\", \"-c\", \"echo > /made\"]\nCMD [\"x\"]\n"
+	first := b.must(dockerfile)
+	require.Equal(t, first.ID, b.must(dockerfile).ID)
+	require.NotEqual(t, first.ID, b.must(dockerfile+"LABEL a=b\n").ID)
+	require.NotEqual(t, first.ID, b.must(dockerfile, func(o *Options) { o.NoCache = true }).ID)
 }
 
 func TestRunForms(t *testing.T) {

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +26,7 @@ import (
 
 // copier carries out one COPY or ADD.
 type copier struct {
+	b       *builder
 	in      dockerfile.Instruction
 	env     []string
 	tree    string      // where the sources are
@@ -38,6 +41,7 @@ type copier struct {
 
 // source is one file or directory to copy.
 type source struct {
+	tree    string // where it is
 	name    string // in the tree, without links
 	base    string // what it is called at its destination
 	isDir   bool
@@ -48,7 +52,7 @@ type source struct {
 
 // copy executes COPY [--from=STAGE|IMAGE] [--chown=U:G] [--chmod=M] SOURCE… DESTINATION, and ADD of local files.
 func (b *builder) copy(c *current, in dockerfile.Instruction) error {
-	if err := in.CheckFlags("from", "chown", "chmod"); err != nil {
+	if err := in.CheckFlags("from", "chown", "chmod", "link"); err != nil { // --link is about speed only
 		return err
 	}
 	expanded, err := in.Expand(c.env())
@@ -58,7 +62,7 @@ func (b *builder) copy(c *current, in dockerfile.Instruction) error {
 	if len(expanded.Args) < 2 {
 		return fmt.Errorf("want SOURCE… DESTINATION")
 	}
-	cp := &copier{in: expanded, env: c.env(), mode: -1}
+	cp := &copier{b: b, in: expanded, env: c.env(), mode: -1}
 	if value := expanded.Flag("chmod"); value != "" {
 		if cp.mode, err = strconv.ParseInt(value, 8, 32); err != nil || cp.mode < 0 || cp.mode > 07777 {
 			return fmt.Errorf("--chmod=%s: want an octal mode", value)
@@ -113,9 +117,10 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 			destination += "/"
 		}
 	}
-	// The key is of the content, not of names and times on this disk: a fresh checkout finds the same step.
+	// The key is of the sources' names and content, not of times and places on this disk: a fresh checkout finds the
+	// same step. A name counts even where the destination has one of its own: that may be a directory of the image.
 	hash := sha256.New()
-	if err := cp.write(hash, "key", true); err != nil {
+	if err := cp.write(hash, "key/", true); err != nil {
 		return err
 	}
 	key, err := cacheKey(cp.in.Name, c, hex.EncodeToString(hash.Sum(nil)), destination, cp.in.Flags, len(cp.sources))
@@ -133,8 +138,63 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 		if err != nil {
 			return err
 		}
-		return b.unpackInto(s, func(w io.Writer) error { return cp.write(w, target, false) })
+		if err := b.unpackInto(s, "", func(w io.Writer) error { return cp.write(w, target, false) }); err != nil {
+			return err
+		}
+		return cp.unpackArchives(s, destination)
 	})
+}
+
+// unpackArchives carries out the part of ADD that unpacks. The destination is the archive's root: no name and no link
+// in it leads out of that directory.
+func (cp *copier) unpackArchives(s *snapshot.Snapshot, destination string) error {
+	for _, source := range cp.sources {
+		if !source.archive {
+			continue
+		}
+		below, mode, err := layer.Lookup(s.Root(), destination)
+		if err != nil {
+			return err
+		}
+		if mode&unix.S_IFMT != unix.S_IFDIR {
+			return fmt.Errorf("unpack %s: %s is not a directory in the image", source.base, destination)
+		}
+		err = cp.b.unpackInto(s, below, func(w io.Writer) error { return cp.writeArchive(w, source) })
+		if err != nil {
+			return fmt.Errorf("unpack %s: %w", source.base, err)
+		}
+	}
+	return nil
+}
+
+// writeArchive writes what is in an archive; "./" would change the destination itself.
+func (cp *copier) writeArchive(w io.Writer, s source) error {
+	out := tar.NewWriter(w)
+	if err := cp.archiveEntries(out, s, "", false); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+func (cp *copier) archiveEntries(out *tar.Writer, s source, prefix string, forKey bool) error {
+	f, err := os.Open(filepath.Join(s.tree, s.name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	content, err := image.Decompress(f)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+
+	return cp.rewrite(out, content, func(h *tar.Header) bool {
+		if path.Clean("/"+h.Name) == "/" {
+			return false
+		}
+		h.Name = prefix + h.Name
+		return true
+	}, forKey)
 }
 
 // find expands the sources.
@@ -144,7 +204,7 @@ func (cp *copier) find() error {
 		if strings.HasPrefix(arg, "<<") && len(heredocs) > 0 {
 			h := heredocs[0]
 			heredocs = heredocs[1:]
-			content := h.Content
+			content := dockerfile.HeredocText(h)
 			if h.Expand {
 				var err error
 				if content, err = cp.in.ExpandHeredoc(content, cp.env); err != nil {
@@ -155,7 +215,12 @@ func (cp *copier) find() error {
 			continue
 		}
 		if cp.in.Name == "ADD" && (strings.Contains(arg, "://") || strings.HasPrefix(arg, "git@")) {
-			return fmt.Errorf("%s: only local files can be added; fetch it with RUN", arg)
+			dir, name, err := cp.b.fetch(arg)
+			if err != nil {
+				return err
+			}
+			cp.sources = append(cp.sources, source{tree: dir, name: name, base: name})
+			continue
 		}
 		if err := cp.glob(arg); err != nil {
 			return err
@@ -167,48 +232,100 @@ func (cp *copier) find() error {
 // glob finds the files that a source names. A pattern is matched against the names in the tree; each match is then
 // resolved inside of it.
 func (cp *copier) glob(arg string) error {
-	name := strings.TrimPrefix(path.Clean("/"+arg), "/")
-	matches := []string{name}
-	if strings.ContainsAny(name, "*?[") {
-		found, err := filepath.Glob(filepath.Join(globEscape(cp.tree), name))
-		if err != nil {
-			return fmt.Errorf("source %q: %w", arg, err)
-		}
-		matches = nil
-		for _, match := range found {
-			relative, err := filepath.Rel(cp.tree, match)
-			if err != nil {
-				return fmt.Errorf("source %q: %w", arg, err)
-			}
-			if cp.ignore == nil || !cp.ignore.ignores(relative) {
-				matches = append(matches, relative)
-			}
-		}
+	matches, err := globTree(cp.tree, strings.TrimPrefix(path.Clean("/"+arg), "/"))
+	if err != nil {
+		return fmt.Errorf("source %q: %w", arg, err)
 	}
-	if len(matches) == 0 {
-		return fmt.Errorf("source %q matches no file", arg)
-	}
+
+	found := false
 	for _, match := range matches {
-		real, mode, err := layer.Lookup(cp.tree, match)
+		if cp.ignored(match) {
+			continue
+		}
+		s, err := cp.source(match)
 		if err != nil {
 			return fmt.Errorf("source %q (sources are in the context, and .dockerignore may hide them): %w", arg, err)
 		}
-		s := source{name: real, base: path.Base("/" + match), isDir: mode&unix.S_IFMT == unix.S_IFDIR}
-		if !s.isDir && cp.ignore != nil && cp.ignore.ignores(match) {
-			return fmt.Errorf("source %q is left out by .dockerignore", arg)
-		}
-		if cp.in.Name == "ADD" && mode&unix.S_IFMT == unix.S_IFREG {
-			if s.archive, err = cp.isArchive(real); err != nil {
-				return err
-			}
-		}
-		cp.sources = append(cp.sources, s)
+		cp.sources, found = append(cp.sources, s), true
+	}
+	if !found && len(matches) > 0 {
+		return fmt.Errorf("source %q is left out by .dockerignore", arg)
+	}
+	if !found {
+		return fmt.Errorf("source %q matches no file", arg)
 	}
 	return nil
 }
 
-func globEscape(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+// ignored reports whether .dockerignore hides a source. A directory is looked into if something in it may be wanted.
+func (cp *copier) ignored(name string) bool {
+	if cp.ignore == nil || name == "" || !cp.ignore.ignores(name) {
+		return false
+	}
+	_, mode, err := layer.Lookup(cp.tree, name)
+	return err == nil && (mode&unix.S_IFMT != unix.S_IFDIR || !cp.ignore.hasExceptions())
+}
+
+func (cp *copier) source(name string) (source, error) {
+	real, mode, err := layer.Lookup(cp.tree, name)
+	if err != nil {
+		return source{}, err
+	}
+	s := source{tree: cp.tree, name: real, base: path.Base("/" + name), isDir: mode&unix.S_IFMT == unix.S_IFDIR}
+	if cp.in.Name == "ADD" && mode&unix.S_IFMT == unix.S_IFREG {
+		s.archive, err = cp.isArchive(real)
+	}
+	return s, err
+}
+
+// globTree lists the names that match a pattern, component by component: no link in the tree leads to a directory
+// outside of it.
+func globTree(tree, pattern string) ([]string, error) {
+	matches := []string{""}
+	for _, component := range strings.Split(pattern, "/") {
+		if !strings.ContainsAny(component, `*?[\`) {
+			for i := range matches {
+				matches[i] = path.Join(matches[i], component)
+			}
+			continue
+		}
+		if _, err := path.Match(component, ""); err != nil {
+			return nil, err
+		}
+
+		var next []string
+		for _, dir := range matches {
+			names, err := layer.ReadDir(tree, dir)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range names {
+				if ok, _ := path.Match(component, name); ok {
+					next = append(next, path.Join(dir, name))
+				}
+			}
+		}
+		matches = next
+	}
+	return existing(tree, pattern, matches), nil
+}
+
+// existing leaves out matches of a pattern that are not there, such as */file for a directory without that file. A
+// name without a pattern stays: that it is missing is an error of its own.
+func existing(tree, pattern string, matches []string) []string {
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		return matches
+	}
+	var found []string
+	for _, match := range matches {
+		if _, _, err := layer.Lookup(tree, match); err == nil {
+			found = append(found, match)
+		}
+	}
+	return found
 }
 
 // isArchive says whether a file of the context is a tar, compressed or not.
@@ -236,7 +353,7 @@ func (cp *copier) target(root, destination string) (string, error) {
 		real = strings.TrimPrefix(path.Clean(destination), "/") // parents are resolved when it is unpacked
 	}
 	for _, s := range cp.sources {
-		if s.isDir && err != nil {
+		if (s.isDir || s.archive) && err != nil {
 			cp.mkdir = real
 		}
 	}
@@ -279,32 +396,22 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 	case s.inline:
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0644, Size: int64(len(s.content)), ModTime: time.Unix(0, 0)}
 		return cp.entry(out, h, bytes.NewReader(s.content), forKey)
+	case s.archive && forKey:
+		return cp.archiveEntries(out, s, name+"/", forKey)
 	case s.archive:
-		f, err := os.Open(filepath.Join(cp.tree, s.name))
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		content, err := image.Decompress(f)
-		if err != nil {
-			return err
-		}
-		defer content.Close()
-		return cp.rewrite(out, content, func(h *tar.Header) bool {
-			h.Name = strings.TrimSuffix(target, "/") + "/" + h.Name
-			if h.Typeflag == tar.TypeLink {
-				h.Linkname = strings.TrimSuffix(target, "/") + "/" + h.Linkname
-			}
-			return true
-		}, forKey)
+		return nil // unpackArchives
 	}
+
+	// Further names of a file are links again, unless one of them may be left out.
+	copyLinks := cp.ignore != nil && len(cp.ignore.rules) > 0
 	r, w := io.Pipe()
 	go func() {
-		w.CloseWithError(layer.PackPath(w, cp.tree, s.name, "source", layer.Options{Whiteouts: layer.Plain, CopyLinks: true, NoChown: cp.noChown}))
+		w.CloseWithError(layer.PackPath(w, s.tree, s.name, "source",
+			layer.Options{Whiteouts: layer.Plain, CopyLinks: copyLinks, NoChown: cp.noChown}))
 	}()
 	defer r.Close()
 	return cp.rewrite(out, r, func(h *tar.Header) bool {
-		below := strings.Trim(strings.TrimPrefix(h.Name, "source"), "/")
+		below := belowSource(h.Name)
 		inContext := path.Join(s.name, below)
 		if cp.ignore != nil && inContext != "." && cp.ignore.ignores(inContext) {
 			return false
@@ -314,10 +421,16 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 			return false
 		}
 		h.Name = path.Join(name, below)
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = path.Join(name, belowSource(h.Linkname))
+		}
 		cp.own(h)
 		return true
 	}, forKey)
 }
+
+// belowSource is an entry's name relative to the source.
+func belowSource(name string) string { return strings.Trim(strings.TrimPrefix(name, "source"), "/") }
 
 // own gives a file of the context its owner and mode in the image.
 func (cp *copier) own(h *tar.Header) {

@@ -1,16 +1,14 @@
 package build
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
+
+// byteOrderMark is what editors of other systems put before a text in UTF-8.
+const byteOrderMark = "\ufeff"
 
 // ignoreList is .dockerignore: of the patterns that match a file or a directory above it, the last decides.
 type ignoreList struct{ rules []ignoreRule }
@@ -20,23 +18,16 @@ type ignoreRule struct {
 	include bool // the pattern began with "!"
 }
 
-func readIgnore(context string) (*ignoreList, error) {
-	f, err := os.Open(filepath.Join(context, ".dockerignore"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return &ignoreList{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read .dockerignore: %w", err)
-	}
-	defer f.Close()
+// readIgnore reads a .dockerignore; no file is no rules.
+func readIgnore(data []byte) (*ignoreList, error) {
 	list := &ignoreList{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if err := list.add(lines.Text()); err != nil {
+	text := strings.TrimPrefix(string(data), byteOrderMark)
+	for _, line := range strings.Split(text, "\n") {
+		if err := list.add(line); err != nil {
 			return nil, err
 		}
 	}
-	return list, lines.Err()
+	return list, nil
 }
 
 func (l *ignoreList) add(line string) error {
@@ -46,7 +37,9 @@ func (l *ignoreList) add(line string) error {
 	}
 	rule := ignoreRule{include: line[0] == '!'}
 	if rule.include {
-		line = strings.TrimSpace(line[1:])
+		if line = strings.TrimSpace(line[1:]); line == "" {
+			return fmt.Errorf(`.dockerignore: illegal exclusion pattern: "!"`)
+		}
 	}
 	line = strings.TrimPrefix(path.Clean("/"+line), "/")
 	if line == "" {
@@ -95,6 +88,16 @@ func globExpression(glob string) (string, error) {
 	}
 	out.WriteString("$")
 	return out.String(), nil
+}
+
+// hasExceptions reports whether something below an ignored directory may be wanted all the same.
+func (l *ignoreList) hasExceptions() bool {
+	for _, rule := range l.rules {
+		if rule.include {
+			return true
+		}
+	}
+	return false
 }
 
 // ignores says whether a file of the context, by its name relative to it, is left out.

@@ -100,8 +100,7 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 			return err
 		}
 		c.args = onlyArgs(args, c)
-		c.note(in.Original, true)
-		return nil
+		return b.noteSetting(c, in)
 	case "RUN":
 		return b.run(c, in)
 	case "COPY", "ADD":
@@ -125,8 +124,7 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 	if in.Name == "WORKDIR" {
 		return b.makeWorkdir(c, in)
 	}
-	c.note(in.Original, true)
-	return nil
+	return b.noteSetting(c, in)
 }
 
 // onlyArgs takes ENV out again of what declare was given to expand with.
@@ -134,11 +132,27 @@ func onlyArgs(env []string, c *current) []string {
 	return append(append([]string{}, c.args...), env[len(c.args)+len(c.Config.Config.Env):]...)
 }
 
+// noteSetting writes an instruction that made no layer into the history. Its time is that of the first build that
+// came this way: a second build makes the same image.
+func (b *builder) noteSetting(c *current, in dockerfile.Instruction) error {
+	when := time.Now().UTC()
+	if !b.o.NoCache {
+		key, err := cacheKey("setting", c, in.Original, c.Config)
+		if err != nil {
+			return err
+		}
+		if when, err = b.images.CachedSetting(key); err != nil {
+			return err
+		}
+	}
+	c.note(in.Original, true, when)
+	return nil
+}
+
 // note adds a line to the history.
-func (c *current) note(createdBy string, empty bool) {
-	now := time.Now().UTC()
-	c.Config.Created = &now
-	c.Config.History = append(append([]v1.History(nil), c.Config.History...), v1.History{Created: &now, CreatedBy: createdBy, EmptyLayer: empty})
+func (c *current) note(createdBy string, empty bool, when time.Time) {
+	c.Config.Created = &when
+	c.Config.History = append(append([]v1.History(nil), c.Config.History...), v1.History{Created: &when, CreatedBy: createdBy, EmptyLayer: empty})
 }
 
 // run executes RUN in a container, unless the same was run on the same files before.
@@ -173,9 +187,10 @@ func withHeredocs(in dockerfile.Instruction) dockerfile.Instruction {
 	if len(in.Heredocs) == 0 {
 		return in
 	}
+
 	text := strings.Join(in.Args, " ")
 	if onlyHeredoc.MatchString(strings.TrimSpace(text)) {
-		text = in.Heredocs[0].Content
+		text = scriptCommand(in.Heredocs[0].Name, dockerfile.HeredocText(in.Heredocs[0]))
 	} else {
 		for _, h := range in.Heredocs {
 			text += "\n" + h.Content + h.Name
@@ -185,6 +200,26 @@ func withHeredocs(in dockerfile.Instruction) dockerfile.Instruction {
 	in.Args = []string{text}
 	return in
 }
+
+// scriptCommand is what the shell executes for RUN <<EOF. A script that begins with #! is for the interpreter that it
+// names, which reads it from /dev/shm: that is the container's own, and no part of the layer.
+func scriptCommand(name, script string) string {
+	line, _, _ := strings.Cut(script, "\n")
+	interpreter := strings.TrimSpace(strings.TrimPrefix(line, "#!"))
+	if !strings.HasPrefix(line, "#!") || interpreter == "" {
+		return script
+	}
+	program, argument, hasArgument := strings.Cut(interpreter, " ") // execve(2): one argument at the most
+	command := "exec " + program
+	if hasArgument {
+		command += " " + quote(strings.TrimSpace(argument))
+	}
+	file := "/dev/shm/" + name
+	return "cat >" + file + " <<'" + name + "'\n" + script + name + "\n" + command + " " + file
+}
+
+// quote makes one word of a text for the shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // cacheKey names the result of a step by everything that it depends on.
 func cacheKey(kind string, c *current, parts ...interface{}) (string, error) {
@@ -198,26 +233,30 @@ func cacheKey(kind string, c *current, parts ...interface{}) (string, error) {
 // layer makes the next layer: from the cache, or by change in a snapshot of the stage so far.
 func (b *builder) layer(c *current, key, createdBy string, change func(*snapshot.Snapshot) error) error {
 	if !b.o.NoCache {
-		found, err := b.images.CachedLayer(c.Stage, key)
+		created, found, err := b.images.CachedLayer(c.Stage, key)
 		if err != nil {
 			return err
 		}
 		if found {
 			b.printf(" ---> Using cache\n")
-			c.note(createdBy, false)
+			c.note(createdBy, false, created)
 			return nil
 		}
 	}
+
+	var created time.Time
 	err := b.withSnapshot(c.Stage, func(s *snapshot.Snapshot) error {
 		if err := change(s); err != nil {
 			return err
 		}
-		return b.images.AddLayer(b.ctx, c.Stage, key, s.Diff)
+		var err error
+		created, err = b.images.AddLayer(b.ctx, c.Stage, key, s.Diff)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.note(createdBy, false)
+	c.note(createdBy, false, created)
 	return nil
 }
 
@@ -260,8 +299,7 @@ func (b *builder) makeWorkdir(c *current, in dockerfile.Instruction) error {
 		return err
 	}
 	if exists {
-		c.note(in.Original, true)
-		return nil
+		return b.noteSetting(c, in)
 	}
 	key, err := cacheKey("WORKDIR", c, dir)
 	if err != nil {
@@ -271,13 +309,13 @@ func (b *builder) makeWorkdir(c *current, in dockerfile.Instruction) error {
 		if err := s.Mount(""); err != nil {
 			return err
 		}
-		return b.unpackInto(s, func(w io.Writer) error {
+		return b.unpackInto(s, "", func(w io.Writer) error {
 			return writeDir(w, strings.TrimPrefix(path.Clean(dir), "/"), time.Unix(0, 0))
 		})
 	})
 }
 
-// unpackInto writes an archive into a mounted snapshot.
-func (b *builder) unpackInto(s *snapshot.Snapshot, write func(io.Writer) error) error {
-	return layer.Connect(write, func(r io.Reader) error { return s.Unpack(b.ctx, r) })
+// unpackInto writes an archive into a directory of a mounted snapshot.
+func (b *builder) unpackInto(s *snapshot.Snapshot, below string, write func(io.Writer) error) error {
+	return layer.Connect(write, func(r io.Reader) error { return s.Unpack(b.ctx, below, r) })
 }

@@ -14,10 +14,8 @@ import (
 	"github.com/urfave/cli"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/build"
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/image"
-	"mydocker/step06-final/internal/spec"
 )
 
 // imageRow is a line of `images`.
@@ -301,62 +299,6 @@ func commitCommand() cli.Command {
 			return nil
 		}),
 	}
-}
-
-func buildCommand() cli.Command {
-	return cli.Command{
-		Name: "build", Usage: "Make an image from a Dockerfile", ArgsUsage: "DIRECTORY",
-		Flags: []cli.Flag{cli.StringSliceFlag{Name: "build-arg", Usage: "value for an ARG (`NAME=VALUE`, or NAME for the caller's)"},
-			cli.StringFlag{Name: "file, f", Usage: "`FILE` instead of DIRECTORY/Dockerfile"},
-			cli.StringFlag{Name: "iidfile", Usage: "write the image's id to `FILE`"},
-			cli.StringSliceFlag{Name: "label", Usage: "set metadata (`KEY=VALUE`)"},
-			cli.BoolFlag{Name: "no-cache", Usage: "make every layer anew"},
-			plainHTTP,
-			cli.BoolFlag{Name: "pull", Usage: "ask the registry for newer base images"},
-			cli.BoolFlag{Name: "quiet, q", Usage: "print only the image's id"},
-			cli.StringSliceFlag{Name: "tag, t", Usage: "`NAME[:TAG]` for the image"},
-			cli.StringFlag{Name: "target", Usage: "`STAGE` to stop at"}},
-		Description: examples("mydocker build -t my/app .", "mydocker build -f Dockerfile.test --build-arg VERSION=2 ."),
-		Action:      withEngine(1, 1, buildAction),
-	}
-}
-
-func buildAction(ctx *cli.Context, e *engine.Engine) error {
-	r := &reader{ctx: ctx}
-	o := build.Options{Context: ctx.Args().First(), Dockerfile: ctx.String("file"), Tags: ctx.StringSlice("tag"), Args: map[string]string{}, Labels: r.pairs("label", ""),
-		Target: ctx.String("target"), NoCache: ctx.Bool("no-cache"), Pull: ctx.Bool("pull"), PlainHTTP: ctx.Bool("plain-http"), Out: os.Stdout, Run: e.RunStep}
-	for _, value := range ctx.StringSlice("build-arg") {
-		variable, set, err := spec.ParseEnv(value)
-		r.fail("build-arg", err)
-		if set {
-			name, val, _ := strings.Cut(variable, "=")
-			o.Args[name] = val
-		}
-	}
-	if r.err != nil {
-		return usageError(ctx, "%v", r.err)
-	}
-	if info, err := os.Stat(o.Context); err != nil || !info.IsDir() {
-		return fmt.Errorf("build context %s is not a directory", o.Context)
-	}
-	if ctx.Bool("quiet") {
-		o.Out = io.Discard
-	}
-	until, stop := interruptible()
-	defer stop()
-	img, err := build.Build(until, e.Images, e.Snapshots, o)
-	if err != nil {
-		return err
-	}
-	if path := ctx.String("iidfile"); path != "" {
-		if err := os.WriteFile(path, []byte(img.ID), 0o644); err != nil {
-			return fmt.Errorf("write the image's id: %w", err)
-		}
-	}
-	if ctx.Bool("quiet") {
-		fmt.Println(img.ID)
-	}
-	return nil
 }
 
 func imagesAction(ctx *cli.Context, e *engine.Engine) error {

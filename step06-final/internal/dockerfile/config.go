@@ -9,6 +9,8 @@ import (
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"mydocker/step06-final/internal/spec"
 )
 
 // Config is the settings of an image, with the fields that docker has and image-spec has not.
@@ -17,6 +19,14 @@ type Config struct {
 	Healthcheck *Healthcheck `json:",omitempty"`
 	OnBuild     []string     `json:",omitempty"`
 	Shell       []string     `json:",omitempty"`
+
+	hasCmd bool // CMD was set in this stage: ENTRYPOINT forgets only one that the base has
+}
+
+// Inherited is the configuration as the base of a new stage.
+func (c Config) Inherited() Config {
+	c.hasCmd = false
+	return c
 }
 
 // Healthcheck is kept for other engines; this one does not run it. Times are in nanoseconds.
@@ -59,9 +69,11 @@ func (c *Config) Apply(in Instruction) (known bool, err error) {
 	case "ENV", "LABEL":
 		err = c.pairs(in)
 	case "CMD":
-		c.Cmd, err = c.Command(in), in.CheckFlags()
+		c.Cmd, c.hasCmd, err = c.Command(in), true, in.CheckFlags()
 	case "ENTRYPOINT":
-		c.Entrypoint, c.Cmd, err = c.Command(in), nil, in.CheckFlags()
+		if c.Entrypoint, err = c.Command(in), in.CheckFlags(); !c.hasCmd {
+			c.Cmd = nil
+		}
 	case "SHELL":
 		if !in.JSON || len(in.Args) == 0 {
 			return true, errors.New(`SHELL wants a JSON array: SHELL ["/bin/sh", "-c"]`)
@@ -74,26 +86,41 @@ func (c *Config) Apply(in Instruction) (known bool, err error) {
 	case "HEALTHCHECK":
 		c.Healthcheck, err = healthcheck(in)
 	case "ONBUILD":
-		if len(in.Args) == 0 {
-			return true, errors.New("ONBUILD wants an instruction")
-		}
-		c.OnBuild = append(c.OnBuild, strings.TrimSpace(in.Original[len("ONBUILD"):]))
+		err = c.trigger(in)
 	case "USER", "STOPSIGNAL", "WORKDIR", "MAINTAINER":
 		if len(in.Args) != 1 || in.Args[0] == "" {
 			return true, fmt.Errorf("%s wants one argument", in.Name)
 		}
-		c.single(in.Name, in.Args[0])
+		err = c.single(in.Name, in.Args[0])
 	default:
 		return false, nil
 	}
 	return true, err
 }
 
-func (c *Config) single(name, value string) {
+// trigger keeps an instruction for the builds that begin with the image.
+func (c *Config) trigger(in Instruction) error {
+	if len(in.Args) == 0 {
+		return errors.New("ONBUILD wants an instruction")
+	}
+	trigger := strings.TrimSpace(in.Original[len("ONBUILD"):])
+	name := strings.ToUpper(strings.Fields(trigger)[0])
+	switch name {
+	case "ONBUILD", "FROM", "MAINTAINER":
+		return fmt.Errorf("%s is not allowed as an ONBUILD trigger", name)
+	}
+	c.OnBuild = append(c.OnBuild[:len(c.OnBuild):len(c.OnBuild)], trigger)
+	return nil
+}
+
+func (c *Config) single(name, value string) error {
 	switch name {
 	case "USER":
 		c.User = value
 	case "STOPSIGNAL":
+		if _, err := spec.ParseSignal(value); err != nil {
+			return fmt.Errorf("STOPSIGNAL: %w", err)
+		}
 		c.StopSignal = value
 	case "WORKDIR":
 		if !path.IsAbs(value) {
@@ -103,6 +130,7 @@ func (c *Config) single(name, value string) {
 	case "MAINTAINER":
 		c.label("maintainer", value)
 	}
+	return nil
 }
 
 // Command is the argv of RUN, CMD or ENTRYPOINT: a JSON array as it is, anything else for the shell.
@@ -157,31 +185,44 @@ func setEnv(env []string, pair string) []string {
 	return append(out, pair)
 }
 
+// expose reads PORT[-PORT][/PROTOCOL]. Each port of a range is one of its own in the configuration, as docker has it.
 func (c *Config) expose(args []string) error {
+	if len(args) == 0 {
+		return errors.New("EXPOSE wants a port")
+	}
 	ports := map[string]struct{}{}
 	for port := range c.ExposedPorts {
 		ports[port] = struct{}{}
 	}
+
 	for _, arg := range args {
-		number, protocol := arg, "tcp"
-		if i := strings.IndexByte(arg, '/'); i >= 0 {
-			number, protocol = arg[:i], strings.ToLower(arg[i+1:])
+		numbers, protocol, named := strings.Cut(arg, "/")
+		if protocol = strings.ToLower(protocol); !named {
+			protocol = "tcp"
 		}
-		for _, n := range strings.SplitN(number, "-", 2) {
-			if value, err := strconv.ParseUint(n, 10, 16); err != nil || value == 0 {
-				return fmt.Errorf("EXPOSE %s: want PORT[-PORT][/tcp|udp|sctp]", arg)
-			}
+		first, last, isRange := strings.Cut(numbers, "-")
+		if !isRange {
+			last = first
 		}
-		if protocol != "tcp" && protocol != "udp" && protocol != "sctp" {
+		low, lowErr := strconv.ParseUint(first, 10, 16)
+		high, highErr := strconv.ParseUint(last, 10, 16)
+		known := protocol == "tcp" || protocol == "udp" || protocol == "sctp"
+		if lowErr != nil || highErr != nil || low == 0 || high < low || !known {
 			return fmt.Errorf("EXPOSE %s: want PORT[-PORT][/tcp|udp|sctp]", arg)
 		}
-		ports[number+"/"+protocol] = struct{}{}
+
+		for port := low; port <= high; port++ {
+			ports[fmt.Sprintf("%d/%s", port, protocol)] = struct{}{}
+		}
 	}
 	c.ExposedPorts = ports
 	return nil
 }
 
 func (c *Config) volumes(args []string) error {
+	if len(args) == 0 {
+		return errors.New("VOLUME wants a path")
+	}
 	volumes := map[string]struct{}{}
 	for volume := range c.Volumes {
 		volumes[volume] = struct{}{}

@@ -79,6 +79,14 @@ func (in Instruction) ExpandHeredoc(text string, env []string) (string, error) {
 	return lex.ProcessWord(text, latest(env))
 }
 
+// HeredocText is what a here document says: <<-NAME drops the tabs at the beginning of its lines.
+func HeredocText(h parser.Heredoc) string {
+	if h.Chomp {
+		return parser.ChompHeredocContent(h.Content)
+	}
+	return h.Content
+}
+
 // latest leaves one value for each name: the lexer takes the first it finds.
 func latest(env []string) []string {
 	var out []string

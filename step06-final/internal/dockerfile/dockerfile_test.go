@@ -10,13 +10,14 @@ import (
 
 func TestChange(t *testing.T) {
 	for line, want := range map[string]Config{
-		`CMD ["a b", "c"]`:      {ImageConfig: v1.ImageConfig{Cmd: []string{"a b", "c"}}},
-		`CMD a "b c"`:           {ImageConfig: v1.ImageConfig{Cmd: []string{"/bin/sh", "-c", `a "b c"`}}},
+		`CMD ["a b", "c"]`:      {ImageConfig: v1.ImageConfig{Cmd: []string{"a b", "c"}}, hasCmd: true},
+		`CMD a "b c"`:           {ImageConfig: v1.ImageConfig{Cmd: []string{"/bin/sh", "-c", `a "b c"`}}, hasCmd: true},
 		`ENTRYPOINT ["e"]`:      {ImageConfig: v1.ImageConfig{Entrypoint: []string{"e"}}},
 		`ENV A=1 B="x y"`:       {ImageConfig: v1.ImageConfig{Env: []string{"A=1", "B=x y"}}},
 		`ENV OLD form of it`:    {ImageConfig: v1.ImageConfig{Env: []string{"OLD=form of it"}}},
 		`LABEL a.b="c" d=e`:     {ImageConfig: v1.ImageConfig{Labels: map[string]string{"a.b": "c", "d": "e"}}},
 		`EXPOSE 80 90/UDP`:      {ImageConfig: v1.ImageConfig{ExposedPorts: map[string]struct{}{"80/tcp": {}, "90/udp": {}}}},
+		`EXPOSE 80-82`:          {ImageConfig: v1.ImageConfig{ExposedPorts: map[string]struct{}{"80/tcp": {}, "81/tcp": {}, "82/tcp": {}}}},
 		`VOLUME ["/a", "/b"]`:   {ImageConfig: v1.ImageConfig{Volumes: map[string]struct{}{"/a": {}, "/b": {}}}},
 		`USER me`:               {ImageConfig: v1.ImageConfig{User: "me"}},
 		`WORKDIR a/../b`:        {ImageConfig: v1.ImageConfig{WorkingDir: "/b"}},
@@ -32,7 +33,9 @@ func TestChange(t *testing.T) {
 		require.Equal(t, want, c, line)
 	}
 	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999", "EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x",
-		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD"} {
+		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD",
+		"ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "onbuild maintainer me", "STOPSIGNAL SIGFLY", "STOPSIGNAL 99", "VOLUME", "VOLUME []", "EXPOSE",
+		"EXPOSE 9-8", "EXPOSE 80/"} {
 		var c Config
 		require.Error(t, c.Change(line), "%q", line)
 	}
@@ -48,6 +51,19 @@ func TestChangesDoNotLeak(t *testing.T) {
 	require.Nil(t, copied.Cmd)
 	require.Equal(t, []string{"A=1"}, base.Env)
 	require.Equal(t, "b", base.Labels["a"])
+}
+
+// CMD and ENTRYPOINT of one stage may come in either order; a CMD of the base is forgotten with its entrypoint.
+func TestEntrypointAndCmd(t *testing.T) {
+	var stage Config
+	require.NoError(t, stage.Change(`CMD ["a"]`))
+	require.NoError(t, stage.Change(`ENTRYPOINT ["echo"]`))
+	require.Equal(t, []string{"a"}, stage.Cmd)
+
+	next := stage.Inherited()
+	require.NoError(t, next.Change(`ENTRYPOINT ["printf"]`))
+	require.Nil(t, next.Cmd)
+	require.Equal(t, []string{"a"}, stage.Cmd)
 }
 
 // The JSON is docker's: the fields of image-spec and docker's own beside each other.

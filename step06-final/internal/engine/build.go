@@ -10,14 +10,22 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/build"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/snapshot"
 	"mydocker/step06-final/internal/spec"
 )
 
-// RunStep runs one RUN instruction of a Dockerfile: a container that lives as long as its command, in a snapshot that the
-// builder keeps. It is in the store as a half-made container, so that Sweep removes it when the builder is killed.
-func (e *Engine) RunStep(ctx context.Context, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) (err error) {
+// RunStep returns what runs the RUN instructions of a Dockerfile, in containers with these limits and this network.
+func (e *Engine) RunStep(h spec.HostConfig) build.RunFunc {
+	return func(ctx context.Context, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) error {
+		return e.runStep(ctx, h, s, image, argv, out)
+	}
+}
+
+// runStep runs one RUN instruction: a container that lives as long as its command, in a snapshot that the builder keeps.
+// It is in the store as a half-made container, so that Sweep removes it when the builder is killed.
+func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) (err error) {
 	c, err := e.Store.New()
 	if err != nil {
 		return err
@@ -25,7 +33,8 @@ func (e *Engine) RunStep(ctx context.Context, s *snapshot.Snapshot, image v1.Ima
 	id := c.ID
 	c.Name, c.Image = "build_"+id[:12], "build"
 	c.Config = spec.Config{Env: image.Env, Cmd: argv, User: image.User, WorkingDir: image.WorkingDir}
-	c.HostConfig = spec.HostConfig{AutoRemove: true}
+	c.HostConfig = h
+	c.HostConfig.AutoRemove = true
 	e.chooseNetwork(&c.HostConfig)
 	lock, err := e.Store.Add(c)
 	if err != nil {

@@ -166,7 +166,7 @@ func (e *Engine) check(c *store.Container) error {
 		return fmt.Errorf("--rm and --restart contradict each other: a container that is removed cannot be restarted")
 	}
 	if c.Config.StopSignal != "" {
-		if _, err := ParseSignal(c.Config.StopSignal); err != nil {
+		if _, err := spec.ParseSignal(c.Config.StopSignal); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -95,7 +96,7 @@ func stopSignal(c *store.Container, given string) (unix.Signal, error) {
 	if given == "" {
 		return unix.SIGTERM, nil
 	}
-	return ParseSignal(given)
+	return spec.ParseSignal(given)
 }
 
 // ignores says whether init has no handler for a signal: proc(5), SigCgt of /proc/PID/status.
@@ -153,7 +154,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if signal == "" {
 		signal = "KILL"
 	}
-	number, err := ParseSignal(signal)
+	number, err := spec.ParseSignal(signal)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"mydocker/step06-final/internal/disk"
 )
 
 // CachedStep is the result of one build step: cache/KEY.json. It keeps its layer from being collected until Prune.
 type CachedStep struct {
-	Layer *layerRecord // nil for a step that only changed the configuration
+	Layer   *layerRecord // nil for a step that only changed the configuration
+	Created time.Time    // of the step: a second build makes the same image, with the same ID
 }
 
 func (s *Store) cachePath(key string) string {
@@ -52,37 +54,56 @@ func (s *Store) StageDirs(st *Stage) ([]string, error) {
 	return s.LayerDirs(&Image{record: record{Layers: st.layers}}, nil)
 }
 
-// CachedLayer adds the layer that an earlier build made under the same key; false if there is none.
-func (s *Store) CachedLayer(st *Stage, key string) (bool, error) {
+// CachedLayer adds the layer that an earlier build made under the same key, and returns when it was made.
+func (s *Store) CachedLayer(st *Stage, key string) (created time.Time, found bool, err error) {
 	lock, err := s.adding()
 	if err != nil {
-		return false, err
+		return time.Time{}, false, err
 	}
 	defer lock.Unlock()
+
 	var step CachedStep
 	if err := disk.ReadJSON(s.cachePath(key), &step); err != nil || step.Layer == nil || !s.hasBlob(step.Layer.Digest) {
-		return false, nil // a damaged or incomplete entry is as good as none
+		return time.Time{}, false, nil // a damaged or incomplete entry is as good as none
 	}
 	st.addLayer(*step.Layer)
-	return true, nil
+	return step.Created, true, nil
 }
 
-// AddLayer stores what diff writes as the stage's next layer, and remembers it under key.
-func (s *Store) AddLayer(ctx context.Context, st *Stage, key string, diff func(io.Writer) error) error {
+// CachedSetting returns when an earlier build made the step under the same key, which has no layer; now if none did.
+func (s *Store) CachedSetting(key string) (time.Time, error) {
 	lock, err := s.adding()
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer lock.Unlock()
+
+	var step CachedStep
+	if err := disk.ReadJSON(s.cachePath(key), &step); err == nil && !step.Created.IsZero() {
+		return step.Created, nil
+	}
+	step = CachedStep{Created: time.Now().UTC()}
+	return step.Created, disk.WriteJSON(s.cachePath(key), step)
+}
+
+// AddLayer stores what diff writes as the stage's next layer, and remembers it under key. It returns the time.
+func (s *Store) AddLayer(ctx context.Context, st *Stage, key string, diff func(io.Writer) error) (time.Time, error) {
+	lock, err := s.adding()
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer lock.Unlock()
+
 	l, err := s.addDiff(ctx, diff)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	if err := disk.WriteJSON(s.cachePath(key), CachedStep{&l}); err != nil {
-		return err
+	step := CachedStep{Layer: &l, Created: time.Now().UTC()}
+	if err := disk.WriteJSON(s.cachePath(key), step); err != nil {
+		return time.Time{}, err
 	}
 	st.addLayer(l)
-	return nil
+	return step.Created, nil
 }
 
 func (st *Stage) addLayer(l layerRecord) {
@@ -133,6 +154,7 @@ func (s *Store) clearCache() error {
 // Fork copies a stage: instructions that follow do not change the original.
 func (st *Stage) Fork() *Stage {
 	config := *st.Config
+	config.Config = config.Config.Inherited()
 	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs[:0:0], config.RootFS.DiffIDs...)
 	config.History = append(config.History[:0:0], config.History...)
 	return &Stage{Config: &config, layers: append([]layerRecord(nil), st.layers...)}

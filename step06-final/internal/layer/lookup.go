@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,4 +101,22 @@ func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
 		return -1, err
 	}
 	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", found), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+}
+
+// ReadDir lists the names in a directory of a tree, sorted. The directory is found as Lookup finds it.
+func ReadDir(tree, name string) ([]string, error) {
+	dir, err := OpenDir(tree, name)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+
+	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %q in %s: %w", name, tree, err)
+	}
+	defer unix.Close(fd)
+	names, err := readNames(fd)
+	sort.Strings(names)
+	return names, err
 }

@@ -54,7 +54,7 @@ func TestSubordinateIDs(t *testing.T) {
 	_, err = io.WriteString(w, "new")
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	require.NoError(t, s.Unpack(context.Background(), &archive))
+	require.NoError(t, s.Unpack(context.Background(), "", &archive))
 
 	changes, err := s.Changes()
 	require.NoError(t, err)

@@ -132,14 +132,16 @@ func (s *Snapshot) Remove() error {
 	return nil
 }
 
-// Unpack writes an archive that is no layer into the mounted tree: for COPY and the like.
-func (s *Snapshot) Unpack(ctx context.Context, r io.Reader) error {
+// Unpack writes an archive that is no layer into a directory of the mounted tree, which no name in the archive
+// leaves: for COPY and the like. The name of the directory is below the root and has no link in it (layer.Lookup).
+func (s *Snapshot) Unpack(ctx context.Context, below string, r io.Reader) error {
 	o := layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown}
+	dir := filepath.Join(s.Root(), below)
 	if s.foreign() {
-		_, err := layer.UnpackAs(s.IDMap, s.Root(), r, o)
+		_, err := layer.UnpackAs(s.IDMap, dir, r, o)
 		return err
 	}
-	_, err := layer.Unpack(ctx, s.Root(), r, o)
+	_, err := layer.Unpack(ctx, dir, r, o)
 	return err
 }
 
