@@ -116,6 +116,27 @@ func TestInspectHasDockersFields(t *testing.T) {
 	require.Empty(t, must(t, "ps", "-q", "-f", "label=a=c"))
 }
 
+// What is empty is there with its empty value: a script that asks for it gets an answer, as from docker.
+func TestInspectHasEmptyFields(t *testing.T) {
+	box(t, "bare", "-v", "/anonymous")
+	for template, want := range map[string]string{
+		"{{.ID}} {{.ExecIDs}} {{.AppArmorProfile}}":                                                  `^[0-9a-f]{64} \[\] $`,
+		"{{.Config.Entrypoint}} {{.Config.User}} {{.Config.Healthcheck}} {{.Config.OnBuild}}":        `^\[\]  <nil> \[\]$`,
+		"{{json .Config.Volumes}} {{.HostConfig.Binds}}":                                             `^\{"/anonymous":\{\}\} \[\]$`,
+		"{{.HostConfig.ShmSize}} {{.HostConfig.IpcMode}} {{.HostConfig.OomScoreAdj}}":                `^67108864 private 0$`,
+		"{{.HostConfig.PublishAllPorts}} {{.HostConfig.MemorySwappiness}} {{.HostConfig.Isolation}}": `^false <nil> $`,
+		"{{.HostConfig.PidsLimit}} {{.HostConfig.Links}} {{.HostConfig.ConsoleSize}}":                `^<nil> \[\] \[0 0\]$`,
+		"{{index .HostConfig.MaskedPaths 0}} {{index .HostConfig.ReadonlyPaths 0}}":                  `^/proc/\S+ /proc/\S+$`,
+		"{{len .NetworkSettings.SandboxID}} {{.NetworkSettings.GlobalIPv6PrefixLen}}":                `^64 0$`,
+		"{{.GraphDriver.Name}} {{range $key, $value := .State}}{{$key}} {{end}}":                     `^\w+ Dead Error .*StartedAt Status $`,
+	} {
+		require.Regexp(t, want, must(t, "inspect", "-f", template, "bare"), template)
+	}
+
+	require.Equal(t, "[] [] 0 ", must(t, "image", "inspect", "-f", "{{.Config.Entrypoint}} {{.Config.OnBuild}} {{len .Config.Volumes}} {{.Parent}}", "host"))
+	require.Equal(t, "false false map[] ", must(t, "network", "inspect", "-f", "{{.EnableIPv6}} {{.Attachable}} {{.Options}} {{.ConfigFrom.Network}}", "none"))
+}
+
 func TestTerminalFollowsResizes(t *testing.T) {
 	cmd := exec.Command(binary, "run", "--rm", "-it", "host", "sh")
 	started.Lock()

@@ -39,11 +39,18 @@ var identifier = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
 // short. After the first line of an error the rest of stderr (advice, usage) belongs to it.
 type masks struct {
 	ids    []string
+	ours   bool // nothing but the engine writes to stderr
 	failed bool
 }
 
+// newMasks: some commands pass on what a container writes.
+func newMasks(command string) *masks {
+	word, _, _ := strings.Cut(command, " ")
+	return &masks{ours: !strings.Contains(" run start exec logs attach build container ", " "+word+" ")}
+}
+
 func (m *masks) line(line string) string {
-	if engineText.MatchString(line) || m.failed && strings.HasPrefix(line, "2|") {
+	if engineText.MatchString(line) || (m.ours || m.failed) && strings.HasPrefix(line, "2|") {
 		m.failed = true
 		return errorLine
 	}

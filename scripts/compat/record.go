@@ -32,7 +32,7 @@ func readRecord(path string) ([]call, error) {
 		line := scanner.Text()
 		if header := strings.TrimPrefix(line, "@@ "); header != line {
 			why, command, _ := strings.Cut(header, " ")
-			calls, mask = append(calls, call{why: why, command: command}), &masks{}
+			calls, mask = append(calls, call{why: why, command: command}), newMasks(command)
 			continue
 		}
 		if len(calls) == 0 {

@@ -108,8 +108,8 @@ remove() {
 	D rm -f nosuch
 	D rm nosuch
 	D container rm -f a1 nosuch
-	D create --name a1 bb
-	D create --name b1 bb
+	D create --name a1 bb true
+	D create --name b1 bb true
 	D rm a1 nosuch b1
 	D run -d --name d1 -v /data bb sleep 100
 	D rm -fv d1
@@ -123,7 +123,7 @@ waits() {
 }
 
 prune() {
-	D create --name a1 bb
+	D create --name a1 bb true
 	D run --name b1 bb true
 	D run -d --name c1 bb sleep 100
 	D container prune -f

@@ -218,7 +218,9 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 	}
 	// Who starts it in the foreground feeds it, and the end of that input is the end of the container's (docker: StdinOnce).
 	o.Config.AttachStdout = !ctx.Bool("detach")
-	o.Config.StdinOnce = o.Config.OpenStdin && o.Config.AttachStdout
+	o.Config.AttachStderr = o.Config.AttachStdout
+	o.Config.AttachStdin = o.Config.OpenStdin && o.Config.AttachStdout
+	o.Config.StdinOnce = o.Config.AttachStdin
 	if seconds, given := r.number("stop-timeout", -1, 1<<31); given {
 		timeout := int(seconds)
 		o.Config.StopTimeout = &timeout
@@ -295,11 +297,11 @@ func (r *reader) hostConfig() spec.HostConfig {
 }
 
 func (r *reader) logConfig() spec.LogConfig {
-	config := spec.LogConfig{Type: r.oneOf("log-driver", "json-file", "local", "none"), Options: map[string]string{}}
+	config := spec.LogConfig{Type: r.oneOf("log-driver", "json-file", "local", "none"), Options: r.pairs("log-opt", "")}
 	if config.Type == "" {
 		config.Type = "json-file"
 	}
-	for key, value := range r.pairs("log-opt", "") {
+	for key, value := range config.Options {
 		var err error
 		switch key {
 		case "max-size":
@@ -313,7 +315,6 @@ func (r *reader) logConfig() spec.LogConfig {
 				err = fmt.Errorf("max-file %q is not between 1 and 1000", value)
 			}
 		case "labels", "env":
-			config.Options[key] = value
 		case "mode":
 			if value != "blocking" {
 				err = fmt.Errorf("mode %q is not supported: logs are always written with mode=blocking", value)

@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli"
 
 	"mydocker/step06-final/internal/engine"
-	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -103,26 +102,6 @@ func exited(ctx *cli.Context) error {
 		return nil
 	}
 	return withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })(ctx)
-}
-
-func inspectImage(e *engine.Engine, img *image.Image) (interface{}, bool, error) {
-	kind, _, err := e.Snapshots.Kind()
-	if err != nil {
-		return nil, false, err
-	}
-	return map[string]interface{}{
-		"Id": img.ID, "RepoTags": emptyList(img.RepoTags), "RepoDigests": emptyList(img.RepoDigests), "Created": img.Created.UTC(), "Author": img.Config.Author,
-		"Architecture": img.Config.Architecture, "Variant": img.Config.Variant, "Os": img.Config.OS, "Size": img.Size, "VirtualSize": img.Size,
-		"Config": img.Config.Config, "RootFS": map[string]interface{}{"Type": "layers", "Layers": emptyList(img.Layers)},
-		"GraphDriver": map[string]interface{}{"Name": kind}, "Comment": lastComment(img),
-	}, true, nil
-}
-
-func lastComment(img *image.Image) string {
-	if n := len(img.Config.History); n > 0 {
-		return img.Config.History[n-1].Comment
-	}
-	return ""
 }
 
 // emptyList is a list that JSON writes as [] and not as null.

@@ -142,28 +142,3 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 	}
 	return networkList.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }
-
-// inspectNetwork shows a network with docker's field names.
-func inspectNetwork(e *engine.Engine, name string) (interface{}, bool, error) {
-	n, err := e.Networks.Inspect(name)
-	if errors.As(err, new(*network.NotFoundError)) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	containers := map[string]interface{}{}
-	for _, ep := range n.Endpoints {
-		containers[ep.ContainerID] = map[string]string{"Name": ep.Name, "MacAddress": ep.MAC, "IPv4Address": fmt.Sprintf("%s/%d", ep.IP, ep.Mask), "IPv6Address": ""}
-	}
-	pools := []map[string]string{}
-	if n.Subnet != "" {
-		pool := map[string]string{"Subnet": n.Subnet, "Gateway": n.Gateway}
-		if n.IPRange != "" {
-			pool["IPRange"] = n.IPRange
-		}
-		pools = append(pools, pool)
-	}
-	return map[string]interface{}{"Name": n.Name, "Id": n.ID, "Created": n.Created, "Scope": "local", "Driver": n.Driver, "Internal": n.Internal,
-		"IPAM": map[string]interface{}{"Driver": "default", "Config": pools}, "Containers": containers, "Options": n.Options, "Labels": n.Labels, "Bridge": n.Bridge}, true, nil
-}

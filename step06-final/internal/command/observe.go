@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,6 +15,8 @@ import (
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/explain"
+	"mydocker/step06-final/internal/image"
+	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -82,9 +85,6 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 			missing = append(missing, name)
 			continue
 		}
-		if object, err = engine.Generic(object); err != nil {
-			return err
-		}
 		objects = append(objects, object)
 	}
 	if err := printObjects(objects, ctx.String("format")); err != nil {
@@ -109,22 +109,27 @@ func findObject(ctx *cli.Context, e *engine.Engine, kind, name string) (object i
 			return nil, false, err
 		}
 	}
-	if kind == "" || kind == "image" {
+	if _, refErr := image.ParseReference(name); refErr == nil && (kind == "" || kind == "image") {
 		if img, err := e.Images.Resolve(name); err == nil {
-			return inspectImage(e, img)
+			i, err := e.InspectImage(img)
+			return i, true, err
 		} else if !os.IsNotExist(rootCause(err)) {
 			return nil, false, err
 		}
 	}
 	if kind == "" || kind == "volume" {
 		if v, err := e.Store.Volume(name); err == nil {
-			return v, true, nil
+			return engine.InspectVolume(v), true, nil
 		} else if _, isMissing := err.(*store.NoVolumeError); !isMissing {
 			return nil, false, err
 		}
 	}
 	if kind == "" || kind == "network" {
-		return inspectNetwork(e, name)
+		n, err := e.InspectNetwork(name)
+		if errors.As(err, new(*network.NotFoundError)) {
+			return nil, false, nil
+		}
+		return n, true, err
 	}
 	return nil, false, nil
 }
@@ -146,10 +151,9 @@ func inspectContainer(ctx *cli.Context, e *engine.Engine, v engine.View) (interf
 		return i, true, err
 	}
 	size, err := e.Size(v)
-	return struct {
-		*engine.Inspection
-		SizeRw, SizeRootFs int64
-	}{i, size, e.VirtualSize(v, size)}, true, err
+	whole := e.VirtualSize(v, size)
+	i.SizeRw, i.SizeRootFs = &size, &whole
+	return i, true, err
 }
 
 // statsRow is a line of `stats`.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"text/template"
+
+	"mydocker/step06-final/internal/engine"
 )
 
 // list describes how one kind of rows is printed.
@@ -122,6 +124,9 @@ func printObjects(objects []interface{}, format string) error {
 		_, err = fmt.Println(string(data))
 		return err
 	}
+	if len(objects) == 0 {
+		fmt.Println() // docker's inspect prints an empty line when it finds nothing
+	}
 	for _, object := range objects {
 		if err := printObject(object, format); err != nil {
 			return err
@@ -141,7 +146,15 @@ func printObject(object interface{}, format string) error {
 	}
 	var out bytes.Buffer
 	if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
-		return fmt.Errorf("invalid --format: %w", err)
+		// As docker does: what is no field of ours is looked up in the JSON, where range works too.
+		generic, genericErr := engine.Generic(object)
+		if genericErr != nil {
+			return genericErr
+		}
+		out.Reset()
+		if err := t.Execute(&out, generic); err != nil {
+			return fmt.Errorf("invalid --format: %w", err)
+		}
 	}
 	_, err = fmt.Println(out.String())
 	return err

@@ -16,9 +16,9 @@ import (
 // Config is the settings of an image, with the fields that docker has and image-spec has not.
 type Config struct {
 	v1.ImageConfig
-	Healthcheck *Healthcheck `json:",omitempty"`
-	OnBuild     []string     `json:",omitempty"`
-	Shell       []string     `json:",omitempty"`
+	Healthcheck *spec.Healthcheck `json:",omitempty"`
+	OnBuild     []string          `json:",omitempty"`
+	Shell       []string          `json:",omitempty"`
 
 	hasCmd bool // CMD was set in this stage: ENTRYPOINT forgets only one that the base has
 }
@@ -27,15 +27,6 @@ type Config struct {
 func (c Config) Inherited() Config {
 	c.hasCmd = false
 	return c
-}
-
-// Healthcheck is kept for other engines; this one does not run it. Times are in nanoseconds.
-type Healthcheck struct {
-	Test        []string      `json:",omitempty"`
-	Interval    time.Duration `json:",omitempty"`
-	Timeout     time.Duration `json:",omitempty"`
-	StartPeriod time.Duration `json:",omitempty"`
-	Retries     int           `json:",omitempty"`
 }
 
 // defaultShell runs the shell forms of RUN, CMD and ENTRYPOINT.
@@ -237,11 +228,11 @@ func (c *Config) volumes(args []string) error {
 	return nil
 }
 
-func healthcheck(in Instruction) (*Healthcheck, error) {
+func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 	if len(in.Args) == 0 {
 		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
 	}
-	h := &Healthcheck{}
+	h := &spec.Healthcheck{}
 	switch strings.ToUpper(in.Args[0]) {
 	case "NONE":
 		h.Test = []string{"NONE"}

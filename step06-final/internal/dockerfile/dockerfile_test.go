@@ -6,6 +6,8 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+
+	"mydocker/step06-final/internal/spec"
 )
 
 func TestChange(t *testing.T) {
@@ -25,8 +27,8 @@ func TestChange(t *testing.T) {
 		`MAINTAINER me`:         {ImageConfig: v1.ImageConfig{Labels: map[string]string{"maintainer": "me"}}},
 		`SHELL ["x"]`:           {Shell: []string{"x"}},
 		`ONBUILD COPY a b`:      {OnBuild: []string{"COPY a b"}},
-		`HEALTHCHECK NONE`:      {Healthcheck: &Healthcheck{Test: []string{"NONE"}}},
-		`HEALTHCHECK CMD ["x"]`: {Healthcheck: &Healthcheck{Test: []string{"CMD", "x"}}},
+		`HEALTHCHECK NONE`:      {Healthcheck: &spec.Healthcheck{Test: []string{"NONE"}}},
+		`HEALTHCHECK CMD ["x"]`: {Healthcheck: &spec.Healthcheck{Test: []string{"CMD", "x"}}},
 	} {
 		var c Config
 		require.NoError(t, c.Change(line), line)

@@ -9,7 +9,6 @@ import (
 	"sort"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"mydocker/step06-final/internal/image"
@@ -48,7 +47,14 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if c.Name == "" {
 		c.Name = makeName(c.ID)
 	}
-	applyImage(&c.Config, img.Config.Config, o)
+	settings, err := imageConfig(img)
+	if err != nil {
+		return nil, err
+	}
+	applyImage(&c.Config, settings, o)
+	if err := e.resolveJoined(&c.HostConfig); err != nil {
+		return nil, err
+	}
 	e.chooseNetwork(&c.HostConfig)
 	if c.Mounts, err = e.collectMounts(c); err != nil {
 		return nil, err
@@ -94,7 +100,7 @@ func withNote(err, second error) error {
 }
 
 // applyImage fills in what the flags left open from the image's config.
-func applyImage(c *spec.Config, i v1.ImageConfig, o CreateOptions) {
+func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	unset := withoutValue(c.Env)
 	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...) // they take away what the start would add, too
 	switch {
@@ -133,7 +139,7 @@ func applyImage(c *spec.Config, i v1.ImageConfig, o CreateOptions) {
 	for port := range c.ExposedPorts {
 		ports[port] = struct{}{}
 	}
-	c.ExposedPorts = ports
+	c.ExposedPorts, c.OnBuild, c.Shell = ports, i.OnBuild, i.Shell
 }
 
 // withoutValue are the variables of -e NAME that the caller does not have: the container is not to have them either.
@@ -409,6 +415,20 @@ func exposedPorts(c *store.Container, published []network.PortMapping) ([]networ
 		}
 	}
 	return list, nil
+}
+
+// resolveJoined replaces the names of other containers by their ids, because names change.
+func (e *Engine) resolveJoined(h *spec.HostConfig) error {
+	for _, mode := range []*string{&h.NetworkMode, &h.IpcMode, &h.PidMode} {
+		if name, shared := sharedNetwork(*mode); shared {
+			other, err := e.Store.Find(name)
+			if err != nil {
+				return err
+			}
+			*mode = "container:" + other.ID
+		}
+	}
+	return nil
 }
 
 // sharedNetwork is the container whose network namespace c joins: --network container:NAME.

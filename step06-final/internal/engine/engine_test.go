@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -39,7 +38,7 @@ func TestDetachKeys(t *testing.T) {
 }
 
 func TestImageSettingsGiveWayToFlags(t *testing.T) {
-	img := v1.ImageConfig{Entrypoint: []string{"/entry"}, Cmd: []string{"default"}, Env: []string{"A=image", "B=image"}, User: "web", WorkingDir: "/srv",
+	img := spec.Config{Entrypoint: []string{"/entry"}, Cmd: []string{"default"}, Env: []string{"A=image", "B=image"}, User: "web", WorkingDir: "/srv",
 		Labels: map[string]string{"a": "image", "b": "image"}}
 	empty, other := "", "/other"
 	for _, c := range []struct {

@@ -33,6 +33,20 @@ func (s *Snapshot) Root() string {
 	return filepath.Join(s.dir, "merged")
 }
 
+// Dirs are docker's names for where the parts are: LowerDir (the top layer first), UpperDir, WorkDir, MergedDir.
+func (s *Snapshot) Dirs() map[string]string {
+	if s.Kind == copyKind {
+		return map[string]string{"MergedDir": s.Root()}
+	}
+
+	lower := make([]string, len(s.Layers))
+	for i, dir := range s.Layers {
+		lower[len(lower)-1-i] = dir
+	}
+	return map[string]string{"LowerDir": strings.Join(lower, ":"), "UpperDir": filepath.Join(s.dir, "upper"),
+		"WorkDir": filepath.Join(s.dir, "work"), "MergedDir": s.Root()}
+}
+
 // Mount makes the whole tree appear at target; "" means the snapshot's own directory (Root). Mounting twice is no error.
 // The mount is made in the calling process's mount namespace.
 func (s *Snapshot) Mount(target string) error {

@@ -147,7 +147,7 @@ func (in Input) setNamespaces(s *specs.Spec) {
 func (in Input) mounts() []specs.Mount {
 	shm := in.HostConfig.ShmSize
 	if shm == 0 {
-		shm = 64 << 20
+		shm = DefaultShmSize
 	}
 	sysMode := "ro"
 	if in.HostConfig.Privileged {

@@ -6,26 +6,43 @@
 // Config is what travels with a container wherever it runs, HostConfig is what depends on this host.
 package spec
 
-// Config is the portable part of a container's configuration: the image's config with the user's flags on top.
+import "time"
+
+// Config is the portable part of a container's configuration: the image's config with the user's flags on top. Fields,
+// order and what is left out when it is empty are docker's; an image's own config is the same type.
 type Config struct {
 	Hostname     string
 	Domainname   string
 	User         string // NAME|UID[:GROUP|GID]
-	Tty          bool   // -t
-	OpenStdin    bool   // -i
-	StdinOnce    bool   // close stdin when the first client that wrote to it leaves
-	AttachStdout bool   // false with -d
+	AttachStdin  bool
+	AttachStdout bool // false with -d
+	AttachStderr bool
+	ExposedPorts map[string]struct{} `json:",omitempty"`
+	Tty          bool                // -t
+	OpenStdin    bool                // -i
+	StdinOnce    bool                // close stdin when the first client that wrote to it leaves
 	Env          []string
 	Cmd          []string
-	Entrypoint   []string
-	Image        string // as the user wrote it
+	Healthcheck  *Healthcheck `json:",omitempty"`
+	Image        string       // as the user wrote it
 	Volumes      map[string]struct{}
 	WorkingDir   string
-	Labels       map[string]string
-	ExposedPorts map[string]struct{}
-	StopSignal   string
-	StopTimeout  *int   // seconds; nil: 10
+	Entrypoint   []string
 	MacAddress   string `json:",omitempty"`
+	OnBuild      []string
+	Labels       map[string]string
+	StopSignal   string   `json:",omitempty"`
+	StopTimeout  *int     `json:",omitempty"` // seconds; nil: 10
+	Shell        []string `json:",omitempty"` // of the shell forms in a Dockerfile
+}
+
+// Healthcheck is the command that tells whether a container does its work. Times are nanoseconds; 0 means the default.
+type Healthcheck struct {
+	Test        []string      `json:",omitempty"` // empty: the image's; NONE; CMD ARG…; CMD-SHELL LINE
+	Interval    time.Duration `json:",omitempty"`
+	Timeout     time.Duration `json:",omitempty"`
+	StartPeriod time.Duration `json:",omitempty"`
+	Retries     int           `json:",omitempty"` // failures in a row that make it unhealthy
 }
 
 // Argv is the command line of the container's first process.
@@ -73,6 +90,9 @@ type HostConfig struct {
 	Devices     []Device
 }
 
+// DefaultShmSize of /dev/shm is docker's.
+const DefaultShmSize = 64 << 20
+
 // Resources are the limits; `update` changes them while the container runs. Sizes are bytes.
 type Resources struct {
 	Memory            int64
@@ -103,8 +123,9 @@ type Throttle struct {
 
 // LogConfig says what the supervisor keeps.
 type LogConfig struct {
-	Type     string            // json-file and local mean the same here; none keeps nothing
-	MaxSize  int64             // bytes; 0: 20 MiB
-	MaxFiles int               // 0: 5
-	Options  map[string]string `json:",omitempty"` // labels and env: what logs --details prints
+	Type     string // json-file and local mean the same here; none keeps nothing
+	MaxSize  int64  // bytes; 0: 20 MiB
+	MaxFiles int    // 0: 5
+
+	Options map[string]string `json:",omitempty"` // as they were given: for inspect, and labels and env for logs --details
 }
