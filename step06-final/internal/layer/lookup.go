@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,7 +115,5 @@ func ReadDir(tree, name string) ([]string, error) {
 		return nil, fmt.Errorf("open %q in %s: %w", name, tree, err)
 	}
 	defer unix.Close(fd)
-	names, err := readNames(fd)
-	sort.Strings(names)
-	return names, err
+	return readNames(fd)
 }

@@ -127,7 +127,8 @@ func (w *walker) push(fd int, base string) error {
 	}
 	top.id = inodeOf(&st)
 	var err error
-	if top.names, err = readNames(fd); err != nil {
+	// ENOENT: another process has deleted the open directory meanwhile; nothing is in it.
+	if top.names, err = readNames(fd); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("%q: %w", base, err)
 	}
 	if base != "" {
