@@ -72,11 +72,12 @@ func (c *creation) create() error {
 	if err := c.makeDirectory(); err != nil {
 		return err
 	}
-	plan, spawn, err := c.plan()
-	if err != nil {
+	// Before the plan, which shows the container its cgroups: an ordinary user may be refused them, and goes without.
+	if err := c.makeCgroup(); err != nil {
 		return err
 	}
-	if err := c.makeCgroup(); err != nil {
+	plan, spawn, err := c.plan()
+	if err != nil {
 		return err
 	}
 	if err := c.joinCgroup(spawn); err != nil {

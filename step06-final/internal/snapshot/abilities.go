@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -184,7 +185,7 @@ func formOption(form layer.Whiteouts) string {
 	return ""
 }
 
-// hasFileTypes reads a directory as overlay does, which needs d_type; readdir(3).
+// hasFileTypes reads a directory as overlay does, which needs d_type; readdir(3). There is a file in it.
 func hasFileTypes(dir string) (bool, error) {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -193,11 +194,28 @@ func hasFileTypes(dir string) (bool, error) {
 	defer unix.Close(fd)
 	buf := make([]byte, 4096)
 	n, err := unix.Getdents(fd, buf)
-	if err != nil || n < 20 {
+	if err != nil {
 		return false, err
 	}
-	const typeOffset = 18 // struct linux_dirent64: ino 8, off 8, reclen 2, type 1; getdents(2)
-	return buf[typeOffset] != unix.DT_UNKNOWN, nil
+	return tellsTypes(buf[:n]), nil
+}
+
+// tellsTypes looks at the first name that is neither "." nor "..": these two are directories even for an XFS without types.
+// struct linux_dirent64 (getdents(2)) is inode 8 bytes, offset 8, length 2, type 1, name.
+func tellsTypes(entries []byte) bool {
+	const lengthAt, typeAt, nameAt = 16, 18, 19
+	for len(entries) > nameAt {
+		length := int(*(*uint16)(unsafe.Pointer(&entries[lengthAt])))
+		if length <= nameAt || length > len(entries) {
+			return false
+		}
+		name := unix.ByteSliceToString(entries[nameAt:length])
+		if name != "." && name != ".." {
+			return entries[typeAt] != unix.DT_UNKNOWN
+		}
+		entries = entries[length:]
+	}
+	return false
 }
 
 // Kind is overlay or copy; for copy with the reason.

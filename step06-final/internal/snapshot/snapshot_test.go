@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/layer"
@@ -90,6 +92,58 @@ func show(changes []Change) []string {
 		lines = append(lines, fmt.Sprintf("%c %s", c.Kind, c.Path))
 	}
 	return lines
+}
+
+// An XFS without file types (mkfs.xfs -n ftype=0) calls "." and ".." directories all the same.
+func TestTellsTypes(t *testing.T) {
+	entry := func(name string, kind byte) []byte {
+		length := (19 + len(name) + 1 + 7) / 8 * 8
+		e := make([]byte, length)
+		nl.NativeEndian().PutUint16(e[16:], uint16(length))
+		e[18] = kind
+		copy(e[19:], name)
+		return e
+	}
+	entries := func(list ...[]byte) []byte { return bytes.Join(list, nil) }
+	dots := entries(entry(".", unix.DT_DIR), entry("..", unix.DT_DIR))
+	require.False(t, tellsTypes(entries(dots, entry("file", unix.DT_UNKNOWN))))
+	require.True(t, tellsTypes(entries(dots, entry("file", unix.DT_REG))))
+	require.True(t, tellsTypes(entries(entry("file", unix.DT_REG), dots)))
+	require.False(t, tellsTypes(entries(entry("..file", unix.DT_UNKNOWN), dots)), "a name that only begins with dots")
+	require.False(t, tellsTypes(dots), "nothing is known")
+	require.False(t, tellsTypes(nil))
+	require.False(t, tellsTypes(dots[:30]), "cut short")
+}
+
+// The same on a real one, where mkfs.xfs is installed: no overlay, and the reason names the option.
+func TestXFSWithoutTypes(t *testing.T) {
+	mkfs, err := exec.LookPath("mkfs.xfs")
+	if err != nil || os.Getuid() != 0 {
+		t.Skip("needs root and mkfs.xfs (xfsprogs)")
+	}
+	dir := t.TempDir()
+	for _, types := range []string{"0", "1"} {
+		image, mountpoint := filepath.Join(dir, "image"+types), filepath.Join(dir, "mnt"+types)
+		out, err := exec.Command("sh", "-c", "truncate -s 320M "+image+" && "+mkfs+" -q -m crc=0 -n ftype="+types+" "+image).CombinedOutput()
+		if err != nil {
+			t.Skipf("mkfs.xfs makes no such file system any more: %s", out)
+		}
+		require.NoError(t, os.Mkdir(mountpoint, 0o755))
+		if out, err := exec.Command("mount", "-o", "loop", image, mountpoint).CombinedOutput(); err != nil {
+			t.Skipf("this kernel does not mount it: %s", out)
+		}
+		t.Cleanup(func() { require.NoError(t, unix.Unmount(mountpoint, 0)) })
+		d, err := Open(mountpoint, filepath.Join(mountpoint, "layers"))
+		require.NoError(t, err)
+		kind, reason, err := d.Kind()
+		require.NoError(t, err)
+		if types == "0" {
+			require.Equal(t, copyKind, kind)
+			require.Contains(t, reason, "ftype=1")
+		} else {
+			require.NotContains(t, reason, "ftype=1")
+		}
+	}
 }
 
 func TestSnapshot(t *testing.T) {
