@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -14,10 +15,13 @@ import (
 // setting is one value for one file of a controller.
 type setting struct{ controller, field, file, value string }
 
+// optional says whether a kernel without the file goes without: the number of pages that are reserved is limited where it is counted.
+func (s setting) optional() bool { return strings.Contains(s.file, ".rsvd.") }
+
 // setV1 writes the limits into the files of cgroup v1 (Documentation/admin-guide/cgroup-v1).
 func (g *Group) setV1(r *specs.LinuxResources) error {
 	if len(r.Unified) > 0 {
-		return errors.New("linux.resources.unified: this host has cgroup v1, unified is for v2")
+		return errors.New("linux.resources.unified: invalid configuration: this host has cgroup v1, unified is for v2")
 	}
 	if err := g.setMemoryV1(r.Memory); err != nil {
 		return err
@@ -27,9 +31,7 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 		settings = append(settings, setting{"pids", "pids.limit", "pids.max", limitOrMax(r.Pids.Limit)})
 	}
 	settings = append(settings, g.blkioV1(r.BlockIO)...)
-	for _, h := range r.HugepageLimits {
-		settings = append(settings, setting{"hugetlb", "hugepageLimits", "hugetlb." + h.Pagesize + ".limit_in_bytes", strconv.FormatUint(h.Limit, 10)})
-	}
+	settings = append(settings, hugetlb(r.HugepageLimits, "limit_in_bytes")...)
 	if r.Network != nil {
 		if r.Network.ClassID != nil {
 			settings = append(settings, setting{"net_cls", "network.classID", "net_cls.classid", strconv.FormatUint(uint64(*r.Network.ClassID), 10)})
@@ -39,12 +41,48 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 		}
 	}
 	settings = append(settings, rdma(r.Rdma)...)
-	for _, s := range settings {
-		if err := g.apply(s); err != nil {
-			return err
-		}
+	if err := g.applyAll(settings); err != nil {
+		return err
 	}
 	return g.setDevicesV1(r.Devices)
+}
+
+// applyAll writes settings in order. A period may be too short for the quota that stands beside it, or for what the group above allows: it
+// is written once more when the new quota is there.
+func (g *Group) applyAll(settings []setting) error {
+	var period *setting
+	for i, s := range settings {
+		err := g.apply(s)
+		if errors.Is(err, unix.EINVAL) && s.file == "cpu.cfs_period_us" && i+1 < len(settings) && settings[i+1].file == "cpu.cfs_quota_us" {
+			period = &settings[i]
+			continue
+		}
+		if s.optional() && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+
+		if period != nil {
+			if err := g.apply(*period); err != nil {
+				return err
+			}
+			period = nil
+		}
+	}
+	return nil
+}
+
+// hugetlb limits the huge pages that are used, and those that are reserved by mmap(2) too, where the kernel counts them (Linux 5.7).
+func hugetlb(limits []specs.LinuxHugepageLimit, file string) []setting {
+	var s []setting
+	for _, h := range limits {
+		value := strconv.FormatUint(h.Limit, 10)
+		s = append(s, setting{"hugetlb", "hugepageLimits", "hugetlb." + h.Pagesize + "." + file, value},
+			setting{"hugetlb", "hugepageLimits", "hugetlb." + h.Pagesize + ".rsvd." + file, value})
+	}
+	return s
 }
 
 // apply writes one setting. A controller that the host lacks is an error that names the field.
@@ -56,7 +94,7 @@ func (g *Group) apply(s setting) error {
 	g.debug("write %s to %s", s.value, filepath.Join(directory, s.file))
 	if err := write(directory, s.file, s.value); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("linux.resources.%s: this kernel has no %s", s.field, s.file)
+			return fmt.Errorf("linux.resources.%s: this kernel has no %s: %w", s.field, s.file, os.ErrNotExist)
 		}
 		return fmt.Errorf("linux.resources.%s: %w", s.field, err)
 	}
@@ -106,7 +144,7 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	return s
 }
 
-// setMemoryV1 keeps the kernel's rule that memory+swap is never below memory: the one that grows is written first.
+// setMemoryV1 writes the limits of memory.
 func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 	if m == nil {
 		return nil
@@ -121,21 +159,9 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 			return fmt.Errorf("linux.resources.memory.limit: %d is below the present usage of %d", *m.Limit, usage)
 		}
 	}
+
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	var limits []setting
-	if m.Limit != nil && *m.Limit != 0 {
-		limits = append(limits, setting{"memory", "memory.limit", "memory.limit_in_bytes", number(*m.Limit)})
-	}
-	if m.Swap != nil && *m.Swap != 0 {
-		swap := setting{"memory", "memory.swap", "memory.memsw.limit_in_bytes", number(*m.Swap)}
-		present, err := readUint(directory, "memory.limit_in_bytes")
-		grows := err == nil && m.Limit != nil && (*m.Limit < 0 || uint64(*m.Limit) > present)
-		if *m.Swap < 0 || grows {
-			limits = append([]setting{swap}, limits...)
-		} else {
-			limits = append(limits, swap)
-		}
-	}
+	limits := memoryAndSwapV1(directory, m)
 	if m.Reservation != nil && *m.Reservation != 0 {
 		limits = append(limits, setting{"memory", "memory.reservation", "memory.soft_limit_in_bytes", number(*m.Reservation)})
 	}
@@ -164,6 +190,37 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 		}
 	}
 	return nil
+}
+
+// memoryAndSwapV1 orders the two limits by the kernel's rule that memory+swap is never below memory: the one that grows is written first. No
+// limit of memory means no limit of both, unless one is given.
+func memoryAndSwapV1(directory string, m *specs.LinuxMemory) []setting {
+	var limit, swap *setting
+	if m.Limit != nil && *m.Limit != 0 {
+		limit = &setting{"memory", "memory.limit", "memory.limit_in_bytes", strconv.FormatInt(*m.Limit, 10)}
+	}
+	unlimited := limit != nil && *m.Limit < 0
+	if m.Swap != nil && *m.Swap != 0 {
+		swap = &setting{"memory", "memory.swap", "memory.memsw.limit_in_bytes", strconv.FormatInt(*m.Swap, 10)}
+	} else if unlimited && exists(filepath.Join(directory, "memory.memsw.limit_in_bytes")) {
+		swap = &setting{"memory", "memory.swap", "memory.memsw.limit_in_bytes", "-1"}
+	}
+
+	switch {
+	case limit == nil && swap == nil:
+		return nil
+	case swap == nil:
+		return []setting{*limit}
+	case limit == nil:
+		return []setting{*swap}
+	}
+
+	present, err := readUint(directory, "memory.limit_in_bytes")
+	grows := err == nil && (unlimited || uint64(*m.Limit) > present)
+	if strings.HasPrefix(swap.value, "-") || grows {
+		return []setting{*swap, *limit}
+	}
+	return []setting{*limit, *swap}
 }
 
 // blkioV1 names the weight files as the running scheduler does (CFQ until Linux 5.0, then BFQ).

@@ -23,10 +23,17 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 		return err
 	}
 	for _, s := range settings {
+		if s.file == "cpu.max" && strings.HasPrefix(s.value, " ") { // a period alone: the quota stays
+			present, err := readString(g.Unified, "cpu.max")
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("linux.resources.%s: %w", s.field, err)
+			}
+			s.value = strings.Split(present, " ")[0] + s.value
+		}
 		g.debug("write %s to %s", s.value, filepath.Join(g.Unified, s.file))
 		err := write(g.Unified, s.file, s.value)
 		if errors.Is(err, os.ErrNotExist) {
-			if s.file == "memory.swap.max" && s.value == "max" || s.file == "memory.swap.max" && s.value == "0" {
+			if s.optional() || s.file == "memory.swap.max" && (s.value == "max" || s.value == "0") {
 				continue // a kernel without swap accounting has no swap to limit
 			}
 			return fmt.Errorf("linux.resources.%s: this cgroup has no %s: the %s controller is missing or not delegated (see cgroup.controllers of the parent)", s.field, s.file, s.controller)
@@ -139,9 +146,9 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			add("cpu", "cpu.shares", "cpu.weight", strconv.FormatUint(weightOfShares(*c.Shares), 10))
 		}
 		if c.Quota != nil && *c.Quota != 0 || c.Period != nil && *c.Period != 0 {
-			value := "max"
-			if c.Quota != nil && *c.Quota > 0 {
-				value = strconv.FormatInt(*c.Quota, 10)
+			value := ""
+			if c.Quota != nil && *c.Quota != 0 {
+				value = limitOrMax(c.Quota)
 			}
 			if c.Period != nil && *c.Period != 0 {
 				value += " " + strconv.FormatUint(*c.Period, 10)
@@ -190,9 +197,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			}
 		}
 	}
-	for _, h := range r.HugepageLimits {
-		add("hugetlb", "hugepageLimits", "hugetlb."+h.Pagesize+".max", strconv.FormatUint(h.Limit, 10))
-	}
+	s = append(s, hugetlb(r.HugepageLimits, "max")...)
 	if r.Network != nil && (r.Network.ClassID != nil || len(r.Network.Priorities) > 0) {
 		return nil, errors.New("linux.resources.network: cgroup v2 has neither net_cls nor net_prio")
 	}
@@ -202,7 +207,11 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 
 // swapV2 translates the limit of memory plus swap into one of swap alone.
 func swapV2(m *specs.LinuxMemory) (string, error) {
+	unlimited := m.Limit != nil && *m.Limit < 0
 	if m.Swap == nil || *m.Swap == 0 {
+		if unlimited {
+			return "max", nil // no limit of memory means none of both, as on v1
+		}
 		return "", nil
 	}
 	if *m.Swap < 0 {

@@ -288,7 +288,10 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 				goto failed
 			}
 			i = stageWriteOffsets
-			_, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.offsets[0])), uintptr(len(c.offsets)))
+			result, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.offsets[0])), uintptr(len(c.offsets)))
+			if errno == 0 && result != uintptr(len(c.offsets)) {
+				errno = syscall.EINVAL // the kernel has ignored the rest
+			}
 			if errno != 0 {
 				goto failed
 			}

@@ -59,6 +59,52 @@ func TestTimeNamespace(t *testing.T) {
 	assert.ErrorContains(t, err, "config.json: linux.timeOffsets: write timens_offsets: numerical result out of range")
 }
 
+// The kernel takes one line for each clock, and leaves the third one of a write out without a word.
+func TestOffsetsOfBothClocks(t *testing.T) {
+	needRoot(t)
+	if err := exec.Command("unshare", "--time", "true").Run(); err != nil {
+		t.Skip("this kernel has no time namespace (Linux 5.6), or unshare(1) does not know it")
+	}
+	for want, offsets := range map[string]map[string]specs.LinuxTimeOffset{
+		"monotonic 7881 2718281 boottime 1337 3141519": {"monotonic": {Secs: 7881, Nanosecs: 2718281}, "boottime": {Secs: 1337, Nanosecs: 3141519}},
+		"monotonic 7881 0 boottime 0 0":                {"monotonic": {Secs: 7881}},
+		"monotonic 0 0 boottime 0 0":                   nil,
+	} {
+		bundle, spec := newBundle(t, "cat", "/proc/self/timens_offsets")
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: "time"})
+		spec.Linux.TimeOffsets = offsets
+		out, code := output(t, bundle, spec)
+		require.Equal(t, 0, code, out)
+		assert.Equal(t, want, strings.Join(strings.Fields(out), " "))
+	}
+}
+
+// An ambient capability that is not inheritable too cannot be raised: a warning, and the others are.
+func TestAmbientWithoutInheritable(t *testing.T) {
+	needRoot(t)
+	bundle, spec := newBundle(t, "grep", "CapAmb", "/proc/self/status")
+	spec.Process.Capabilities.Inheritable = []string{"CAP_KILL"}
+	spec.Process.Capabilities.Ambient = []string{"CAP_KILL", "CAP_CHOWN"}
+	var warnings []string
+	r := newRuntime(t)
+	r.Warn = func(format string, a ...interface{}) { warnings = append(warnings, fmt.Sprintf(format, a...)) }
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	require.NoError(t, err)
+	defer out.Close()
+	c, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Stdout: out})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Delete(true)) })
+	require.NoError(t, c.Start())
+	_, err = WaitInit(c)
+	require.NoError(t, err)
+
+	data, err := os.ReadFile(out.Name())
+	require.NoError(t, err)
+	assert.Contains(t, string(data), "0000000000000020")
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "can't raise ambient capability CAP_CHOWN: ")
+}
+
 func TestMountFeatures(t *testing.T) {
 	needRoot(t)
 	bundle, spec := newBundle(t, "sh", "-c", "cat /filled/dir/file; ls -l /filled | grep -c link; touch /bound/x; grep -E ' /(bound|filled|once) ' /proc/self/mountinfo; echo y > /once && cat /once")

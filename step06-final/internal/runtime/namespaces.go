@@ -178,7 +178,7 @@ func (n *namespaces) check(linux *specs.Linux) error {
 
 // setOffsets writes linux.timeOffsets as the kernel reads them (time_namespaces(7)).
 func (n *namespaces) setOffsets(offsets map[string]specs.LinuxTimeOffset) error {
-	n.offsets = "monotonic 0 0\n" // a new namespace, even without offsets
+	n.offsets = ""
 	clocks := make([]string, 0, len(offsets))
 	for clock := range offsets {
 		clocks = append(clocks, clock)
@@ -189,6 +189,10 @@ func (n *namespaces) setOffsets(offsets map[string]specs.LinuxTimeOffset) error 
 			return fieldError("linux.timeOffsets", "%q is not a clock with an offset (monotonic, boottime)", clock)
 		}
 		n.offsets += fmt.Sprintf("%s %d %d\n", clock, offsets[clock].Secs, offsets[clock].Nanosecs)
+	}
+
+	if n.offsets == "" { // a new namespace all the same. The kernel takes at most one line for each clock
+		n.offsets = "monotonic 0 0\n"
 	}
 	return nil
 }

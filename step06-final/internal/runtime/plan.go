@@ -329,9 +329,12 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 	if c.effective&^c.permitted != 0 {
 		return c, fieldError("process.capabilities.effective", "has capabilities that permitted lacks")
 	}
-	if c.ambient&^(c.permitted&c.inheritable) != 0 {
-		return c, fieldError("process.capabilities.ambient", "has capabilities that permitted or inheritable lack")
+
+	// Ambient capabilities must be permitted and inheritable (capabilities(7)). Configurations that were written for runc 1.1 may break the rule.
+	for _, name := range security.CapabilityNames(c.ambient &^ (c.permitted & c.inheritable)) {
+		p.warn("process.capabilities.ambient: can't raise ambient capability %s: it is not both permitted and inheritable", name)
 	}
+	c.ambient &= c.permitted & c.inheritable
 	return c, nil
 }
 
