@@ -31,7 +31,7 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 		}
 	}
 	if mount { // the terminal is also /dev/console
-		if err := p.mount(fdName(slave), "/dev/console", "", syscall.MS_BIND, "", false); err != nil {
+		if err := p.bindDescriptor(slave, "/dev/console", false, noLinks); err != nil {
 			return err
 		}
 	}
@@ -71,12 +71,12 @@ func (p *initProcess) openInside(path string) (int, error) {
 	const flags = syscall.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
 	name := path
 	if p.root.fd >= 0 {
-		found, err := p.root.open(path, mustExist)
+		found, err := p.root.open(path, mustExist, followLinks)
 		if err != nil {
 			return -1, err
 		}
-		defer syscall.Close(found)
-		name = fdName(found)
+		defer syscall.Close(found.fd)
+		name = fdName(found.fd)
 	}
 
 	fd, err := syscall.Open(name, flags, 0)

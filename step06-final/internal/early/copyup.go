@@ -3,17 +3,20 @@ package early
 import "syscall"
 
 // copyUp mounts a tmpfs that begins with what the image has in that directory (mount option tmpcopyup).
-func (p *initProcess) copyUp(source, destination string, flags uintptr, data string) error {
-	below, err := p.root.open(destination, makeDir)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(below)
-	if err := syscall.Mount(source, fdName(below), "tmpfs", flags&^syscall.MS_RDONLY, data); err != nil {
-		return err
-	}
-	return p.at(destination, mustExist, func(_ string, above int) error {
-		return copyTree(below, above)
+func (p *initProcess) copyUp(source, destination string, flags uintptr, data string, links int) error {
+	return p.at(destination, makeDir, links, func(below place) error {
+		data, err := withMode(data, below)
+		if err != nil {
+			return err
+		}
+		mount, err := p.newMount(source, "tmpfs", flags&^syscall.MS_RDONLY, data)
+		if err != nil {
+			return err
+		}
+		if err := copyTree(below.fd, mount); err != nil {
+			return err
+		}
+		return p.attach(mount, below, destination)
 	})
 }
 

@@ -14,16 +14,17 @@ func splitLast(path string) (directory, name string) {
 	return directory, names[len(names)-1]
 }
 
-// inDirectoryOf resolves the directory of a path, which is made if it is missing, and calls f with it and the last name.
+// inDirectoryOf resolves the directory of a path, which is made if it is missing, and calls f with it and the last name. No link
+// of the image leads there: it could plant a node or a link in a directory of the host's.
 func (p *initProcess) inDirectoryOf(path string, f func(directory int, name string) error) error {
 	directory, name := splitLast(path)
 	if name == "" || name == ".." {
 		return syscall.EINVAL
 	}
-	return p.at(directory, makeDir, func(_ string, fd int) error { return f(fd, name) })
+	return p.at(directory, makeDir, noLinks, func(at place) error { return f(at.fd, name) })
 }
 
-// makeDevice makes a device node (mknod(2)); one that is there already must be the same device.
+// makeDevice makes a device node (mknod(2)). What has the name already stays, as with runc and crun; only a link does not.
 func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int) error {
 	return p.inDirectoryOf(path, func(directory int, name string) error {
 		err := syscall.Mknodat(directory, name, mode, device)
@@ -39,8 +40,12 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 		if err := syscall.Fstat(fd, &st); err != nil {
 			return err
 		}
+		if st.Mode&syscall.S_IFMT == syscall.S_IFLNK {
+			target, _ := readlinkat(fd, "")
+			return &linkRefused{path, target}
+		}
 		if st.Mode&syscall.S_IFMT != mode&syscall.S_IFMT || (mode&syscall.S_IFMT != syscall.S_IFIFO && int(st.Rdev) != device) {
-			return syscall.EEXIST
+			return nil
 		}
 		if err := syscall.Chmod(fdName(fd), mode&0o7777); err != nil {
 			return err

@@ -9,7 +9,12 @@ type initProcess struct {
 	root      root // the container's root, until it is entered
 	null      int  // the container's own /dev/null to cover files with, -1 until it is needed
 	emptyDir  int  // an empty read-only directory to cover directories with, -1 until one is needed
+	fileStage int  // see stage.go, -1 while there is none
 	state     []byte
+
+	rootParent int // the directory that the root is in
+	rootName   string
+
 	arguments []string
 	env       []string
 	path      string // of the program to execute
@@ -20,7 +25,7 @@ type initProcess struct {
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
 	heedSignals()
-	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, emptyDir: -1}
+	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, emptyDir: -1, fileStage: -1}
 	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {
 		p.fail("prctl PR_SET_DUMPABLE", err)
@@ -49,6 +54,9 @@ func runInit(sync int) {
 // fail reports the first error and ends.
 func (p *initProcess) fail(step string, err error) {
 	errno, ok := err.(syscall.Errno)
+	if source, is := err.(*sourceError); is {
+		errno, ok = source.err.(syscall.Errno)
+	}
 	if !ok {
 		errno = syscall.EINVAL
 	}
@@ -120,31 +128,32 @@ func (p *initProcess) perform(step Step) {
 		err = p.enterRootfs(a[0], a[1] == "shared")
 	case "shared-rootfs":
 		err = p.shareRootfs(a[0])
-	case "mount": // source, destination, type, flags, data, directory|file
+	case "mount": // source, destination, type, flags, data, links|no-links: may the destination lead through links
 		object = ": " + a[1]
-		err = p.mount(a[0], a[1], a[2], uintptr(number(3)), a[4], a[5] == "directory")
-	case "move-mount": // descriptor of a detached mount, destination, directory|file
+		err = p.mount(a[0], a[1], a[2], uintptr(number(3)), a[4], linksOf(a[5]))
+	case "move-mount": // descriptor of a detached mount, destination, links|no-links
 		object = ": " + a[1]
-		err = p.moveMount(number(0), a[1], a[2] == "directory")
-	case "remount": // destination, flags
-		err = p.remount(a[0], uintptr(number(1)))
+		err = p.attachTree(number(0), a[1], linksOf(a[2]))
+	case "remount": // destination, flags, flags that the options clear
+		err = p.remount(a[0], uintptr(number(1)), uintptr(number(2)))
 	case "set-propagation": // destination, flags
 		err = p.setPropagation(a[0], uintptr(number(1)))
 	case "set-attributes": // destination, set, clear: with everything mounted below
 		err = p.setAttributes(a[0], number(1), number(2))
-	case "copy-up": // destination: a tmpfs that begins with what the image has there
-		err = p.copyUp(a[0], a[1], uintptr(number(2)), a[3])
+	case "copy-up": // source, destination, flags, data, links|no-links: a tmpfs that begins with what the image has there
+		object = ": " + a[1]
+		err = p.copyUp(a[0], a[1], uintptr(number(2)), a[3], linksOf(a[4]))
 	case "directory":
 		err = p.makeDirectory(a[0])
 	case "device": // path, mode with type, device number, uid, gid
 		err = p.makeDevice(a[0], uint32(number(1)), number(2), number(3), number(4))
 	case "bind-device": // path: of the host's node and in the container
-		err = p.mount(a[0], a[1], "", syscall.MS_BIND, "", false)
+		err = p.bind(a[0], a[1], false, noLinks)
 	case "symlink": // target, path
 		object = ": " + a[1]
 		err = p.symlink(a[0], a[1])
 	case "readonly-root":
-		err = p.at("/", mustExist, remountReadonly)
+		err = remountReadonly(fdName(p.root.fd), p.root.fd)
 	case "mask":
 		err = p.mask(a[0])
 	case "readonly":
@@ -158,7 +167,10 @@ func (p *initProcess) perform(step Step) {
 
 	// Talking to the parent.
 	case "hooks":
-		if err = SendMessage(p.sync, MsgHooks, nil); err == nil {
+		if err = p.dropFileStage(); err == nil {
+			err = SendMessage(p.sync, MsgHooks, nil)
+		}
+		if err == nil {
 			p.state = p.expect(MsgState)
 		}
 	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
@@ -220,4 +232,12 @@ func (p *initProcess) perform(step Step) {
 	if err != nil {
 		p.fail(step[0]+object, err)
 	}
+}
+
+// linksOf reads how the destination of a mount is resolved.
+func linksOf(argument string) int {
+	if argument == "links" {
+		return followLinks
+	}
+	return noLinks
 }

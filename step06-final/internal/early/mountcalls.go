@@ -19,6 +19,25 @@ func mountSetattr(fd int, set, clear uint64) error {
 	return nil
 }
 
-func moveMountCall(from, to int, empty *byte, flags uintptr) error {
-	return call(sysMoveMount, uintptr(from), uintptr(unsafe.Pointer(empty)), uintptr(to), uintptr(unsafe.Pointer(empty)), flags)
+// openTree makes a bind mount that is attached nowhere (open_tree(2), Linux 5.2).
+func openTree(source int, recursive bool) (int, error) {
+	const clone = 1
+	flags := uintptr(clone | syscall.O_CLOEXEC | atEmptyPath)
+	if recursive {
+		flags |= atRecursive
+	}
+	empty, _ := syscall.BytePtrFromString("")
+	fd, _, errno := syscall.RawSyscall(sysOpenTree, uintptr(source), uintptr(unsafe.Pointer(empty)), flags)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(fd), nil
+}
+
+// moveMountCall attaches or moves a mount (move_mount(2), Linux 5.2).
+func moveMountCall(from, to int) error {
+	const fromEmptyPath, toEmptyPath = 4, 0x40
+	empty, _ := syscall.BytePtrFromString("")
+	return call(sysMoveMount, uintptr(from), uintptr(unsafe.Pointer(empty)), uintptr(to), uintptr(unsafe.Pointer(empty)),
+		fromEmptyPath|toEmptyPath)
 }

@@ -2,8 +2,9 @@ package early
 
 import "syscall"
 
-// Everything here works on the container's tree while the host's is still the root: destinations are resolved by root.open
-// and given to the kernel as /proc/self/fd/N of the host's own /proc.
+// Everything here works on the container's tree while the host's is still the root: destinations are resolved by root.open,
+// mounts are made and moved there as stage.go says, and every later act on a mount goes through its descriptor, which the
+// kernel is given as /proc/self/fd/N of the host's own /proc.
 
 // mountPropagation changes what a mount and those below tell their peers (mount_namespaces(7)).
 func mountPropagation(path string, flags uintptr) error {
@@ -26,12 +27,11 @@ func (p *initProcess) enterRootfs(path string, shared bool) error {
 	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
 		return err
 	}
-	var err error
-	p.root, err = openRoot(path)
-	return err
+	return p.openRootfs(path)
 }
 
-// shareRootfs is for a container without a mount namespace: everything is mounted on the host, below one private mount that `delete` can take away.
+// shareRootfs is for a container without a mount namespace: everything is mounted on the host, below one private mount that
+// `delete` can take away.
 func (p *initProcess) shareRootfs(path string) error {
 	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
 		return err
@@ -39,8 +39,28 @@ func (p *initProcess) shareRootfs(path string) error {
 	if err := mountPropagation(path, syscall.MS_PRIVATE|syscall.MS_REC); err != nil {
 		return err
 	}
-	var err error
-	p.root, err = openRoot(path)
+	return p.openRootfs(path)
+}
+
+// openRootfs opens the root, and the directory that it is in, from which what is mounted on top of the root is reached.
+func (p *initProcess) openRootfs(path string) (err error) {
+	var host syscall.Statfs_t
+	if err := syscall.Statfs("/proc", &host); err != nil {
+		return err
+	}
+	if int64(host.Type) != procMagic {
+		return refused("/proc of the host is not a proc file system: mount -t proc proc /proc")
+	}
+
+	if p.root, err = openRoot(path); err != nil {
+		return err
+	}
+	parent := parentDirectory(p.root.path)
+	p.rootName = p.root.path[len(parent):]
+	if hasPrefix(p.rootName, "/") {
+		p.rootName = p.rootName[1:]
+	}
+	p.rootParent, err = syscall.Open(parent, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	return err
 }
 
@@ -53,70 +73,171 @@ func parentDirectory(path string) string {
 	return "/"
 }
 
-// at resolves a path in the root and calls f with a name that leads to it.
-func (p *initProcess) at(path string, missing int, f func(name string, fd int) error) error {
-	fd, err := p.root.open(path, missing)
+// at resolves a path in the root and calls f with what it has led to.
+func (p *initProcess) at(path string, missing, links int, f func(at place) error) error {
+	at, err := p.root.open(path, missing, links)
 	if err != nil {
 		return err
 	}
-	err = f(fdName(fd), fd)
-	if closeErr := syscall.Close(fd); err == nil {
+	err = f(at)
+	if closeErr := syscall.Close(at.fd); err == nil {
 		err = closeErr
 	}
 	return err
 }
 
-// missingKind is what to make for a mount whose destination is missing.
-func missingKind(directory bool) int {
-	if directory {
-		return makeDir
+// mount mounts a new file system, or binds the source if the flags say so.
+func (p *initProcess) mount(source, destination, fstype string, flags uintptr, data string, links int) error {
+	if flags&syscall.MS_BIND != 0 {
+		return p.bind(source, destination, flags&syscall.MS_REC != 0, links)
 	}
-	return makeFile
-}
-
-func (p *initProcess) mount(source, destination, fstype string, flags uintptr, data string, directory bool) error {
-	return p.at(destination, missingKind(directory), func(name string, _ int) error {
-		err := syscall.Mount(source, name, fstype, flags, data)
-		if err == syscall.EPERM && fstype == "mqueue" {
-			// In a user namespace mqueue needs an ipc namespace of its own; without one show the host's.
-			return syscall.Mount("/dev/mqueue", name, "", syscall.MS_BIND|syscall.MS_REC, "")
+	return p.at(destination, makeDir, links, func(to place) error {
+		if err := mayCover(to.where, fstype == "proc"); err != nil {
+			return err
 		}
-		if err == syscall.EBUSY && fstype == "cgroup2" {
-			// A file system is not mounted over itself, and the host's cgroups are here already where /sys is the host's (a container with
-			// a user namespace in the network of the host). Something else goes in between.
-			if err := syscall.Mount("tmpfs", name, "tmpfs", flags|syscall.MS_RDONLY, "size=0"); err != nil {
+		if fstype == "tmpfs" {
+			var err error
+			if data, err = withMode(data, to); err != nil {
 				return err
 			}
-			return syscall.Mount(source, name, fstype, flags, data)
 		}
-		return err
+
+		mount, err := p.newMount(source, fstype, flags, data)
+		if err == syscall.EPERM && fstype == "mqueue" {
+			// In a user namespace mqueue needs an ipc namespace of its own; without one show the host's.
+			return p.bind("/dev/mqueue", destination, true, links)
+		}
+		if err != nil {
+			return err
+		}
+		return p.attach(mount, to, destination)
 	})
 }
 
-// moveMount attaches a detached mount (open_tree(2)) that our parent has made.
-func (p *initProcess) moveMount(tree int, destination string, directory bool) error {
-	return p.at(destination, missingKind(directory), func(_ string, fd int) error {
-		const fromEmptyPath, toEmptyPath = 4, 0x40
-		empty, _ := syscall.BytePtrFromString("")
-		return moveMountCall(tree, fd, empty, fromEmptyPath|toEmptyPath)
+// withMode gives a tmpfs the mode of the directory that it covers, unless the options have one: a private directory of the
+// image must not become one that everybody may write to.
+func withMode(data string, to place) (string, error) {
+	for rest := data; rest != ""; {
+		var option string
+		if option, rest = cutAt(rest, ','); hasPrefix(option, "mode=") {
+			return data, nil
+		}
+	}
+	if to.made {
+		return data, nil
+	}
+	var st syscall.Stat_t
+	if err := syscall.Fstat(to.fd, &st); err != nil {
+		return "", err
+	}
+	mode := "mode=" + octal(st.Mode&0o7777)
+	if data != "" {
+		mode += ","
+	}
+	return mode + data, nil
+}
+
+// bind makes a file or directory of the host appear in the container. The source is looked up now and not before: it may be
+// in what an earlier mount of this container shows.
+func (p *initProcess) bind(source, destination string, recursive bool, links int) error {
+	if p.fileStage >= 0 && hasPrefix(source, p.root.path+"/") {
+		if err := p.dropFileStage(); err != nil {
+			return err
+		}
+	}
+	from, err := openSource(source)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(from)
+	return p.bindDescriptor(from, destination, recursive, links)
+}
+
+func (p *initProcess) bindDescriptor(from int, destination string, recursive bool, links int) error {
+	tree, err := p.cloneMount(from, recursive)
+	if err != nil {
+		return err
+	}
+	return p.attachTree(tree, destination, links)
+}
+
+// openSource opens what a bind mount shows. "7:/path" is a path that our parent has opened as descriptor 7, because only the
+// host's root can reach it; where that failed, it is tried again.
+func openSource(source string) (int, error) {
+	number, path := cutAt(source, ':')
+	if fd, ok := atoi(number); ok {
+		if duplicate, errno := fcntl(fd, syscall.F_DUPFD_CLOEXEC, 0); errno == 0 {
+			return duplicate, nil
+		}
+		source = path
+	}
+	fd, err := openat(-100, source, oPath|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &sourceError{source, err}
+	}
+	return fd, nil
+}
+
+// attachTree attaches a bind mount that nobody sees yet. Its destination is made if it is missing, of the same kind.
+func (p *initProcess) attachTree(tree int, destination string, links int) error {
+	directory, err := isDirectory(tree)
+	if err != nil {
+		return err
+	}
+	missing := makeFile
+	if directory {
+		missing = makeDir
+	}
+	return p.at(destination, missing, links, func(to place) error {
+		if err := mayCover(to.where, isProc(tree)); err != nil {
+			return err
+		}
+		return p.attach(tree, to, destination)
 	})
+}
+
+// overProc are the files of proc that may be covered: lxcfs shows a container's own values there.
+var overProc = []string{"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
+	"/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"}
+
+// mayCover refuses what would let a container lie to the programs that read its /proc (CVE-2019-16884): only proc itself is
+// mounted on /proc, and next to nothing below.
+func mayCover(where string, proc bool) error {
+	if where == "/proc" && !proc {
+		return refused("/proc cannot be mounted because it is not of type proc: choose another destination")
+	}
+	if !hasPrefix(where, "/proc/") {
+		return nil
+	}
+	for _, allowed := range overProc {
+		if where == allowed {
+			return nil
+		}
+	}
+	return refused(where + " cannot be mounted because it is inside /proc: choose another destination")
 }
 
 // remount changes the flags of one mount. In a user namespace flags that the source had are locked
-// (mount_namespaces(7)): the kernel then wants to see them again.
-func (p *initProcess) remount(destination string, flags uintptr) error {
-	return p.at(destination, mustExist, func(name string, fd int) error {
-		flags |= syscall.MS_REMOUNT | syscall.MS_BIND
-		err := syscall.Mount("", name, "", flags, "")
-		if err != syscall.EPERM {
-			return err
-		}
-		present, statErr := mountFlags(fd)
-		if statErr != nil {
-			return statErr
-		}
-		return syscall.Mount("", name, "", flags|present, "")
-	})
+// (mount_namespaces(7)): the kernel then wants to see them again. One that was to be cleared is an error then.
+func (p *initProcess) remount(destination string, flags, clear uintptr) error {
+	m := p.root.mounted(destination)
+	if m == nil {
+		return syscall.ENOENT
+	}
+	flags |= syscall.MS_REMOUNT | syscall.MS_BIND
+	err := syscall.Mount("", fdName(m.fd), "", flags, "")
+	if err != syscall.EPERM {
+		return err
+	}
+
+	present, statErr := mountFlags(m.fd)
+	if statErr != nil {
+		return statErr
+	}
+	if present&clear != 0 {
+		return refused("the host has locked a flag that the options clear (ro, nosuid, nodev or noexec): leave the option out")
+	}
+	return syscall.Mount("", fdName(m.fd), "", flags|present, "")
 }
 
 // mountFlags reads the flags of the mount that a descriptor is on. The bits of statfs(2) are mount(2)'s, but for relatime.
@@ -135,19 +256,25 @@ func mountFlags(fd int) (uintptr, error) {
 }
 
 func (p *initProcess) setPropagation(destination string, flags uintptr) error {
-	return p.at(destination, mustExist, func(name string, _ int) error { return mountPropagation(name, flags) })
+	m := p.root.mounted(destination)
+	if m == nil {
+		return syscall.ENOENT
+	}
+	return mountPropagation(fdName(m.fd), flags)
 }
 
 // setAttributes sets flags on a mount and all below it (mount_setattr(2), Linux 5.12).
 func (p *initProcess) setAttributes(destination string, set, clear int) error {
-	return p.at(destination, mustExist, func(_ string, fd int) error {
-		err := mountSetattr(fd, uint64(set), uint64(clear))
-		const readonly = 1 // MOUNT_ATTR_RDONLY
-		if err == syscall.ENOSYS && set == readonly && clear == 0 {
-			return remountBelow(fd)
-		}
-		return err
-	})
+	m := p.root.mounted(destination)
+	if m == nil {
+		return syscall.ENOENT
+	}
+	err := mountSetattr(m.fd, uint64(set), uint64(clear))
+	const readonly = 1 // MOUNT_ATTR_RDONLY
+	if err == syscall.ENOSYS && set == readonly && clear == 0 {
+		return remountBelow(m.fd)
+	}
+	return err
 }
 
 // remountBelow makes a mount and all below it read-only one by one, as older kernels want it.
@@ -160,7 +287,8 @@ func remountBelow(fd int) error {
 	if err != nil {
 		return err
 	}
-	for _, at := range mountPoints(mountinfo) {
+	for _, m := range mountPoints(mountinfo) {
+		at := m.path
 		if at != top && !hasPrefix(at, top+"/") {
 			continue
 		}
@@ -183,17 +311,26 @@ func remountBelow(fd int) error {
 	return nil
 }
 
-// mountPoints are the fifth fields of the lines of mountinfo (proc(5)).
-func mountPoints(mountinfo string) (points []string) {
+// hostMount is a line of mountinfo.
+type hostMount struct{ path, fstype string }
+
+// mountPoints reads mountinfo (proc(5)): the mount point is the fifth field, the type the one after the single hyphen.
+func mountPoints(mountinfo string) (mounts []hostMount) {
 	for mountinfo != "" {
 		var line, field string
+		var m hostMount
 		line, mountinfo = cutAt(mountinfo, '\n')
 		for i := 0; i < 5; i++ {
 			field, line = cutAt(line, ' ')
 		}
-		points = append(points, unescapeOctal(field))
+		m.path = unescapeOctal(field)
+		for field != "-" && line != "" {
+			field, line = cutAt(line, ' ')
+		}
+		m.fstype, _ = cutAt(line, ' ')
+		mounts = append(mounts, m)
 	}
-	return points
+	return mounts
 }
 
 // unescapeOctal undoes what mountinfo does to blanks, tabs, line ends and backslashes: a backslash and three octal digits.
@@ -211,54 +348,24 @@ func unescapeOctal(s string) string {
 }
 
 func (p *initProcess) makeDirectory(path string) error {
-	return p.at(path, makeDir, func(string, int) error { return nil })
+	return p.at(path, makeDir, followLinks, func(place) error { return nil })
 }
 
-// mask hides a file behind the container's own /dev/null, or a directory behind an empty one. A path that does not exist needs no mask.
-func (p *initProcess) mask(path string) error {
-	fd, err := p.root.open(path, mustExist)
-	if err == syscall.ENOENT || err == syscall.ENOTDIR {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(fd)
-	if p.null < 0 {
-		if p.null, err = p.ownNull(); err != nil {
-			return err
-		}
-	}
-	err = syscall.Mount(fdName(p.null), fdName(fd), "", syscall.MS_BIND, "")
-	if err != syscall.ENOTDIR {
-		return err
-	}
-	// One empty file system covers all directories: a new one for each would cost a superblock each.
-	if p.emptyDir >= 0 {
-		return syscall.Mount(fdName(p.emptyDir), fdName(fd), "", syscall.MS_BIND, "")
-	}
-	if err := syscall.Mount("tmpfs", fdName(fd), "tmpfs", syscall.MS_RDONLY|syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "nr_blocks=1,nr_inodes=1"); err != nil {
-		return err
-	}
-	p.emptyDir, err = p.root.open(path, mustExist)
-	return err
-}
-
-// readonly makes a path and everything mounted below read-only, by a bind mount of it on itself.
+// readonly makes a path read-only, by a bind mount of it on itself.
 func (p *initProcess) readonly(path string) error {
-	fd, err := p.root.open(path, mustExist)
-	if err == syscall.ENOENT || err == syscall.ENOTDIR {
-		return nil
+	at, err := p.protected(path)
+	if err != nil || at.fd < 0 {
+		return err
 	}
+	defer syscall.Close(at.fd)
+	mount, err := p.cloneMount(at.fd, true)
 	if err != nil {
 		return err
 	}
-	err = syscall.Mount(fdName(fd), fdName(fd), "", syscall.MS_BIND|syscall.MS_REC, "")
-	syscall.Close(fd)
-	if err != nil {
+	if err := p.attach(mount, at, path); err != nil {
 		return err
 	}
-	return p.at(path, mustExist, remountReadonly)
+	return remountReadonly(fdName(mount), mount)
 }
 
 // remountReadonly makes one mount read-only and leaves its other flags as they are.

@@ -2,6 +2,7 @@ package early
 
 // System calls since Linux 5.0 have the same number on every architecture.
 const (
+	sysOpenTree     = 428
 	sysMoveMount    = 429
 	sysClone3       = 435
 	sysCloseRange   = 436
@@ -27,6 +28,7 @@ const (
 	prSetName         = 15
 
 	oPath             = 0x200000
+	atFdcwd           = ^uintptr(99)
 	atEmptyPath       = 0x1000
 	atRecursive       = 0x8000
 	mntDetach         = 2

@@ -28,17 +28,17 @@ func TestOpenStaysInRoot(t *testing.T) {
 		"/": "", "/..": "", "/../..": "", "/real": "/real", "inside": "/real/deep", "/absolute": "", "/up": "", "/absolute/real/deep": "/real/deep",
 		"/real/deep/../../..": "", "/real/back": "/real/deep", "/chain": "/real", "//real/./deep/": "/real/deep",
 	} {
-		fd, err := r.open(path, mustExist)
+		at, err := r.open(path, mustExist, followLinks)
 		if assert.NoError(t, err, path) {
-			where, err := fdPath(fd)
+			where, err := fdPath(at.fd)
 			require.NoError(t, err)
 			assert.Equal(t, r.path+want, where, path)
-			syscall.Close(fd)
+			syscall.Close(at.fd)
 		}
 	}
-	_, err = r.open("/loop", mustExist)
+	_, err = r.open("/loop", mustExist, followLinks)
 	assert.Equal(t, syscall.ELOOP, err)
-	_, err = r.open("/to-outside", mustExist)
+	_, err = r.open("/to-outside", mustExist, followLinks)
 	assert.Equal(t, syscall.ENOENT, err, "an absolute link begins at the container's root")
 }
 
@@ -48,12 +48,12 @@ func TestOpenMakesWhatIsMissing(t *testing.T) {
 	r, err := openRoot(directory)
 	require.NoError(t, err)
 	defer syscall.Close(r.fd)
-	_, err = r.open("/a/b", mustExist)
+	_, err = r.open("/a/b", mustExist, followLinks)
 	assert.Equal(t, syscall.ENOENT, err)
 	for path, kind := range map[string]int{"/a/b/c": makeDir, "/d/e": makeFile, "/link/file": makeFile} {
-		fd, err := r.open(path, kind)
+		at, err := r.open(path, kind, followLinks)
 		require.NoError(t, err, path)
-		syscall.Close(fd)
+		syscall.Close(at.fd)
 	}
 	for path, isDir := range map[string]bool{"a/b/c": true, "d/e": false, "made/by/link/file": false} {
 		info, err := os.Lstat(filepath.Join(directory, path))

@@ -13,11 +13,12 @@ import (
 // program always has several: so the namespaces are joined between fork and exec, where there is only one thread and no
 // Go runtime any more (see forkAndExec).
 type Spawn struct {
-	Exe   int      // descriptor of the sealed copy of this binary
-	Stage string   // StageInit, StageExec or StageSupervisor
-	Env   []string // further variables for the early process
-	Sync  int      // our child's end of the socket for messages; becomes the last of its descriptors
-	Files []int    // become descriptors 0, 1, 2, …
+	Exe     int      // descriptor of the sealed copy of this binary
+	Stage   string   // StageInit, StageExec or StageSupervisor
+	Env     []string // further variables for the early process
+	Sync    int      // our child's end of the socket for messages; becomes the last of its descriptors
+	Files   []int    // become descriptors 0, 1, 2, …; FromSources is a place for one of these:
+	Sources []Source // paths that the child opens before it becomes another user
 
 	Tasks      []string // cgroup v1: the tasks files to be in
 	CgroupFd   int      // cgroup v2: descriptor of the directory to be in, or -1
@@ -28,6 +29,16 @@ type Spawn struct {
 	BecomeRoot bool     // the child becomes uid and gid 0 of its user namespace before it executes anything
 	Hidden     bool     // those who are in the joined namespaces already must not look into the child
 }
+
+// Source is a path to open (O_PATH) in the new mount namespace, while the child still has the ids of the caller: root of a user
+// namespace may not be able to reach it. A path that cannot be opened leaves its descriptor closed.
+type Source struct {
+	Fd   int // its number in the early process
+	Path string
+}
+
+// FromSources stands in Spawn.Files for a descriptor that Spawn.Sources names.
+const FromSources = -2
 
 // Join is an existing namespace: a descriptor of it, and its CLONE_NEW* type.
 type Join struct {
@@ -108,6 +119,7 @@ type child struct {
 	twoForks   bool // the child joins namespaces, then forks once more: that process is inside of the pid namespace
 	report     [2]int
 	files      []int // duplicates, all numbered higher than any final number
+	sources    []childSource
 	exe        int
 	exePath    *byte
 	emptyPath  *byte
@@ -116,6 +128,11 @@ type child struct {
 	args3      cloneArgs
 	message    [5 + 4]byte
 	words      [3]uint32
+}
+
+type childSource struct {
+	fd   int
+	path *byte
 }
 
 // cloneArgs is struct clone_args of clone3(2).
@@ -129,6 +146,10 @@ func (s *Spawn) prepare() (*child, error) {
 		twoForks: len(s.Joins) > 0 || s.Offsets != ""}
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
+		if fd == FromSources {
+			c.files = append(c.files, fd)
+			continue
+		}
 		duplicate, err := fcntl(fd, syscall.F_DUPFD_CLOEXEC, lowest)
 		if err != 0 {
 			c.close()
@@ -138,6 +159,14 @@ func (s *Spawn) prepare() (*child, error) {
 	}
 	c.exe = c.files[lowest]
 	c.files = c.files[:lowest]
+	for _, source := range s.Sources {
+		path, err := syscall.BytePtrFromString(source.Path)
+		if err != nil {
+			c.close()
+			return nil, &Error{"open " + source.Path, syscall.EINVAL}
+		}
+		c.sources = append(c.sources, childSource{source.Fd, path})
+	}
 	if c.twoForks {
 		if err := syscall.Pipe2(c.report[:], syscall.O_CLOEXEC); err != nil {
 			c.close()
@@ -323,6 +352,19 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 		}
 		c.message[0], c.message[1] = MsgExecError, 4
 	}
+	for i = 0; i < len(c.sources); i++ {
+		fd, _, errno = syscall.RawSyscall6(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(c.sources[i].path)),
+			oPath|syscall.O_CLOEXEC, 0, 0, 0)
+		if errno != 0 {
+			continue
+		}
+		// Its number may be one that a file is to get.
+		result, _, errno = syscall.RawSyscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, uintptr(len(c.files)))
+		syscall.RawSyscall(syscall.SYS_CLOSE, fd, 0, 0)
+		if errno == 0 {
+			c.files[c.sources[i].fd] = int(result)
+		}
+	}
 	if c.becomeRoot {
 		// execve takes all capabilities away from a process whose ids are not root's in its namespace (capabilities(7)).
 		if _, _, errno = syscall.RawSyscall(syscall.SYS_SETRESGID, 0, 0, 0); errno != 0 {
@@ -333,6 +375,10 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 		}
 	}
 	for i = 0; i < len(c.files); i++ {
+		if c.files[i] < 0 {
+			syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(i), 0, 0)
+			continue
+		}
 		if _, _, errno = syscall.RawSyscall(syscall.SYS_DUP3, uintptr(c.files[i]), uintptr(i), 0); errno != 0 {
 			goto execFailed
 		}

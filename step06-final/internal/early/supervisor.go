@@ -122,6 +122,8 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 		case "join":
 			spawn.Joins = append(spawn.Joins, Join{Fd: number(0), Type: number(1)})
 			given = append(given, number(0))
+		case "source": // number in init, path
+			spawn.Sources = append(spawn.Sources, Source{Fd: number(0), Path: a[1]})
 		case "files":
 			for i := range a {
 				spawn.Files = append(spawn.Files, number(i))

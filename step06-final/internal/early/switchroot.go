@@ -4,6 +4,9 @@ import "syscall"
 
 // pivotRoot makes the container's root the root of this mount namespace and lets go of the host's.
 func (p *initProcess) pivotRoot() error {
+	if err := p.dropFileStage(); err != nil {
+		return err
+	}
 	old, err := syscall.Open("/", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -32,16 +35,14 @@ func (p *initProcess) pivotRoot() error {
 
 // moveRoot is for a host whose root cannot be pivoted (an initramfs): the new root is moved over the old one.
 func (p *initProcess) moveRoot() error {
+	if err := p.dropFileStage(); err != nil {
+		return err
+	}
 	if err := syscall.Fchdir(p.root.fd); err != nil {
 		return err
 	}
-	// /proc and /sys of the host would let the container reach around the move: cover them first.
-	for _, path := range []string{"/proc", "/sys"} {
-		if err := syscall.Unmount(path, mntDetach); err != nil && err != syscall.EINVAL && err != syscall.ENOENT {
-			if err := syscall.Mount("tmpfs", path, "tmpfs", 0, ""); err != nil {
-				return err
-			}
-		}
+	if err := p.hideKernelMounts(); err != nil {
+		return err
 	}
 	if err := syscall.Mount(".", "/", "", syscall.MS_MOVE, ""); err != nil {
 		return err
@@ -52,8 +53,33 @@ func (p *initProcess) moveRoot() error {
 	return p.entered()
 }
 
+// hideKernelMounts takes away every proc and sysfs outside of the root. They stay below the moved root, where the kernel
+// still sees them: a user namespace of the container's may mount a new, unmasked proc as long as there is one.
+func (p *initProcess) hideKernelMounts() error {
+	mountinfo, err := readAll("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for _, m := range mountPoints(mountinfo) {
+		if (m.fstype != "proc" && m.fstype != "sysfs") || m.path == p.root.path || hasPrefix(m.path, p.root.path+"/") {
+			continue
+		}
+		err := syscall.Unmount(m.path, mntDetach)
+		if err == syscall.EINVAL || err == syscall.EPERM { // locked (mount_namespaces(7)): cover it
+			err = syscall.Mount("tmpfs", m.path, "tmpfs", 0, "")
+		}
+		if err != nil && err != syscall.ENOENT { // went with one above
+			return err
+		}
+	}
+	return nil
+}
+
 // chroot is all that can be done without a mount namespace.
 func (p *initProcess) chroot() error {
+	if err := p.dropFileStage(); err != nil {
+		return err
+	}
 	if err := syscall.Fchdir(p.root.fd); err != nil {
 		return err
 	}
@@ -65,10 +91,14 @@ func (p *initProcess) chroot() error {
 
 // entered forgets the descriptors that lead to the tree from outside.
 func (p *initProcess) entered() error {
-	if p.emptyDir >= 0 {
-		syscall.Close(p.emptyDir)
+	for _, m := range p.root.mounts { // the empty directory is one of them
+		syscall.Close(m.fd)
 	}
+	if p.null >= 0 {
+		syscall.Close(p.null)
+	}
+	syscall.Close(p.rootParent)
 	syscall.Close(p.root.fd)
-	p.root.fd = -1
+	p.root = root{fd: -1}
 	return syscall.Chdir("/")
 }

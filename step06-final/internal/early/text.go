@@ -52,6 +52,14 @@ func itoa(n int) string {
 	}
 }
 
+// octal writes a mode.
+func octal(n uint32) string {
+	if n < 8 {
+		return string([]byte{byte('0' + n)})
+	}
+	return octal(n/8) + octal(n%8)
+}
+
 // splitPath returns the names between the slashes, without empty ones and ".".
 func splitPath(path string) []string {
 	var names []string

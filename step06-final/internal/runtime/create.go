@@ -266,7 +266,7 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 		return nil, nil, err
 	}
 	c.files.owned = append(c.files.owned, exe)
-	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
+	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, Sources: p.sources, CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
 		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace], BecomeRoot: c.ns.separate(specs.UserNamespace)}
 	return early.Encode(p.steps), spawn, nil
 }

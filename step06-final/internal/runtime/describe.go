@@ -24,7 +24,7 @@ func describeStep(step early.Step) string {
 	switch {
 	case step[0] == "mount" && len(a) == 6:
 		return fmt.Sprintf("mount(%q, %q, %q, %s, %q)", a[0], a[1], a[2], mountFlagNames(number(3)), a[4])
-	case step[0] == "remount" && len(a) == 2:
+	case step[0] == "remount" && len(a) == 3:
 		return fmt.Sprintf("mount(%q, %s)", a[0], mountFlagNames(number(1)|unix.MS_REMOUNT))
 	case step[0] == "set-propagation" && len(a) == 2:
 		return fmt.Sprintf("mount(%q, %s)", a[0], mountFlagNames(number(1)))

@@ -45,6 +45,12 @@ func (t *fileTable) add(f *os.File) int {
 	return len(t.fds) - 1
 }
 
+// reserve appends a place for a descriptor that is opened later, and returns the number that it will have.
+func (t *fileTable) reserve(placeholder int) int {
+	t.fds = append(t.fds, placeholder)
+	return len(t.fds) - 1
+}
+
 func (t *fileTable) close() {
 	for _, f := range t.owned {
 		f.Close()

@@ -13,7 +13,7 @@ import (
 
 // idmappedTree makes a detached bind mount that shows the files with other owners (mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12; not every
 // file system can do it). The mapping is taken from a user namespace, which needs a process for as long as it takes to open it.
-func idmappedTree(source string, recursive bool, m specs.Mount, linux *specs.Linux) (*os.File, error) {
+func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Linux) (*os.File, error) {
 	mapping := &specs.Linux{UIDMappings: m.UIDMappings, GIDMappings: m.GIDMappings}
 	if len(m.UIDMappings) == 0 {
 		mapping.UIDMappings = linux.UIDMappings
@@ -31,8 +31,10 @@ func idmappedTree(source string, recursive bool, m specs.Mount, linux *specs.Lin
 	defer userns.Close()
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	attrFlags := uint(unix.AT_EMPTY_PATH)
-	if recursive {
+	if o.flags&unix.MS_REC != 0 {
 		flags |= unix.AT_RECURSIVE
+	}
+	if o.ridmap {
 		attrFlags |= unix.AT_RECURSIVE
 	}
 	fd, err := unix.OpenTree(unix.AT_FDCWD, source, flags)

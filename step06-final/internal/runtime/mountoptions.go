@@ -15,6 +15,8 @@ type mountOptions struct {
 	unset       uint64
 	copyUp      bool
 	idmap       bool
+	ridmap      bool // the mounts below are mapped as well
+	ordinary    bool // see planrootfs.go
 	data        string // what the file system itself must understand
 }
 
@@ -105,7 +107,9 @@ func parseMountOptions(options []string) mountOptions {
 		} else if option == "tmpcopyup" {
 			o.copyUp = true
 		} else if option == "idmap" || option == "ridmap" {
-			o.idmap = true
+			o.idmap, o.ridmap = true, option == "ridmap"
+		} else if option == ordinary {
+			o.ordinary = true
 		} else {
 			data = append(data, option)
 		}

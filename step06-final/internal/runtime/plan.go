@@ -26,7 +26,10 @@ type planner struct {
 	warn    func(format string, args ...interface{})
 
 	steps []early.Step
-	files *fileTable // descriptors for init, by number
+	late  []early.Step // a file system that shall be read-only is writable until its mount points, devices and console are in it
+	files *fileTable   // descriptors for init, by number
+
+	sources []early.Source // of bind mounts, see source
 }
 
 func (p *planner) add(name string, arguments ...string) {

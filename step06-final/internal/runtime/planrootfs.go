@@ -9,39 +9,30 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
 )
 
 // planRootfs builds the container's tree: root, mounts, devices.
 func (p *planner) planRootfs() error {
-	linux := p.spec.Linux
-	propagation := uintptr(unix.MS_SLAVE | unix.MS_REC)
-	if linux.RootfsPropagation != "" {
-		flags, ok := propagationFlags[linux.RootfsPropagation]
-		if !ok {
-			return fieldError("linux.rootfsPropagation", "%q is not one of (r)shared, (r)slave, (r)private, (r)unbindable", linux.RootfsPropagation)
-		}
-		if flags&unix.MS_SHARED != 0 || flags&unix.MS_PRIVATE != 0 {
-			propagation = flags | unix.MS_REC
-		}
+	propagation, err := p.hostPropagation()
+	if err != nil {
+		return err
 	}
 	if p.ns.separate(specs.MountNamespace) {
 		p.add("propagation", utoa(propagation))
 		kind := "not-shared"
-		if propagation&unix.MS_SHARED != 0 {
+		if propagation&unix.MS_SLAVE == 0 {
 			kind = "shared"
 		}
 		p.add("rootfs", p.rootfs, kind)
 	} else {
 		p.add("shared-rootfs", p.rootfs)
 	}
-	var last []func()
+
 	for i, m := range p.spec.Mounts {
-		after, err := p.planMount(fmt.Sprintf("mounts[%d]", i), m)
-		if err != nil {
+		if err := p.planMount(fmt.Sprintf("mounts[%d]", i), m); err != nil {
 			return err
-		}
-		if after != nil {
-			last = append(last, after)
 		}
 	}
 	if err := p.planDevices(); err != nil {
@@ -50,37 +41,72 @@ func (p *planner) planRootfs() error {
 	if p.spec.Process != nil && p.spec.Process.Cwd != "/" {
 		p.add("directory", p.spec.Process.Cwd)
 	}
-	// A tmpfs that shall be read-only was mounted writable, so that mount points and devices could be made in it.
-	for _, after := range last {
-		after()
-	}
 	return nil
 }
 
-// planMount plans one mount. What it returns is to be planned after all mounts and devices.
-func (p *planner) planMount(field string, m specs.Mount) (after func(), err error) {
+// hostPropagation is what the host's mounts tell those of the container. linux.rootfsPropagation is about the root alone: all
+// others stay as they are if it is shared or private, and hear of the host's changes otherwise.
+func (p *planner) hostPropagation() (uintptr, error) {
+	wanted := p.spec.Linux.RootfsPropagation
+	if wanted == "" {
+		return unix.MS_SLAVE | unix.MS_REC, nil
+	}
+	flags, ok := propagationFlags[wanted]
+	if !ok {
+		return 0, fieldError("linux.rootfsPropagation", "%q is not one of (r)shared, (r)slave, (r)private, (r)unbindable", wanted)
+	}
+	if flags&unix.MS_SHARED != 0 || flags&unix.MS_PRIVATE != 0 {
+		return flags, nil
+	}
+	return unix.MS_SLAVE | unix.MS_REC, nil
+}
+
+// ordinary is the option of a mount whose destination must not be a link of the image, nor lead through one. Names with x- are
+// for programs, not for file systems (mount(8)).
+const ordinary = "x-mydocker.ordinary"
+
+// linksFor decides whether links of the image are followed to a destination. They are to a user's volume, inside of the
+// root. The kernel's file systems, and everything below them, are mounted where the configuration says or not at all: through
+// a link they would be where no mask looks for them (CVE-2019-19921, CVE-2023-27561).
+func linksFor(m specs.Mount, destination string, o mountOptions) string {
+	for _, kernel := range []string{"/proc", "/sys", "/dev"} {
+		if destination == kernel || strings.HasPrefix(destination, kernel+"/") {
+			return "no-links"
+		}
+	}
+	if o.ordinary || o.flags&unix.MS_BIND == 0 && m.Type != "tmpfs" {
+		return "no-links"
+	}
+	return "links"
+}
+
+// planMount plans one mount.
+func (p *planner) planMount(field string, m specs.Mount) error {
 	if m.Destination == "" || strings.IndexByte(m.Destination, 0) >= 0 {
-		return nil, fieldError(field+".destination", "must be a path in the container")
+		return fieldError(field+".destination", "must be a path in the container")
 	}
 	destination := filepath.Clean("/" + m.Destination)
 	if destination == "/" {
-		return nil, fieldError(field+".destination", "must not be the root")
+		return fieldError(field+".destination", "must not be the root")
 	}
+
 	o := parseMountOptions(m.Options)
 	if m.Type == "bind" {
 		o.flags |= unix.MS_BIND
 	}
 	switch {
 	case o.flags&unix.MS_BIND != 0 && m.Type != "cgroup":
-		return nil, p.planBind(field, m, destination, o)
+		return p.planBind(field, m, destination, o)
 	case m.Type == "cgroup":
-		return p.planCgroupMount(destination, o), nil
+		p.planCgroupMount(destination, o)
+		return nil
 	case m.Type == "":
-		return nil, fieldError(field+".type", "is missing (and there is no option bind)")
+		return fieldError(field+".type", "is missing (and there is no option bind)")
 	}
 	if o.idmap || len(m.UIDMappings) > 0 {
-		return nil, fieldError(field+".uidMappings", "only bind mounts can have ID mappings")
+		return fieldError(field+".uidMappings", "only bind mounts can have ID mappings")
 	}
+
 	data := o.data
 	if p.spec.Linux.MountLabel != "" && selinuxEnabled() && m.Type != "proc" && m.Type != "sysfs" {
 		data = strings.TrimPrefix(data+",context="+strconv.Quote(p.spec.Linux.MountLabel), ",")
@@ -88,19 +114,20 @@ func (p *planner) planMount(field string, m specs.Mount) (after func(), err erro
 	flags := o.flags
 	if m.Type == "tmpfs" && flags&unix.MS_RDONLY != 0 {
 		flags &^= unix.MS_RDONLY
-		after = func() { p.add("remount", destination, utoa(o.flags)) }
+		p.late = append(p.late, early.Step{"remount", destination, utoa(o.flags), "0"})
 	}
 	source := m.Source
 	if source == "" {
 		source = m.Type
 	}
+
 	if m.Type == "tmpfs" && o.copyUp {
-		p.add("copy-up", source, destination, utoa(flags), data)
+		p.add("copy-up", source, destination, utoa(flags), data, linksFor(m, destination, o))
 	} else {
-		p.add("mount", source, destination, m.Type, utoa(flags), data, "directory")
+		p.add("mount", source, destination, m.Type, utoa(flags), data, linksFor(m, destination, o))
 	}
 	p.planMountExtras(destination, o)
-	return after, nil
+	return nil
 }
 
 // planBind makes a directory or a file of the host appear in the container.
@@ -112,33 +139,41 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 	if !filepath.IsAbs(source) {
 		source = filepath.Join(p.bundle, source)
 	}
-	info, err := os.Stat(source)
-	if err != nil {
+	// What an earlier mount of this container shows is there when its turn comes.
+	if _, err := os.Stat(source); err != nil && !strings.HasPrefix(source, p.rootfs+"/") {
 		return fieldError(field+".source", "%v", err)
 	}
 	if o.data != "" { // the kernel does not look at it, and a "readonly" that does nothing is worth a word
 		p.warn("%s.options: %q means nothing for a bind mount: left out", field, o.data)
 	}
-	kind := "file"
-	if info.IsDir() {
-		kind = "directory"
-	}
+
 	if o.idmap || len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0 {
-		tree, err := idmappedTree(source, o.flags&unix.MS_REC != 0, m, p.spec.Linux)
+		tree, err := idmappedTree(source, o, m, p.spec.Linux)
 		if err != nil {
 			return fieldError(field+".uidMappings", "%v", err)
 		}
-		p.add("move-mount", itoa(p.files.add(tree)), destination, kind)
+		p.add("move-mount", itoa(p.files.add(tree)), destination, linksFor(m, destination, o))
 	} else {
-		p.add("mount", source, destination, "", utoa(o.flags&(unix.MS_BIND|unix.MS_REC)), "", kind)
+		p.add("mount", p.source(source), destination, "", utoa(o.flags&(unix.MS_BIND|unix.MS_REC)), "", linksFor(m, destination, o))
 	}
 	// mount(2): a bind mount ignores the other flags; they need a second call.
 	const ignored = unix.MS_BIND | unix.MS_REC | unix.MS_REMOUNT | unix.MS_SILENT
-	if rest := o.flags &^ ignored; rest != 0 || o.clear&^ignored != 0 {
-		p.add("remount", destination, utoa(rest))
+	if rest, clear := o.flags&^ignored, o.clear&^ignored; rest != 0 || clear != 0 {
+		p.add("remount", destination, utoa(rest), utoa(clear))
 	}
 	p.planMountExtras(destination, o)
 	return nil
+}
+
+// source prepares the source of a bind mount. In a user namespace the host's root is nobody: what only it can reach is opened
+// before the new process becomes the namespace's own root.
+func (p *planner) source(path string) string {
+	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 {
+		return path
+	}
+	number := p.files.reserve(early.FromSources)
+	p.sources = append(p.sources, early.Source{Fd: number, Path: path})
+	return itoa(number) + ":" + path
 }
 
 func (p *planner) planMountExtras(destination string, o mountOptions) {
@@ -151,7 +186,7 @@ func (p *planner) planMountExtras(destination string, o mountOptions) {
 }
 
 // planCgroupMount shows the container its cgroups. On v1 that is a tmpfs with one mount for each hierarchy, laid out as on the host.
-func (p *planner) planCgroupMount(destination string, o mountOptions) (after func()) {
+func (p *planner) planCgroupMount(destination string, o mountOptions) {
 	const always = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	flags := o.flags&^unix.MS_RDONLY&^(unix.MS_BIND|unix.MS_REC) | always
 	readonly := o.flags & unix.MS_RDONLY
@@ -159,18 +194,18 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) (after fun
 	show := func(source, at, fstype, data string) {
 		if own {
 			// A cgroup file system mounted inside of a cgroup namespace begins at the container's own directory.
-			p.add("mount", "cgroup", at, fstype, utoa(flags|readonly), data, "directory")
+			p.add("mount", "cgroup", at, fstype, utoa(flags|readonly), data, "no-links")
 			return
 		}
-		p.add("mount", source, at, "", utoa(unix.MS_BIND|unix.MS_REC), "", "directory")
-		p.add("remount", at, utoa(flags|readonly))
+		p.add("mount", source, at, "", utoa(unix.MS_BIND|unix.MS_REC), "", "no-links")
+		p.add("remount", at, utoa(flags|readonly), "0")
 	}
 	if p.group.Unified != "" {
 		show(p.group.Unified, destination, "cgroup2", "")
 		p.planMountExtras(destination, o)
-		return nil
+		return
 	}
-	p.add("mount", "tmpfs", destination, "tmpfs", utoa(flags), "mode=755", "directory")
+	p.add("mount", "tmpfs", destination, "tmpfs", utoa(flags), "mode=755", "no-links")
 	for _, h := range p.group.Hierarchies() {
 		at := filepath.Join(destination, h.Name)
 		show(h.Directory, at, "cgroup", strings.Join(h.Controllers, ","))
@@ -181,10 +216,9 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) (after fun
 		}
 	}
 	p.planMountExtras(destination, o)
-	if readonly == 0 {
-		return nil
+	if readonly != 0 {
+		p.late = append(p.late, early.Step{"remount", destination, utoa(flags | readonly), "0"})
 	}
-	return func() { p.add("remount", destination, utoa(flags|readonly)) }
 }
 
 // defaultDevices are the nodes that every container has (runtime specification, config-linux.md, "Default Devices").
@@ -242,7 +276,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 			if _, err := os.Stat(d.Path); err != nil {
 				return fieldError(field+".path", "a user namespace can only show a device of the host: %v", err)
 			}
-			p.add("bind-device", d.Path, d.Path)
+			p.add("bind-device", d.Path, filepath.Clean(d.Path))
 			return nil
 		}
 	}
@@ -257,7 +291,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if d.GID != nil {
 		gid = *d.GID
 	}
-	p.add("device", d.Path, utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)), utoa32(uid), utoa32(gid))
+	p.add("device", filepath.Clean(d.Path), utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)), utoa32(uid), utoa32(gid))
 	return nil
 }
 
@@ -265,6 +299,7 @@ func (p *planner) cannotMakeNodes() bool { return p.ns.separate(specs.UserNamesp
 
 // planProtection hides and protects what the kernel shows of the host.
 func (p *planner) planProtection() error {
+	p.steps = append(p.steps, p.late...)
 	for i, path := range p.spec.Linux.ReadonlyPaths {
 		if !filepath.IsAbs(path) {
 			return fieldError(fmt.Sprintf("linux.readonlyPaths[%d]", i), "%q is not an absolute path", path)

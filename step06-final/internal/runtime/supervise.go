@@ -122,10 +122,17 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 	add("spawn", pass(spawn.Exe), pass(spawn.Sync), group, utoa(spawn.CloneFlags), wait, root, spawn.Offsets)
 	var init []string
 	for _, fd := range spawn.Files[3:] { // the supervisor makes the first three
+		if fd == early.FromSources {
+			init = append(init, itoa(fd))
+			continue
+		}
 		init = append(init, pass(fd))
 	}
 	add("files", init...)
 	add("tasks", spawn.Tasks...)
+	for _, source := range spawn.Sources {
+		add("source", itoa(source.Fd), source.Path)
+	}
 	for _, join := range spawn.Joins {
 		add("join", pass(join.Fd), itoa(join.Type))
 	}

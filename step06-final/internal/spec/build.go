@@ -181,10 +181,20 @@ func (in Input) mounts() []specs.Mount {
 		{in.ResolvFile, "/etc/resolv.conf"}, {in.HostnameFile, "/etc/hostname"}, {in.HostsFile, "/etc/hosts"},
 	} {
 		if file.source != "" {
-			list = append(list, specs.Mount{Destination: file.destination, Type: "bind", Source: file.source, Options: []string{"rbind", "rprivate"}})
+			list = append(list, specs.Mount{Destination: file.destination, Type: "bind", Source: file.source, Options: in.fileOptions()})
 		}
 	}
 	return replaceAndSort(list, in.userMounts())
+}
+
+// fileOptions are for the engine's own files in /etc: their inodes are the host's, so the container must not be able to make
+// a set-user-id program of one (CVE-2021-41091), and no link of the image leads them elsewhere.
+func (in Input) fileOptions() []string {
+	options := []string{"rbind", "rprivate", "nosuid", "nodev", "noexec", "x-mydocker.ordinary"}
+	if in.HostConfig.ReadonlyRootfs {
+		options = append(options, "ro")
+	}
+	return options
 }
 
 // ptsOptions gives pseudo-terminals to the group tty, where that group exists: an ordinary user without subordinate ids has but one.
@@ -211,7 +221,7 @@ func (in Input) userMounts() []specs.Mount {
 			list = append(list, tmpfs(m.Destination, m.TmpfsOpts, m.ReadOnly))
 			continue
 		}
-		options := []string{"rbind", m.Propagation, "rw"}
+		options := []string{"rbind", m.Propagation}
 		if m.Propagation == "" {
 			options[1] = "rprivate"
 		}

@@ -74,13 +74,17 @@ func Open(data, state string) (*Store, error) {
 		path string
 		mode os.FileMode
 	}{
-		// A container in a user namespace goes through 0711 to its root file system and hosts; it cannot list them.
-		{data, 0o711}, {filepath.Join(data, "containers"), 0o711}, {filepath.Join(data, "volumes"), 0o700},
+		// A container in a user namespace goes through 0711 to its root file system. containers is for nobody else: in there are
+		// files that a container may write to (CVE-2021-41091).
+		{data, 0o711}, {filepath.Join(data, "containers"), 0o700}, {filepath.Join(data, "volumes"), 0o700},
 		{filepath.Join(data, "names"), 0o700}, {state, 0o700},
 	} {
 		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
 			return nil, fmt.Errorf("prepare the engine's directories: %w; name a writable place with --root and --state", err)
 		}
+	}
+	if err := os.Chmod(filepath.Join(data, "containers"), 0o700); err != nil { // it was 0711 once
+		return nil, fmt.Errorf("prepare the engine's directories: %w", err)
 	}
 	return &Store{Data: data, State: state}, nil
 }
