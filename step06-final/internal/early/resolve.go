@@ -51,6 +51,9 @@ func (r *root) mounted(destination string) *mountPoint {
 func (r *root) covering(path string) (m *mountPoint, rest string) {
 	for i := range r.mounts {
 		destination := r.mounts[i].destination
+		if r.mounts[i].where == "" {
+			continue
+		}
 		if (path == destination || hasPrefix(path, destination+"/")) && (m == nil || len(destination) >= len(m.destination)) {
 			m, rest = &r.mounts[i], path[len(destination):]
 		}

@@ -15,8 +15,8 @@ type mountOptions struct {
 	unset       uint64
 	copyUp      bool
 	idmap       bool
-	ridmap      bool // the mounts below are mapped as well
-	ordinary    bool // see planrootfs.go
+	ridmap      bool   // the mounts below are mapped as well
+	ordinary    bool   // see planrootfs.go
 	data        string // what the file system itself must understand
 }
 

@@ -104,6 +104,7 @@ var attacks = map[string]func(args []string) error{
 	"remount":       func(args []string) error { return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND, "") },
 	"unmask":        func(args []string) error { return unix.Unmount(args[0], 0) },
 	"list":          list,
+	"look-around":   lookAround,
 	"create":        create,
 	"variable":      variable,
 	"group":         group,
