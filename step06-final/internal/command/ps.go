@@ -71,19 +71,24 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 		last = 1
 	}
 	all := ctx.Bool("all") || last > 0 || len(filters["status"]) > 0 || len(filters["exited"]) > 0
+	endpoints, err := e.Networks.AllEndpoints()
+	if err != nil {
+		return err
+	}
+
 	rows := []interface{}{}
 	for _, v := range views {
 		if !all && !v.Running && v.State.Status != store.Restarting {
 			continue
 		}
-		matches, err := matchContainer(e, v, views, filters)
+		matches, err := matchContainer(e, v, views, endpoints[v.ID], filters)
 		if err != nil {
 			return err
 		}
 		if !matches {
 			continue
 		}
-		row, err := makeContainerRow(e, v, ctx.Bool("no-trunc"), ctx.Bool("size") || strings.Contains(ctx.String("format"), ".Size"))
+		row, err := makeContainerRow(e, v, endpoints[v.ID], ctx.Bool("no-trunc"), ctx.Bool("size") || strings.Contains(ctx.String("format"), ".Size"))
 		if err != nil {
 			return err
 		}
@@ -98,7 +103,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	return l.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }
 
-func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (containerRow, error) {
+func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpoint, long, withSize bool) (containerRow, error) {
 	row := containerRow{ID: v.ID[:12], Names: v.Name, Image: v.Image, Command: commandLine(v.Config.Argv()),
 		CreatedAt: v.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(v.Created), State: v.State.Status, Status: status(v),
 		Labels: labelList(v.Config.Labels), labels: v.Config.Labels}
@@ -128,10 +133,6 @@ func makeContainerRow(e *engine.Engine, v engine.View, long, withSize bool) (con
 	}
 	row.Networks = strings.Join(networks, ",")
 	if v.Running {
-		endpoints, err := e.Networks.Endpoints(v.ID)
-		if err != nil {
-			return row, err
-		}
 		row.Ports = portList(v, endpoints)
 	}
 	if withSize {
@@ -227,7 +228,7 @@ func matchLabels(labels map[string]string, filters []string) bool {
 }
 
 // matchContainer applies the filters: all keys must match, and of each key one value.
-func matchContainer(e *engine.Engine, v engine.View, views []engine.View, filters map[string][]string) (bool, error) {
+func matchContainer(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint, filters map[string][]string) (bool, error) {
 	for key, values := range filters {
 		if key == "label" {
 			if !matchLabels(v.Config.Labels, values) {
@@ -237,7 +238,7 @@ func matchContainer(e *engine.Engine, v engine.View, views []engine.View, filter
 		}
 		any := false
 		for _, value := range values {
-			matches, err := matchOne(e, v, views, key, value)
+			matches, err := matchOne(e, v, views, endpoints, key, value)
 			if err != nil {
 				return false, err
 			}
@@ -250,7 +251,7 @@ func matchContainer(e *engine.Engine, v engine.View, views []engine.View, filter
 	return true, nil
 }
 
-func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value string) (bool, error) {
+func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint, key, value string) (bool, error) {
 	switch key {
 	case "id":
 		return strings.HasPrefix(v.ID, value), nil
@@ -287,7 +288,7 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, key, value s
 		}
 		return false, nil
 	case "publish", "expose":
-		return matchPort(e, v, key, value)
+		return matchPort(v, endpoints, key, value)
 	}
 	// before and since name another container.
 	for _, other := range views {
@@ -333,7 +334,7 @@ func descends(e *engine.Engine, imageID, name string) bool {
 }
 
 // matchPort looks for a port, PORT[-PORT][/PROTOCOL]: of the host (publish), or of the container (expose).
-func matchPort(e *engine.Engine, v engine.View, key, value string) (bool, error) {
+func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (bool, error) {
 	wanted, err := network.ParsePort(value)
 	if err != nil {
 		return false, fmt.Errorf("invalid filter %s=%s: %w", key, value, err)
@@ -357,10 +358,6 @@ func matchPort(e *engine.Engine, v engine.View, key, value string) (bool, error)
 		}
 	}
 	if v.Running { // ports that were chosen at the start are only there
-		endpoints, err := e.Networks.Endpoints(v.ID)
-		if err != nil {
-			return false, err
-		}
 		for _, ep := range endpoints {
 			for _, p := range ep.Ports {
 				if key == "publish" {

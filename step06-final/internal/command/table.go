@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -101,11 +102,18 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		_, err := os.Stdout.Write(out.Bytes())
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 10, 1, 3, ' ', 0)
-	if _, err := w.Write(out.Bytes()); err != nil {
+	buffer := bufio.NewWriter(os.Stdout) // a tabwriter writes every cell by itself
+	w := tabwriter.NewWriter(buffer, 10, 1, 3, ' ', 0)
+	if _, err = w.Write(out.Bytes()); err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = buffer.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("print table: %w", err)
 	}
-	return w.Flush()
+	return nil
 }
 
 // printObjects is `inspect`: objects with a template, or as JSON in a list.

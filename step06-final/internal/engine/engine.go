@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/network"
@@ -105,8 +106,18 @@ func checkOwner(state string) error {
 	return nil
 }
 
+var bootID struct {
+	once sync.Once
+	text string
+}
+
 // BootID changes with every boot: random(4), /proc/sys/kernel/random/boot_id.
 func BootID() string {
+	bootID.once.Do(func() { bootID.text = readBootID() })
+	return bootID.text
+}
+
+func readBootID() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "unknown"

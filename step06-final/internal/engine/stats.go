@@ -19,9 +19,9 @@ type Sample struct {
 
 // Sample reads the counters of a running container.
 func (e *Engine) Sample(v View) (*Sample, error) {
-	rc, err := e.running(v)
-	if err != nil {
-		return nil, err
+	rc, err := e.Runtime.LoadState(v.ID)
+	if err != nil || !v.Running {
+		return nil, &ErrNotRunning{v.Name}
 	}
 	stats, err := rc.Stats()
 	if err != nil {

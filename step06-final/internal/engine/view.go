@@ -39,7 +39,7 @@ func (e *Engine) look(c *store.Container) (View, error) {
 	if state.BootID != BootID() {
 		return v, errStale
 	}
-	rc, err := e.Runtime.Load(c.ID)
+	rc, err := e.Runtime.LoadState(c.ID)
 	if err != nil {
 		return v, errStale
 	}
@@ -89,6 +89,10 @@ func (e *Engine) Views() ([]View, error) {
 	for _, err := range damaged {
 		e.Warn("%v", err)
 	}
+	mounted, err := mountedIDs()
+	if err != nil {
+		return nil, err
+	}
 	var views []View
 	for _, c := range containers {
 		v, err := e.View(c)
@@ -99,7 +103,7 @@ func (e *Engine) Views() ([]View, error) {
 			e.Warn("container %s: %v", c.Name, err)
 			continue
 		}
-		if !v.Running {
+		if !v.Running && mounted[c.ID] {
 			if err := e.unmountIdle(c); err != nil {
 				e.Warn("container %s: %v", c.Name, err)
 			}
@@ -107,6 +111,21 @@ func (e *Engine) Views() ([]View, error) {
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// mountedIDs are the ids in the paths of what is mounted: proc(5), /proc/PID/mountinfo. It is read once for all containers.
+func mountedIDs() (map[string]bool, error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("read mounts (is /proc mounted?): %w", err)
+	}
+	ids := map[string]bool{}
+	for _, name := range strings.FieldsFunc(string(data), func(r rune) bool { return r == '/' || r == ' ' || r == '\n' }) {
+		if len(name) == 64 {
+			ids[name] = true
+		}
+	}
+	return ids, nil
 }
 
 // unmountIdle takes back the mount that a killed `cp` or `export` has left of a container that does not run.

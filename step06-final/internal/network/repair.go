@@ -23,6 +23,21 @@ func (m *Manager) Endpoints(containerID string) ([]Endpoint, error) {
 	return list, nil
 }
 
+// AllEndpoints are those of every container, by its id: for lists, which would read the state again for each.
+func (m *Manager) AllEndpoints() (map[string][]Endpoint, error) {
+	all := map[string][]Endpoint{}
+	err := m.locked(func(s *state) error {
+		for _, e := range s.endpoints {
+			all[e.ContainerID] = append(all[e.ContainerID], e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("endpoints of the containers: %w", err)
+	}
+	return all, nil
+}
+
 // Rename changes the name by which a container's peers find it.
 func (m *Manager) Rename(containerID, name string) error {
 	err := m.locked(func(s *state) error {

@@ -88,6 +88,23 @@ func (e *notExist) Unwrap() error { return ErrNotExist }
 
 // Load reads a container's state. The error is ErrNotExist if there is no container with that id.
 func (r *Runtime) Load(id string) (*Container, error) {
+	c, err := r.LoadState(id)
+	if err != nil {
+		return nil, err
+	}
+	if config, err := os.ReadFile(filepath.Join(c.directory(), configFile)); err == nil {
+		if spec, err := ParseSpec(config); err == nil {
+			if spec.Linux == nil {
+				spec.Linux = &specs.Linux{}
+			}
+			c.Spec = spec
+		}
+	}
+	return c, nil
+}
+
+// LoadState is Load without the spec, whose reading takes much longer than the rest: for who only asks how a container is.
+func (r *Runtime) LoadState(id string) (*Container, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
@@ -109,14 +126,6 @@ func (r *Runtime) Load(id string) (*Container, error) {
 		c.Bundle, c.Rootfs, c.Pid, c.PidStart = s.Bundle, s.Rootfs, s.Pid, s.PidStart
 		c.creatorPid, c.creatorPidStart, c.SupervisorPid = s.CreatorPid, s.CreatorPidStart, s.SupervisorPid
 		c.Created, c.CgroupPaths, c.cgroupMade = s.Created, s.CgroupPaths, s.CgroupMade
-	}
-	if config, err := os.ReadFile(filepath.Join(directory, configFile)); err == nil {
-		if spec, err := ParseSpec(config); err == nil {
-			if spec.Linux == nil {
-				spec.Linux = &specs.Linux{}
-			}
-			c.Spec = spec
-		}
 	}
 	return c, nil
 }
