@@ -15,6 +15,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/userns"
 )
 
 // An ordinary user with subordinate ids (subuid(5)) has containers whose files belong to those ids. Outside of a container
@@ -101,7 +103,7 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	err = cmd.Start()
 	r.Close()
 	if err != nil {
-		return fmt.Errorf("start the helper in a user namespace: %w", err)
+		return fmt.Errorf("start the helper in a user namespace: %w", userns.Explain(err))
 	}
 	mapErr := writeMap("newuidmap", cmd.Process.Pid, m.UIDs)
 	if mapErr == nil {

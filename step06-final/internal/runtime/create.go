@@ -14,6 +14,7 @@ import (
 
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/early"
+	usernamespace "mydocker/step06-final/internal/userns"
 )
 
 func (r *Runtime) debug(format string, args ...interface{}) {
@@ -417,8 +418,11 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if errors.As(err, &failed) && failed.Step == early.StepWriteOffsets {
 		return fieldError("linux.timeOffsets", "%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
 	}
+	if err != nil && c.ns.new[specs.UserNamespace] {
+		err = usernamespace.Explain(err)
+	}
 	if err != nil {
-		return fmt.Errorf("start init: %w%s", err, c.cloneAdvice(err))
+		return fmt.Errorf("start init: %w", err)
 	}
 	if _, c.PidStart, err = processStat(c.Pid); err != nil {
 		return fmt.Errorf("start init: %w", err)
@@ -470,21 +474,6 @@ func (c *creation) admit(sync int, spawn *early.Spawn) error {
 		return fmt.Errorf("start init: %w", err)
 	}
 	return nil
-}
-
-// cloneAdvice finds the cause that clone's errno hides.
-func (c *creation) cloneAdvice(err error) string {
-	if !c.ns.new[specs.UserNamespace] || !(errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EPERM)) {
-		return ""
-	}
-	limit, readErr := os.ReadFile("/proc/sys/user/max_user_namespaces")
-	if readErr == nil && (string(limit) == "0\n" || errors.Is(err, unix.ENOSPC)) {
-		return " (user namespaces are switched off or used up on this host: run `sysctl -w user.max_user_namespaces=10000`)"
-	}
-	if clone, readErr := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone"); readErr == nil && string(clone) == "0\n" && os.Geteuid() != 0 {
-		return " (ordinary users may not make user namespaces here: run `sysctl -w kernel.unprivileged_userns_clone=1`)"
-	}
-	return ""
 }
 
 // converse answers init's messages until it is ready.

@@ -9,6 +9,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	usernamespace "mydocker/step06-final/internal/userns"
 )
 
 // idmappedTree makes a detached bind mount that shows the files with other owners (mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12; not every
@@ -24,11 +26,11 @@ func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Lin
 	if len(mapping.UIDMappings) == 0 || len(mapping.GIDMappings) == 0 {
 		return nil, errors.New("option idmap needs uidMappings and gidMappings, here or in linux")
 	}
-	userns, err := namespaceWith(mapping)
+	namespace, err := namespaceWith(mapping)
 	if err != nil {
 		return nil, err
 	}
-	defer userns.Close()
+	defer namespace.Close()
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	attrFlags := uint(unix.AT_EMPTY_PATH)
 	if o.flags&unix.MS_REC != 0 {
@@ -42,7 +44,7 @@ func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Lin
 		return nil, fmt.Errorf("open_tree %s: %w (idmapped mounts need Linux 5.12)", source, err)
 	}
 	tree := os.NewFile(uintptr(fd), source)
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns.Fd())}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())}
 	if err := unix.MountSetattr(fd, "", attrFlags, &attr); err != nil {
 		tree.Close()
 		return nil, fmt.Errorf("mount_setattr %s: %w (the file system must support idmapped mounts)", source, err)
@@ -64,9 +66,9 @@ func namespaceWith(mapping *specs.Linux) (*os.File, error) {
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, Ptrace: true, Pdeathsig: syscall.SIGKILL,
 		UidMappings: convert(mapping.UIDMappings), GidMappings: convert(mapping.GIDMappings), GidMappingsEnableSetgroups: true}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("make a user namespace for the mapping: %w", err)
+		return nil, fmt.Errorf("make a user namespace for the mapping: %w", usernamespace.Explain(err))
 	}
-	userns, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", command.Process.Pid))
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", command.Process.Pid))
 	if killErr := command.Process.Kill(); err == nil && killErr != nil {
 		err = killErr
 	}
@@ -74,5 +76,5 @@ func namespaceWith(mapping *specs.Linux) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a user namespace for the mapping: %w", err)
 	}
-	return userns, nil
+	return namespace, nil
 }
