@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli"
 
@@ -46,6 +47,11 @@ func createFlags() []cli.Flag {
 		cli.StringSliceFlag{Name: "env-file", Usage: "read environment variables from `FILE`"},
 		cli.StringSliceFlag{Name: "expose", Usage: "`PORT[/PROTO]` that -P publishes too"},
 		cli.StringSliceFlag{Name: "group-add", Usage: "supplementary `GROUP`"},
+		cli.StringFlag{Name: "health-cmd", Usage: "`COMMAND` for the shell that tells whether the container does its work"},
+		cli.StringFlag{Name: "health-interval", Usage: "`DURATION` between two checks (30s)"},
+		cli.StringFlag{Name: "health-retries", Usage: "`NUMBER` of failures in a row that make it unhealthy (3)"},
+		cli.StringFlag{Name: "health-start-period", Usage: "`DURATION` at the start in which failures do not count (0s)"},
+		cli.StringFlag{Name: "health-timeout", Usage: "`DURATION` after which a check has failed (30s)"},
 		cli.StringFlag{Name: "hostname, h", Usage: "host `NAME` in the container"},
 		cli.BoolFlag{Name: "init", Usage: "run an init that forwards signals and reaps processes"},
 		cli.BoolFlag{Name: "interactive, i", Usage: "keep stdin open"},
@@ -64,7 +70,7 @@ func createFlags() []cli.Flag {
 		cli.StringFlag{Name: "net-cls-classid", Usage: "`CLASSID` that tags the container's packets (cgroup v1 net_cls), such as 0x100001"},
 		cli.StringFlag{Name: "network, net", Usage: "`NETWORK` bridge, host, none, container:NAME or a user-defined one"},
 		cli.StringSliceFlag{Name: "network-alias, net-alias", Usage: "further `NAME` by which others in the network find the container"},
-		cli.BoolFlag{Name: "no-healthcheck", Usage: "accepted for compatibility: health checks are not run"},
+		cli.BoolFlag{Name: "no-healthcheck", Usage: "do not run the image's health check"},
 		cli.BoolFlag{Name: "oom-kill-disable", Usage: "stall instead of killing when memory is used up (cgroup v1)"},
 		cli.StringFlag{Name: "oom-score-adj", Usage: "preference of the kernel's OOM killer, a `NUMBER` from -1000 to 1000"},
 		cli.StringFlag{Name: "pid", Usage: "PID namespace (`MODE` host or container:NAME)"},
@@ -225,6 +231,7 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 		timeout := int(seconds)
 		o.Config.StopTimeout = &timeout
 	}
+	o.Config.Healthcheck = r.healthcheck()
 	o.HostConfig = r.hostConfig()
 	if r.err != nil {
 		return o, usageError(ctx, "%v", r.err)
@@ -294,6 +301,41 @@ func (r *reader) hostConfig() spec.HostConfig {
 	r.fail("security-opt", err)
 	h.LogConfig = r.logConfig()
 	return h
+}
+
+// healthcheck is nil when no flag is about it: then the image's check stays.
+func (r *reader) healthcheck() *spec.Healthcheck {
+	h := spec.Healthcheck{Interval: r.duration("health-interval"), Timeout: r.duration("health-timeout"), StartPeriod: r.duration("health-start-period")}
+	retries, _ := r.number("health-retries", 0, 1<<31)
+	h.Retries = int(retries)
+	if command := r.ctx.String("health-cmd"); command != "" {
+		h.Test = []string{"CMD-SHELL", command}
+	}
+
+	given := h.Test != nil || h.Interval != 0 || h.Timeout != 0 || h.StartPeriod != 0 || h.Retries != 0
+	if r.ctx.Bool("no-healthcheck") {
+		if given {
+			r.fail("no-healthcheck", fmt.Errorf("it contradicts the --health-… flags: leave one of them away"))
+		}
+		return &spec.Healthcheck{Test: []string{"NONE"}}
+	}
+	if !given {
+		return nil
+	}
+	return &h
+}
+
+func (r *reader) duration(flag string) time.Duration {
+	text := r.ctx.String(flag)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("%s cannot be negative: give a duration such as 30s", text)
+	}
+	r.fail(flag, err)
+	return d
 }
 
 func (r *reader) logConfig() spec.LogConfig {

@@ -39,7 +39,7 @@ func listCommands() []cli.Command {
 		Name: "ps", Usage: "List containers", ArgsUsage: " ",
 		Flags: []cli.Flag{
 			cli.BoolFlag{Name: "all, a", Usage: "all containers, not only running ones"},
-			cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish, expose, is-task)"},
+			cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish, expose, health, is-task)"},
 			cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each container, \"table TEMPLATE\" or json"},
 			cli.IntFlag{Name: "last, n", Usage: "the last `NUMBER` created, running or not"},
 			cli.BoolFlag{Name: "latest, l", Usage: "the last one created, running or not"},
@@ -53,13 +53,18 @@ func listCommands() []cli.Command {
 }
 
 func psAction(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish", "expose", "is-task")
+	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish", "expose", "health", "is-task")
 	if err != nil {
 		return err
 	}
 	for _, value := range filters["status"] {
 		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
 			return fmt.Errorf("invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
+		}
+	}
+	for _, value := range filters["health"] {
+		if !contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy, engine.HealthNone}, value) {
+			return fmt.Errorf("invalid filter health=%s: want starting, healthy, unhealthy or none", value)
 		}
 	}
 	views, err := e.Views()
@@ -160,7 +165,13 @@ func commandLine(argv []string) string {
 func status(v engine.View) string {
 	switch v.State.Status {
 	case store.Running:
-		return "Up " + humanDuration(time.Since(v.State.StartedAt))
+		up := "Up " + humanDuration(time.Since(v.State.StartedAt))
+		if h := v.Health(); h != nil && h.Status == engine.HealthStarting {
+			up += " (health: starting)"
+		} else if h != nil {
+			up += " (" + h.Status + ")"
+		}
+		return up
 	case store.Paused:
 		return "Up " + humanDuration(time.Since(v.State.StartedAt)) + " (Paused)"
 	case store.Restarting:
@@ -271,6 +282,11 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []
 		return v.State.Status == store.Exited && v.State.ExitCode == code, nil
 	case "ancestor":
 		return v.Image == value || strings.TrimSuffix(v.Image, ":latest") == value || descends(e, v.ImageID, value), nil
+	case "health":
+		if h := v.Health(); h != nil {
+			return h.Status == value, nil
+		}
+		return value == engine.HealthNone, nil
 	case "is-task": // of a swarm service; none is
 		return value == "false" || value == "0", nil
 	case "network":

@@ -34,6 +34,8 @@ type supervisor struct {
 	onExit   []string
 	env      []string
 
+	health healthTimer
+
 	ended     int // pipe: readable when init has ended
 	hasEnded  bool
 	exitValue int
@@ -72,7 +74,7 @@ func runSupervisor(sync int) {
 	if !ok {
 		fail("read the plan", syscall.EPROTO)
 	}
-	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1, chunk: make([]byte, MaxFramePayload),
+	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1, chunk: make([]byte, MaxFramePayload), health: healthTimer{running: -1},
 		streams: [2]stream{{-1, "stdout", FrameStdout}, {-1, "stderr", FrameStderr}}}
 	pid, err := s.begin(plan)
 	if err != nil {
@@ -102,6 +104,8 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			s.onExit = a
 		case "on-exit-environment":
 			s.env = a
+		case "health": // milliseconds, command
+			s.health.interval, s.health.command = int64(number(0)), a[1:]
 		case "attach":
 			s.listener, s.socket = number(0), a[1]
 		case "terminal":
@@ -218,7 +222,11 @@ func (s *supervisor) loop(pid int) {
 		} else if wait == 0 {
 			timeout = -1
 		}
-		if n := poll(fds, timeout); n == 0 && wait == 0 {
+		if s.released && !s.hasEnded {
+			s.health.begin(s.env)
+			timeout = s.health.wait(timeout)
+		}
+		if n := poll(fds, timeout); n == 0 && wait == 0 && s.hasEnded {
 			s.finish()
 		}
 
@@ -253,6 +261,7 @@ func (s *supervisor) interests(fds []pollFd, waiting bool) []pollFd {
 		add(s.parent, pollIn)
 	}
 	add(s.console, pollIn)
+	add(s.health.running, pollIn)
 	for i := range s.streams {
 		if !waiting {
 			add(s.streams[i].fd, pollIn)
@@ -308,6 +317,7 @@ func (s *supervisor) serve(p pollFd) {
 		kind, _, err := ReceiveMessage(fd)
 		syscall.Close(fd)
 		s.released = true
+		s.health.next = monotonic() + s.health.interval
 		if err != nil || kind != MsgGo { // the parent has given up, and kills init
 			s.orphaned = true
 		}
@@ -328,6 +338,8 @@ func (s *supervisor) serve(p pollFd) {
 		}
 	case fd == s.console:
 		s.takeMaster()
+	case fd == s.health.running:
+		s.health.end()
 	case fd == s.stdin && p.events == pollOut: // before the output, because a terminal is both
 		s.feed()
 	case fd == s.streams[0].fd:

@@ -140,6 +140,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 		ports[port] = struct{}{}
 	}
 	c.ExposedPorts, c.OnBuild, c.Shell = ports, i.OnBuild, i.Shell
+	c.Healthcheck = spec.MergeHealthcheck(i.Healthcheck, c.Healthcheck)
 }
 
 // withoutValue are the variables of -e NAME that the caller does not have: the container is not to have them either.
@@ -164,6 +165,9 @@ func (e *Engine) check(c *store.Container) error {
 	}
 	if c.Config.WorkingDir != "" && !filepath.IsAbs(c.Config.WorkingDir) {
 		return fmt.Errorf("invalid working directory %q: it must be an absolute path", c.Config.WorkingDir)
+	}
+	if err := c.Config.Healthcheck.Check(); err != nil {
+		return err
 	}
 	if err := spec.CheckResources(c.HostConfig.Resources); err != nil {
 		return err

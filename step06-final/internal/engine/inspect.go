@@ -71,6 +71,7 @@ func inspectState(v View) *InspectedState {
 		Status: v.State.Status, Running: v.Running, Paused: v.State.Status == store.Paused, Restarting: v.State.Status == store.Restarting,
 		OOMKilled: v.State.OOMKilled, Pid: v.Pid, ExitCode: v.State.ExitCode, Error: v.State.Error,
 		StartedAt: stamp(v.State.StartedAt), FinishedAt: stamp(v.State.FinishedAt),
+		Health: v.Health(),
 	}
 }
 

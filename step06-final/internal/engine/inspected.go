@@ -35,6 +35,7 @@ type InspectedState struct {
 	Pid, ExitCode                                int
 	Error                                        string
 	StartedAt, FinishedAt                        string
+	Health                                       *Health `json:",omitempty"`
 }
 
 // GraphDriver says where the layers of a container or image are.

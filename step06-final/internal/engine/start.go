@@ -91,7 +91,11 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := os.Remove(exitPath(c)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("remove the exit status of the last run: %w", err)
 	}
-	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: c.ID, Bundle: c.Dir(), Spec: s, Supervisor: e.supervisor(c)})
+	supervisor := e.supervisor(c)
+	if err := e.beginHealth(c, supervisor); err != nil {
+		return err
+	}
+	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: c.ID, Bundle: c.Dir(), Spec: s, Supervisor: supervisor})
 	if err != nil {
 		return fmt.Errorf("create the process of container %s: %w", c.Name, err)
 	}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"os"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -46,6 +47,9 @@ type SupervisorOptions struct {
 	Terminal     bool     // the supervisor holds the pty master (Process.Terminal must be set too)
 	OnExit       []string // argv executed (absolute path) after the exit file is written; empty: none
 	OnExitEnv    []string
+
+	HealthInterval time.Duration // between two health checks; 0: none
+	HealthCommand  []string      // argv that makes one check, with OnExitEnv
 }
 
 // ExecOptions describe one more process in a running container.

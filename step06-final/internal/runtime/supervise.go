@@ -88,6 +88,9 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		add("on-exit", o.OnExit...)
 		add("on-exit-environment", o.OnExitEnv...)
 	}
+	if o.HealthInterval > 0 {
+		add("health", append([]string{strconv.FormatInt(o.HealthInterval.Milliseconds(), 10)}, o.HealthCommand...)...)
+	}
 	if o.AttachSocket != "" {
 		listener, err := listenUnix(o.AttachSocket)
 		if err != nil {

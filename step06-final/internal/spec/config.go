@@ -6,8 +6,6 @@
 // Config is what travels with a container wherever it runs, HostConfig is what depends on this host.
 package spec
 
-import "time"
-
 // Config is the portable part of a container's configuration: the image's config with the user's flags on top. Fields,
 // order and what is left out when it is empty are docker's; an image's own config is the same type.
 type Config struct {
@@ -34,15 +32,6 @@ type Config struct {
 	StopSignal   string   `json:",omitempty"`
 	StopTimeout  *int     `json:",omitempty"` // seconds; nil: 10
 	Shell        []string `json:",omitempty"` // of the shell forms in a Dockerfile
-}
-
-// Healthcheck is the command that tells whether a container does its work. Times are nanoseconds; 0 means the default.
-type Healthcheck struct {
-	Test        []string      `json:",omitempty"` // empty: the image's; NONE; CMD ARG…; CMD-SHELL LINE
-	Interval    time.Duration `json:",omitempty"`
-	Timeout     time.Duration `json:",omitempty"`
-	StartPeriod time.Duration `json:",omitempty"`
-	Retries     int           `json:",omitempty"` // failures in a row that make it unhealthy
 }
 
 // Argv is the command line of the container's first process.
