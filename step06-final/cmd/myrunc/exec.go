@@ -38,7 +38,8 @@ func execFlags(f *flag.FlagSet) {
 	f.Bool("ignore-paused", false, "also in a paused container: the program begins when that is resumed")
 	f.String("apparmor", "", "AppArmor profile")
 	f.String("process-label", "", "SELinux label")
-	f.String("cgroup", "", "not supported: the process joins the container's own cgroup")
+	f.Var(&stringList{}, "cgroup", "cgroup below the container's: [CONTROLLER[,CONTROLLER...]:]PATH (repeatable)")
+	f.String("pidfd-socket", "", "unix socket that receives a pidfd of the process")
 }
 
 func execCommand(c *context, flags *flag.FlagSet) (int, error) {
@@ -50,12 +51,9 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 255, err
 	}
-	if text(flags, "cgroup") != "" {
-		return 255, errors.New("exec --cgroup: not supported, the process joins the container's own cgroup")
-	}
 	o := runtime.ExecOptions{Process: process, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"),
-		IgnorePaused: truth(flags, "ignore-paused")}
+		PidfdSocket: text(flags, "pidfd-socket"), Cgroups: *flags.Lookup("cgroup").Value.(*stringList), IgnorePaused: truth(flags, "ignore-paused")}
 	detach := truth(flags, "detach")
 	var terminal *foreground
 	if process.Terminal && !detach && o.ConsoleSocket == "" {

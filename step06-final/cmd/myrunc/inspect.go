@@ -42,22 +42,23 @@ func listCommand(c *context, flags *flag.FlagSet) (int, error) {
 		return 0, listTable(containers)
 	case "json":
 		type entry struct {
-			Version string `json:"ociVersion"`
-			ID      string `json:"id"`
-			Pid     int    `json:"pid"`
-			Status  string `json:"status"`
-			Bundle  string `json:"bundle"`
-			Rootfs  string `json:"rootfs"`
-			Created string `json:"created"`
-			Owner   string `json:"owner"`
+			Version     string            `json:"ociVersion"`
+			ID          string            `json:"id"`
+			Pid         int               `json:"pid"`
+			Status      string            `json:"status"`
+			Bundle      string            `json:"bundle"`
+			Rootfs      string            `json:"rootfs"`
+			Created     string            `json:"created"`
+			Annotations map[string]string `json:"annotations,omitempty"`
+			Owner       string            `json:"owner"`
 		}
 		entries := []entry{}
 		for _, container := range containers {
 			s := container.State()
 			entries = append(entries, entry{s.Version, s.ID, s.Pid, string(s.Status), s.Bundle, container.Rootfs,
-				container.Created.Format(time.RFC3339Nano), owner()})
+				container.Created.Format(time.RFC3339Nano), s.Annotations, owner()})
 		}
-		return 0, printJSON(entries)
+		return 0, json.NewEncoder(os.Stdout).Encode(entries)
 	default:
 		return 1, fmt.Errorf("list --format %q: must be table or json", format)
 	}
@@ -156,35 +157,57 @@ func eventsFlags(f *flag.FlagSet) {
 	f.Duration("interval", 5*time.Second, "time between two prints")
 }
 
-// eventsCommand prints the counters as JSON, in runc's form.
+// event is one line of the output, in the order of runc's.
+type event struct {
+	Type string      `json:"type"`
+	ID   string      `json:"id"`
+	Data interface{} `json:"data,omitempty"`
+}
+
+// eventsCommand prints the counters as JSON, in runc's form, and tells when the kernel kills for want of memory. It ends with the container.
 func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 	interval := value(flags, "interval").(time.Duration)
 	if interval <= 0 {
 		return 1, fmt.Errorf("events --interval %s: must be above 0", interval)
 	}
-	for {
-		container, err := c.runtime.Load(flags.Arg(0))
-		if err != nil {
-			return 1, err
-		}
-		if container.Status() == specs.StateStopped {
-			if truth(flags, "stats") {
-				return 1, fmt.Errorf("events: container %q is stopped", container.ID)
-			}
-			return 0, nil
-		}
-		stats, err := container.Stats()
-		if err != nil {
-			return 1, err
-		}
-		data, err := json.Marshal(map[string]interface{}{"type": "stats", "id": container.ID, "data": eventData(stats)})
-		if err != nil {
-			return 1, err
-		}
-		fmt.Println(string(data))
-		if truth(flags, "stats") {
-			return 0, nil
-		}
-		time.Sleep(interval)
+	container, err := c.runtime.Load(flags.Arg(0))
+	if err != nil {
+		return 1, err
 	}
+	if truth(flags, "stats") {
+		if container.Status() == specs.StateStopped {
+			return 1, fmt.Errorf("events: container %q is stopped", container.ID)
+		}
+		return 0, printStats(container)
+	}
+
+	oom, err := container.NotifyOOM()
+	if err != nil {
+		c.runtime.Warn("events: no oom events: %v", err) // the channel is nil: it never sends
+	}
+	next := time.NewTimer(0)
+	for container.Status() != specs.StateStopped {
+		select {
+		case _, open := <-oom:
+			if !open {
+				return 0, nil // the cgroup is gone
+			}
+			err = json.NewEncoder(os.Stdout).Encode(event{Type: "oom", ID: container.ID})
+		case <-next.C:
+			err = printStats(container)
+			next.Reset(interval)
+		}
+		if err != nil && container.Status() != specs.StateStopped {
+			return 1, err
+		}
+	}
+	return 0, nil
+}
+
+func printStats(container *runtime.Container) error {
+	stats, err := container.Stats()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(event{"stats", container.ID, eventData(stats)})
 }

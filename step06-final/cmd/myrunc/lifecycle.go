@@ -19,6 +19,7 @@ func createFlags(f *flag.FlagSet) {
 	f.Var(f.Lookup("bundle").Value, "b", "short for --bundle")
 	f.String("console-socket", "", "unix socket that receives the master of the terminal")
 	f.String("pid-file", "", "file for init's process id")
+	f.String("pidfd-socket", "", "unix socket that receives a pidfd of init")
 	f.Int("preserve-fds", 0, "pass that many descriptors from 3 on to the container")
 	f.Bool("no-pivot", false, "move the root instead of pivoting: for a host that runs from an initramfs")
 	f.Bool("no-new-keyring", false, "accepted for compatibility with runc: a new session keyring is always made")
@@ -27,7 +28,7 @@ func createFlags(f *flag.FlagSet) {
 // createOptions reads the flags that create and run share.
 func createOptions(flags *flag.FlagSet) (runtime.CreateOptions, error) {
 	o := runtime.CreateOptions{ID: flags.Arg(0), Bundle: text(flags, "bundle"), ConsoleSocket: text(flags, "console-socket"),
-		PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
+		PidFile: text(flags, "pid-file"), PidfdSocket: text(flags, "pidfd-socket"), PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	if o.PreserveFDs < 0 {
 		return o, fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)

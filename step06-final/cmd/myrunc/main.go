@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"mydocker/step06-final/internal/runtime"
@@ -23,6 +25,7 @@ import (
 type command struct {
 	name    string
 	usage   string
+	summary string
 	minArgs int
 	maxArgs int
 	run     func(c *context, flags *flag.FlagSet) (exitCode int, err error)
@@ -41,22 +44,28 @@ const unlimited = 1 << 30 // arguments, for a command line of the user's own
 
 func commands() []command {
 	return []command{
-		{"create", "create [options] ID", 1, 1, createCommand, createFlags},
-		{"start", "start ID", 1, 1, startCommand, noFlags},
-		{"state", "state ID", 1, 1, stateCommand, noFlags},
-		{"kill", "kill [options] ID [SIGNAL]", 1, 2, killCommand, killFlags},
-		{"delete", "delete [options] ID", 1, 1, deleteCommand, deleteFlags},
-		{"exec", "exec [options] ID COMMAND [ARG...]", 1, unlimited, execCommand, execFlags},
-		{"run", "run [options] ID", 1, 1, runCommand, runFlags},
-		{"list", "list [options]", 0, 0, listCommand, listFlags},
-		{"ps", "ps [options] ID [PS-OPTIONS]", 1, unlimited, psCommand, psFlags},
-		{"pause", "pause ID", 1, 1, pauseCommand, noFlags},
-		{"resume", "resume ID", 1, 1, resumeCommand, noFlags},
-		{"update", "update [options] ID", 1, 1, updateCommand, updateFlags},
-		{"events", "events [options] ID", 1, 1, eventsCommand, eventsFlags},
-		{"spec", "spec [options]", 0, 0, specCommand, specFlags},
-		{"features", "features [options]", 0, 0, featuresCommand, featuresFlags},
+		{"create", "create [options] ID", "make a container; its program waits for start", 1, 1, createCommand, createFlags},
+		{"start", "start ID", "let the program of a created container run", 1, 1, startCommand, noFlags},
+		{"state", "state ID", "print the state of a container", 1, 1, stateCommand, noFlags},
+		{"kill", "kill [options] ID [SIGNAL]", "send a signal to a container's init (SIGTERM)", 1, 2, killCommand, killFlags},
+		{"delete", "delete [options] ID", "remove a stopped container", 1, 1, deleteCommand, deleteFlags},
+		{"exec", "exec [options] ID COMMAND [ARG...]", "start one more process in a container", 1, unlimited, execCommand, execFlags},
+		{"run", "run [options] ID", "create and start a container", 1, 1, runCommand, runFlags},
+		{"list", "list [options]", "list the containers", 0, 0, listCommand, listFlags},
+		{"ps", "ps [options] ID [PS-OPTIONS]", "list the processes of a container", 1, unlimited, psCommand, psFlags},
+		{"pause", "pause ID", "stop all processes of a container for a while", 1, 1, pauseCommand, noFlags},
+		{"resume", "resume ID", "let the processes of a paused container go on", 1, 1, resumeCommand, noFlags},
+		{"update", "update [options] ID", "change the limits of a container", 1, 1, updateCommand, updateFlags},
+		{"events", "events [options] ID", "print counters and events of a container", 1, 1, eventsCommand, eventsFlags},
+		{"spec", "spec [options]", "write a config.json to begin with", 0, 0, specCommand, specFlags},
+		{"features", "features [options]", "print what this runtime can do", 0, 0, featuresCommand, featuresFlags},
+		{"checkpoint", "checkpoint ID", "not supported: this runtime has no CRIU", 1, 1, noCheckpoint, noFlags},
+		{"restore", "restore ID", "not supported: this runtime has no CRIU", 1, 1, noCheckpoint, noFlags},
 	}
+}
+
+func noCheckpoint(*context, *flag.FlagSet) (int, error) {
+	return 1, errors.New("checkpoint and restore are not supported: use runc or crun with CRIU for them")
 }
 
 func noFlags(*flag.FlagSet) {}
@@ -106,12 +115,17 @@ func (c *context) main(arguments []string) (int, error) {
 		c.runtime.Debug = func(format string, a ...interface{}) { c.report("debug", fmt.Sprintf(format, a...)) }
 	}
 	if *version {
-		fmt.Printf("myrunc version 1.0.0\nspec: %s\n", runtime.SpecVersion)
+		fmt.Printf("myrunc version 1.0.0\ncommit: %s\nspec: %s\n", revision(), runtime.SpecVersion)
 		return 0, nil
 	}
 	if global.NArg() == 0 || global.Arg(0) == "help" {
 		usage(os.Stdout, global)
 		return 0, nil
+	}
+	if c.runtime.Root == sharedRoot() {
+		if err := makeOwn(c.runtime.Root); err != nil {
+			return 1, err
+		}
 	}
 	return c.dispatch(global.Arg(0), global.Args()[1:])
 }
@@ -123,11 +137,9 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 		}
 		flags := newFlags(name)
 		command.flags(flags)
-		err := flags.Parse(arguments)
+		err := parse(flags, arguments, command.maxArgs < unlimited)
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Printf("usage: myrunc %s\n", command.usage)
-			flags.SetOutput(os.Stdout)
-			flags.PrintDefaults()
+			printHelp(os.Stdout, command.name+" - "+command.summary, command.usage, nil, flags)
 			return 0, nil
 		}
 		if err != nil {
@@ -138,7 +150,29 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 		}
 		return command.run(c, flags)
 	}
-	return 1, fmt.Errorf("unknown command %q (`myrunc --help` lists the commands)", name)
+	return 1, fmt.Errorf("unknown command %q: No help topic for '%s' (`myrunc --help` lists the commands)", name, name)
+}
+
+// parse reads options before the arguments, and also behind them where no command line of the user's own follows.
+func parse(flags *flag.FlagSet, arguments []string, mixed bool) error {
+	var positional []string
+	for {
+		if err := flags.Parse(arguments); err != nil {
+			return err
+		}
+		if !mixed || flags.NArg() == 0 || endedByDashes(arguments, flags.NArg()) {
+			break
+		}
+		positional = append(positional, flags.Arg(0))
+		arguments = flags.Args()[1:]
+	}
+	return flags.Parse(append(append([]string{"--"}, positional...), flags.Args()...))
+}
+
+// endedByDashes says whether the arguments that are left stand behind a "--".
+func endedByDashes(arguments []string, left int) bool {
+	i := len(arguments) - left - 1
+	return i >= 0 && arguments[i] == "--"
 }
 
 func newFlags(name string) *flag.FlagSet {
@@ -149,13 +183,33 @@ func newFlags(name string) *flag.FlagSet {
 }
 
 func usage(w io.Writer, global *flag.FlagSet) {
-	fmt.Fprintln(w, "usage: myrunc [global options] COMMAND [options] [arguments]\n\ncommands:")
-	for _, command := range commands() {
-		fmt.Fprintln(w, "  "+command.usage)
+	printHelp(w, "- Open Container Initiative runtime", "[global options] COMMAND [options] [arguments]", commands(), global)
+}
+
+// printHelp has the form of runc's help.
+func printHelp(w io.Writer, title, usage string, commands []command, flags *flag.FlagSet) {
+	fmt.Fprintf(w, "NAME:\n   myrunc %s\n\nUSAGE:\n   myrunc %s\n", title, usage)
+	if commands != nil {
+		fmt.Fprintln(w, "\nCOMMANDS:")
 	}
-	fmt.Fprintln(w, "\nglobal options:")
-	global.SetOutput(w)
-	global.PrintDefaults()
+	for _, command := range commands {
+		fmt.Fprintf(w, "   %-36s %s\n", command.usage, command.summary)
+	}
+	fmt.Fprintln(w, "\nOPTIONS:")
+	flags.SetOutput(w)
+	flags.PrintDefaults()
+}
+
+// revision is the commit that the binary was built from, as the go command has noted it.
+func revision() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				return setting.Value
+			}
+		}
+	}
+	return "unknown"
 }
 
 // defaultRoot is /run/myrunc, and for an ordinary user a directory of the session.
@@ -166,7 +220,28 @@ func defaultRoot() string {
 	if directory := os.Getenv("XDG_RUNTIME_DIR"); directory != "" {
 		return directory + "/myrunc"
 	}
-	return fmt.Sprintf("/tmp/myrunc-%d", os.Geteuid())
+	return sharedRoot()
+}
+
+// sharedRoot is where the state of an ordinary user without a session's directory is: in /tmp, where anybody may make a directory.
+func sharedRoot() string { return fmt.Sprintf("/tmp/myrunc-%d", os.Geteuid()) }
+
+// makeOwn makes a directory that only its user can enter, or makes sure that it is one: whoever could write the state of
+// a container could have the user run hooks.
+func makeOwn(directory string) error {
+	if err := os.Mkdir(directory, 0o700); err != nil && !os.IsExist(err) {
+		return fmt.Errorf("make the state directory: %w (choose another one with --root)", err)
+	}
+	info, err := os.Lstat(directory)
+	if err != nil {
+		return fmt.Errorf("make the state directory: %w (choose another one with --root)", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	if !info.IsDir() || int(owner) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("the state directory %s is not a directory of this user's alone (owner %d, %s): set XDG_RUNTIME_DIR, or choose another one with --root",
+			directory, owner, info.Mode())
+	}
+	return nil
 }
 
 // report writes a message to the log file, in the form that logrus has made the custom: containerd and Podman read the last line

@@ -12,6 +12,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"mydocker/step06-final/internal/cgroup"
 	oci "mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/security"
 	"mydocker/step06-final/internal/userns"
@@ -82,10 +83,11 @@ func exampleSpec() *specs.Spec {
 	}
 }
 
+// exampleNamespaces has a cgroup namespace on v2 only, as runc's: on v1 a container sees its own groups without one.
 func exampleNamespaces() []specs.LinuxNamespace {
 	kinds := []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}}
-	if _, err := os.Stat("/proc/self/ns/cgroup"); err == nil {
+	if host, err := cgroup.Detect(); err == nil && host.Unified() {
 		kinds = append(kinds, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	return kinds

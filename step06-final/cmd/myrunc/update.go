@@ -19,7 +19,8 @@ func updateFlags(f *flag.FlagSet) {
 	f.String("memory", "", "limit in bytes, or with a unit such as 64m (-1: none)")
 	f.String("memory-swap", "", "limit of memory and swap together (-1: none)")
 	f.String("memory-reservation", "", "soft limit")
-	f.String("cpu-shares", "", "weight, 2 to 262144")
+	f.String("cpu-share", "", "weight, 2 to 262144")
+	f.Var(f.Lookup("cpu-share").Value, "cpu-shares", "the same as --cpu-share")
 	f.String("cpu-period", "", "microseconds")
 	f.String("cpu-quota", "", "microseconds of each period (-1: none)")
 	f.String("cpu-burst", "", "microseconds that may be saved up")
@@ -71,7 +72,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 			return nil, err
 		}
 	}
-	for name, target := range map[string]**uint64{"cpu-shares": &r.CPU.Shares, "cpu-period": &r.CPU.Period,
+	for name, target := range map[string]**uint64{"cpu-share": &r.CPU.Shares, "cpu-period": &r.CPU.Period,
 		"cpu-burst": &r.CPU.Burst, "cpu-rt-period": &r.CPU.RealtimePeriod} {
 		if err := parseNumber(flags, name, func(n int64) { u := uint64(n); *target = &u }); err != nil {
 			return nil, err

@@ -424,6 +424,7 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
+	c.runtime.debug("nsexec container setup: init is process %d", c.Pid)
 	if _, c.PidStart, err = processStat(c.Pid); err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
@@ -441,16 +442,15 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if err := early.SendMessage(int(ours.Fd()), early.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan to init: %w", err)
 	}
+	c.runtime.debug("child process in init(): it has its plan")
 	if err := c.converse(int(ours.Fd())); err != nil {
 		return err
 	}
 	if err := c.save(); err != nil {
 		return err
 	}
-	if c.options.PidFile != "" {
-		if err := writePidFile(c.options.PidFile, c.Pid); err != nil {
-			return err
-		}
+	if err := announce(c.Pid, c.options.PidFile, c.options.PidfdSocket); err != nil {
+		return err
 	}
 	if supervisor != nil {
 		return supervisor.release()
@@ -489,6 +489,7 @@ func (c *creation) converse(sync int) error {
 				err = early.SendMessage(sync, early.MsgGo, nil)
 			}
 		case early.MsgReady:
+			c.runtime.debug("init: closing the pipe to signal completion")
 			if c.latePids != nil {
 				if err := c.cgroups.Set(&specs.LinuxResources{Pids: c.latePids}); err != nil {
 					return err
@@ -593,18 +594,6 @@ func waitGone(pid int, start uint64, limit time.Duration) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("process %d does not end", pid)
 		}
-	}
-	return nil
-}
-
-// writePidFile writes the number without a newline, atomically, as runc does: the reader may wait for the file to appear.
-func writePidFile(path string, pid int) error {
-	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
-	if err := os.WriteFile(temporary, []byte(strconv.Itoa(pid)), 0o644); err != nil {
-		return fmt.Errorf("write the pid file: %w", err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("write the pid file: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/early"
 )
 
@@ -37,10 +38,10 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	case specs.StateRunning, specs.StateCreated:
 	case StatePaused:
 		if !o.IgnorePaused {
-			return nil, fmt.Errorf("exec: container %q is paused (resume it first)", c.ID)
+			return nil, fmt.Errorf("exec: cannot exec in a paused container: %q is paused (resume it first)", c.ID)
 		}
 	default:
-		return nil, fmt.Errorf("exec: container %q is %s, not running", c.ID, status)
+		return nil, fmt.Errorf("exec: cannot exec in a %s container: %q is not running", status, c.ID)
 	}
 	process := *o.Process
 	if process.Cwd == "" {
@@ -106,6 +107,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 type execution struct {
 	container *Container
 	options   ExecOptions
+	group     *cgroup.Group // the container's, or what --cgroup names
 	process   *specs.Process
 	ns        *namespaces
 	mount     *os.File
@@ -117,6 +119,9 @@ type execution struct {
 func (e *execution) start() (int, error) {
 	var err error
 	if e.rlimits, err = planRlimits(e.process); err != nil {
+		return 0, err
+	}
+	if e.group, err = e.chooseGroup(); err != nil {
 		return 0, err
 	}
 	standard := [3]*os.File{e.options.Stdin, e.options.Stdout, e.options.Stderr}
@@ -135,10 +140,18 @@ func (e *execution) start() (int, error) {
 	e.files.owned = append(e.files.owned, exe)
 	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1, Joins: e.ns.joins,
 		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden()}
-	if err := joinGroup(e.container.group(), e.files, spawn); err != nil {
+	if err := joinGroup(e.group, e.files, spawn); err != nil {
 		return 0, err
 	}
 	return e.launch(spawn, early.Encode(steps))
+}
+
+func (e *execution) chooseGroup() (*cgroup.Group, error) {
+	group := e.container.group()
+	if len(e.options.Cgroups) > 0 {
+		return group.Sub(e.options.Cgroups)
+	}
+	return group.ForProcessBeside(e.container.Pid)
 }
 
 // hidden: nobody in the container may look into the new process before it has become the container's own. What is hidden from
@@ -172,7 +185,7 @@ func (e *execution) plan() ([]early.Step, error) {
 		p.add("cpu-affinity", string(mask))
 	}
 	pids := -1
-	if _, tasks := c.group().Tasks(); tasks != "" {
+	if _, tasks := e.group.Tasks(); tasks != "" {
 		pids = len(e.files.fds)
 		e.files.fds = append(e.files.fds, -1)
 	}
@@ -203,13 +216,14 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 	}
 	defer ours.Close()
 	spawn.Sync = int(theirs.Fd())
-	spawn.WaitForGo = e.container.group().Unified != "" && spawn.CgroupFd < 0
+	spawn.WaitForGo = e.group.Unified != "" && spawn.CgroupFd < 0
 	pid, err := spawn.Start()
 	theirs.Close()
 	e.files.close()
 	if err != nil {
 		return 0, err
 	}
+	e.container.runtime.debug("nsexec container setup: process %d is in the container's namespaces", pid)
 	if err := e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan); err != nil {
 		if killErr := unix.Kill(pid, unix.SIGKILL); killErr == nil || killErr == unix.ESRCH {
 			_, _ = waitChild(pid) // its code says nothing: the error is known
@@ -222,7 +236,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 // accompany takes the new process from its first instruction to its execve.
 func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 	if admit {
-		if err := e.container.group().Enter(pid); err != nil {
+		if err := e.group.Enter(pid); err != nil {
 			return err
 		}
 		if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
@@ -237,13 +251,13 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 	if err := early.SendMessage(sync, early.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan: %w", err)
 	}
+	e.container.runtime.debug("child process in init(): it has its plan")
 	if err := e.converse(sync, pid); err != nil {
 		return err
 	}
-	if e.options.PidFile != "" {
-		return writePidFile(e.options.PidFile, pid)
-	}
-	return nil
+	e.container.runtime.debug("setns_init: about to exec: execve has closed the connection")
+
+	return announce(pid, e.options.PidFile, e.options.PidfdSocket)
 }
 
 func (e *execution) converse(sync, pid int) error {

@@ -112,6 +112,9 @@ func (c *Container) Stats() (*cgroup.Stats, error) {
 	return c.group().Stats()
 }
 
+// NotifyOOM tells of processes that the kernel kills because of the container's memory limit (see cgroup.Group).
+func (c *Container) NotifyOOM() (<-chan struct{}, error) { return c.group().NotifyOOM() }
+
 // Delete removes a stopped container; with force it is killed first. It works on whatever a killed creation has left.
 func (c *Container) Delete(force bool) error {
 	switch status := c.Status(); {

@@ -26,6 +26,7 @@ type CreateOptions struct {
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null. Not used when Process.Terminal is set
 	ConsoleSocket         string   // unix socket that gets the pty master (Process.Terminal without a Supervisor)
 	PidFile               string   // gets init's pid
+	PidfdSocket           string   // unix socket that gets a pidfd of init
 	PreserveFDs           int      // that many descriptors from 3 on are passed on to init
 	NoPivot               bool     // MS_MOVE + chroot instead of pivot_root (root on an initramfs)
 
@@ -58,6 +59,8 @@ type ExecOptions struct {
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null
 	ConsoleSocket         string   // unix socket that gets the pty master when Process.Terminal is set; "": see Process.Terminal
 	PidFile               string
+	PidfdSocket           string   // unix socket that gets a pidfd of the process
+	Cgroups               []string // [CONTROLLER[,CONTROLLER…]:]PATH below the container's cgroup
 	PreserveFDs           int
 	IgnorePaused          bool // do not refuse a paused container; Exec returns when it is resumed
 }

@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// announce tells the caller which process it is, in the ways that were asked for.
+func announce(pid int, pidFile, pidfdSocket string) error {
+	if pidFile != "" {
+		if err := writePidFile(pidFile, pid); err != nil {
+			return err
+		}
+	}
+	if pidfdSocket != "" {
+		return sendPidfd(pidfdSocket, pid)
+	}
+	return nil
+}
+
+// writePidFile writes the number without a newline, atomically, as runc does: the reader may wait for the file to appear. The temporary
+// file is a new one for certain, and a link in the place of the other is replaced: neither leads the writer to a file of somebody else's.
+func writePidFile(path string, pid int) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	_, err = temporary.WriteString(strconv.Itoa(pid))
+	if err == nil {
+		err = temporary.Chmod(0o644)
+	}
+	if closeErr := temporary.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+
+	if err != nil {
+		os.Remove(temporary.Name())
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	return nil
+}
+
+// sendPidfd sends a descriptor of the process (pidfd_open(2), Linux 5.3) over a unix socket: it names the process even when it has ended and
+// another one has its number.
+func sendPidfd(socket string, pid int) error {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("--pidfd-socket: pidfd_open: %w", err)
+	}
+	defer unix.Close(pidfd)
+	connection, err := connectUnix(socket)
+	if err != nil {
+		return fmt.Errorf("--pidfd-socket: %w", err)
+	}
+	defer connection.Close()
+	if err := unix.Sendmsg(int(connection.Fd()), []byte("pidfd"), unix.UnixRights(pidfd), nil, 0); err != nil {
+		return fmt.Errorf("--pidfd-socket: send: %w", err)
+	}
+	return nil
+}
