@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -244,4 +245,31 @@ func TestAncestorsOfContainers(t *testing.T) {
 	must(t, "tag", "child", "child:again")
 	defer docker("rmi", "-f", "child:again")
 	assert.Len(t, strings.Fields(must(t, "images", "-q", "child")), 2, "an id for each name")
+}
+
+// TestCompletionInBash: the script that we print, in the shell that it is for.
+func TestCompletionInBash(t *testing.T) {
+	remove(t, "completed-1", "completed-2")
+	must(t, "create", "--name", "completed-1", "host", "true")
+	must(t, "create", "--name", "completed-2", "host", "true")
+	for words, want := range map[string]string{"unpa": "unpause", "rm -f compl": "completed-1 completed-2", "logs --ta": "--tail", "run --rm ho": "host:latest"} {
+		script := `source <("$0" completion bash); COMP_WORDS=("$0" "$@"); COMP_CWORD=$#; _mydocker; echo ${COMPREPLY[@]}`
+		out, err := exec.Command("bash", append([]string{"-c", script, binary}, strings.Fields(words)...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Equal(t, want+"\n", string(out), words)
+	}
+}
+
+// TestEmptyDirectoryVariables count as unset: nothing is written where one happens to stand.
+func TestEmptyDirectoryVariables(t *testing.T) {
+	directory := t.TempDir()
+	command := exec.Command(binary, "--root", filepath.Join(work, "root"), "info")
+	command.Dir = directory
+	command.Env = append(os.Environ(), "MYDOCKER_ROOT=", "MYDOCKER_STATE=")
+	r := execute(command)
+	assert.Equal(t, 0, r.code, r.err)
+	entries, err := os.ReadDir(directory)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	assert.Regexp(t, `State Dir: /(run|tmp)/`, r.out)
 }

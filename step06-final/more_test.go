@@ -50,7 +50,7 @@ func TestInterruptedExportLeavesNoMount(t *testing.T) {
 		cmd.Stdout = writer // nobody reads, so that it stops when the pipe is full
 		require.NoError(t, start(cmd))
 		writer.Close()
-		eventually(t, "the mount", func() bool { return strings.Contains(mounts(t), "snapshots/") })
+		eventually(t, "the mount", func() bool { return strings.Contains(mounts(t), work+"/root/snapshots/") })
 		if end == unix.SIGPIPE {
 			reader.Close()
 		} else {
@@ -61,7 +61,7 @@ func TestInterruptedExportLeavesNoMount(t *testing.T) {
 		if end == unix.SIGKILL {
 			must(t, "ps", "-a")
 		}
-		require.NotContains(t, mounts(t), "snapshots/", "after %v", end)
+		require.NotContains(t, mounts(t), work+"/root/snapshots/", "after %v", end)
 	}
 }
 
@@ -75,7 +75,7 @@ func TestInterruptedBuild(t *testing.T) {
 	before := hostState(t)
 	cmd := exec.Command(binary, "build", dir)
 	require.NoError(t, start(cmd))
-	eventually(t, "the container of RUN", func() bool { return hostState(t) != before && strings.Contains(mounts(t), "snapshots/") })
+	eventually(t, "the container of RUN", func() bool { return hostState(t) != before && strings.Contains(mounts(t), work+"/root/snapshots/") })
 	require.NoError(t, cmd.Process.Signal(unix.SIGINT))
 	require.Error(t, finish(cmd))
 	require.Equal(t, before, hostState(t))

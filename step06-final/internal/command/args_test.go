@@ -1,10 +1,12 @@
 package command
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli"
 )
 
 func normalised(t testing.TB, line ...string) string {
@@ -180,4 +182,45 @@ func TestReferencePatterns(t *testing.T) {
 		"busybox": false, "localhost:5000/a/busybox:2": false, "[": false} {
 		require.Equal(t, want, matchReference(row, pattern), pattern)
 	}
+}
+
+// TestComplete: commands, commands of groups, flags and names, and nothing after another program's name.
+func TestComplete(t *testing.T) {
+	dir := t.TempDir()
+	answer := func(words ...string) string {
+		app := newApp()
+		var found []string
+		app.Action = nil
+		for i := range app.Commands {
+			if app.Commands[i].Name == "internal-complete" {
+				app.Commands[i].Action = func(ctx *cli.Context) error {
+					found = complete(ctx, ctx.Args())
+					return nil
+				}
+			}
+		}
+		args, err := normalise(app, append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state", "internal-complete", "--"}, words...))
+		require.NoError(t, err)
+		require.NoError(t, app.Run(args))
+		return strings.Join(found, " ")
+	}
+	for line, want := range map[string]string{
+		"un": "unpause", "network c": "connect create", "container ren": "rename", "run --mem": "--memory --memory-reservation --memory-swap",
+		"run --rm -it --restart a": "always", "run --pull=missing --restart o": "on-failure", "--root /x vol": "volume", "completion z": "zsh",
+		"run host l": "", "nonsense x": "", "network rm n": "none", "run --network b": "bridge",
+	} {
+		require.Equal(t, want, answer(strings.Fields(line)...), line)
+	}
+	require.Contains(t, answer(""), "attach")
+	require.NotContains(t, answer("int"), "internal")
+}
+
+func TestEmptyDirectoryIsNone(t *testing.T) {
+	t.Setenv("MYDOCKER_ROOT", "")
+	t.Setenv("MYDOCKER_STATE", "")
+	forgetEmptyVariables()
+	_, rootSet := os.LookupEnv("MYDOCKER_ROOT")
+	_, stateSet := os.LookupEnv("MYDOCKER_STATE")
+	require.False(t, rootSet || stateSet)
+	require.Equal(t, 1, Main([]string{"mydocker", "--root", "", "--state", t.TempDir(), "ps"}))
 }

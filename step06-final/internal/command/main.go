@@ -52,6 +52,7 @@ func usageError(ctx *cli.Context, format string, args ...interface{}) error {
 
 // Main runs one command line and returns the exit status.
 func Main(args []string) int {
+	forgetEmptyVariables()
 	app := newApp()
 	args, err := normalise(app, args)
 	if err == nil {
@@ -69,6 +70,15 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, "mydocker: "+text)
 	}
 	return status
+}
+
+// forgetEmptyVariables makes MYDOCKER_ROOT= the same as no MYDOCKER_ROOT: an empty path would be the current directory.
+func forgetEmptyVariables() {
+	for _, name := range []string{"MYDOCKER_ROOT", "MYDOCKER_STATE"} {
+		if os.Getenv(name) == "" {
+			os.Unsetenv(name)
+		}
+	}
 }
 
 func newApp() *cli.App {
@@ -127,7 +137,7 @@ func unknownSubcommand(ctx *cli.Context) error {
 func commands() []cli.Command {
 	var all []cli.Command
 	for _, group := range [][]cli.Command{
-		runCommands(), lifecycleCommands(), listCommands(), imageCommands(), copyCommands(), observeCommands(), manageCommands(), internalCommands(),
+		runCommands(), lifecycleCommands(), listCommands(), imageCommands(), copyCommands(), observeCommands(), manageCommands(), completionCommands(), internalCommands(),
 	} {
 		all = append(all, group...)
 	}
@@ -145,6 +155,11 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 	}
 	warn := func(format string, args ...interface{}) {
 		fmt.Fprintf(os.Stderr, "mydocker: warning: "+format+"\n", args...)
+	}
+	for _, flag := range []string{"root", "state"} {
+		if ctx.GlobalString(flag) == "" {
+			return nil, fmt.Errorf("--%s is empty: name a directory", flag)
+		}
 	}
 	root, err := filepath.Abs(ctx.GlobalString("root"))
 	if err != nil {
