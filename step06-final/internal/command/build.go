@@ -18,14 +18,6 @@ import (
 var stepFlags = []string{"add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems",
 	"memory", "memory-swap", "network", "security-opt", "shm-size", "ulimit"}
 
-// refusedByBuild are docker's flags that would change the result and are not here.
-var refusedByBuild = map[string]string{
-	"output": "the image is kept in the store: `mydocker save` or `mydocker export` write it out",
-	"secret": "secrets are not mounted into RUN: use a stage that is not the last one, and COPY --from",
-	"squash": "layers are not merged: end with a stage FROM scratch that has one COPY --from",
-	"ssh":    "agents are not forwarded into RUN: fetch into the context before the build",
-}
-
 func buildCommand() cli.Command {
 	flags := []cli.Flag{
 		cli.StringSliceFlag{Name: "build-arg", Usage: "value for an ARG (`NAME=VALUE`, or NAME for the caller's)"},
@@ -47,9 +39,6 @@ func buildCommand() cli.Command {
 		cli.StringSliceFlag{Name: "tag, t", Usage: "`NAME[:TAG]` for the image"},
 		cli.StringFlag{Name: "target", Usage: "`STAGE` to stop at"},
 	}
-	for name := range refusedByBuild {
-		flags = append(flags, cli.StringSliceFlag{Name: name, Hidden: true})
-	}
 	for _, flag := range createFlags() {
 		name, _, _ := strings.Cut(flag.GetName(), ",")
 		if contains(stepFlags, name) {
@@ -68,11 +57,6 @@ func buildCommand() cli.Command {
 }
 
 func buildAction(ctx *cli.Context, e *engine.Engine) error {
-	for name, advice := range refusedByBuild {
-		if ctx.IsSet(name) {
-			return usageError(ctx, "--%s is not supported: %s", name, advice)
-		}
-	}
 	r := &reader{ctx: ctx}
 	o := build.Options{
 		Context: ctx.Args().First(), Dockerfile: ctx.String("file"), Stdin: os.Stdin, Tags: ctx.StringSlice("tag"),

@@ -46,13 +46,13 @@ var leftOutFlags = map[string]string{
 	"network connect --link":      "containers of a network find each other by name; --alias gives further names",
 	"network connect --ip6":       "networks have IPv4 only",
 
-	"build --platform": "build on a machine of that architecture",
-	"build --secret":   "mount the file with run -v instead, and commit",
-	"build --ssh":      "fetch outside and COPY",
-	"build --squash":   "export a container and import it: one layer",
-	"build --output":   "use `mydocker save` or `mydocker export`",
-	"pull --all-tags":  "pull each tag by its name",
-	"push --all-tags":  "push each tag by its name",
+	"build --output":  "the image is kept in the store; `mydocker save` or `mydocker export` write it out",
+	"build -o":        "the image is kept in the store; `mydocker save` or `mydocker export` write it out",
+	"build --secret":  "use a stage that is not the last one, and COPY --from",
+	"build --squash":  "end with a stage FROM scratch that has one COPY --from",
+	"build --ssh":     "fetch into the context before the build",
+	"pull --all-tags": "pull each tag by its name",
+	"push --all-tags": "push each tag by its name",
 }
 
 // leftOutCommands are commands, and commands of a group.
