@@ -58,9 +58,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	if want != "" && got != want {
 		return "", 0, fmt.Errorf("%w: %s, but it is %s", ErrDigest, want, got)
 	}
-	if s.hasBlob(got) {
-		return got, size, nil
-	}
+	// One that is there already is replaced: it may be damaged.
 	if err := disk.Publish(temp, s.blobPath(got)); err != nil {
 		return "", 0, err
 	}

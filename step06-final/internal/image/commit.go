@@ -29,12 +29,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, o ImportOptions) (*Imag
 	}
 	return s.Commit(ctx, nil, CommitOptions{Name: o.Name, Message: message, Platform: o.Platform, Changes: o.Changes,
 		Diff: func(w io.Writer) error {
-			content, _, err := decompress(r)
-			if err != nil {
-				return err
-			}
-			defer content.Close()
-			if _, err := io.Copy(w, content); err != nil {
+			if _, err := io.CopyBuffer(w, struct{ io.Reader }{r}, make([]byte, streamBuffer)); err != nil {
 				return fmt.Errorf("read the archive: %w", err)
 			}
 			return nil
@@ -123,7 +118,7 @@ func (s *Store) addDiff(ctx context.Context, diff func(io.Writer) error) (layerR
 		w.CloseWithError(err)
 		done <- err
 	}()
-	l, err := s.addLayer(ctx, r, "")
+	l, err := s.addLayer(ctx, r, layerRecord{})
 	r.CloseWithError(errors.New("the layer could not be stored"))
 	if diffErr := <-done; err == nil {
 		err = diffErr

@@ -1,10 +1,8 @@
 package image
 
 import (
+	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -123,6 +121,25 @@ const maxPadding = 16 << 20
 
 // unpackInto unpacks a blob and checks that the archive in it is the one that was promised.
 func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Digest, able snapshot.Abilities, m *layer.IDMap) (int64, error) {
+	content, _, err := decompress(blob)
+	if err != nil {
+		return 0, err
+	}
+	defer content.Close()
+	hash := newAside(nil)
+	defer hash.stop()
+	size, err := unpackArchive(ctx, dir, io.TeeReader(content, hash), able, m)
+	if err != nil {
+		return 0, err
+	}
+	if err := hash.finish(want); err != nil {
+		return 0, err
+	}
+	return size, syncFileSystem(dir)
+}
+
+// unpackArchive unpacks to the archive's end and reads what follows it.
+func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snapshot.Abilities, m *layer.IDMap) (int64, error) {
 	// The archive's entry for the root, if it has one, sets another mode.
 	if err := os.Chmod(dir, 0755); err != nil {
 		return 0, err
@@ -136,13 +153,7 @@ func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Dig
 			return 0, err
 		}
 	}
-	content, _, err := decompress(blob)
-	if err != nil {
-		return 0, err
-	}
-	defer content.Close()
-	hash := sha256.New()
-	archive := io.TeeReader(content, hash)
+	archive = bufio.NewReaderSize(archive, streamBuffer)
 	size, err := able.UnpackLayer(ctx, dir, archive, m)
 	if err != nil {
 		return 0, err
@@ -154,10 +165,7 @@ func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Dig
 	if padding > maxPadding {
 		return 0, fmt.Errorf("%w: more than %d bytes after its end", layer.ErrTooBig, maxPadding)
 	}
-	if got := digest.Digest("sha256:" + hex.EncodeToString(hash.Sum(nil))); got != want {
-		return 0, fmt.Errorf("%w: %s, but it is %s", ErrDigest, want, got)
-	}
-	return size, syncFileSystem(dir)
+	return size, nil
 }
 
 // syncFileSystem makes the files durable before their directory gets its name: after a power failure a layer must not
@@ -174,39 +182,150 @@ func syncFileSystem(dir string) error {
 	return nil
 }
 
-// addLayer stores an archive as a new layer: compressed if it is not yet, unpacked, and both digests taken. want is the
-// diff ID that was promised, "" for none.
-func (s *Store) addLayer(ctx context.Context, r io.Reader, want digest.Digest) (layerRecord, error) {
-	content, _, err := decompress(r)
+// addLayer stores a stream as a layer in one pass: its blob as it comes, its files unpacked, and both digests taken, each
+// by a goroutine of its own. want says what was promised of it; an empty field was not.
+func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l layerRecord, err error) {
+	for _, d := range []digest.Digest{want.DiffID, want.Digest} {
+		if d != "" && checkDigest(d) != nil {
+			return l, checkDigest(d)
+		}
+	}
+	in := bufio.NewReaderSize(r, streamBuffer)
+	kind, err := compressionOf(in)
 	if err != nil {
-		return layerRecord{}, err
+		return l, err
+	}
+	temp, err := os.CreateTemp(s.path("images/tmp"), "blob-*")
+	if err != nil {
+		return l, fmt.Errorf("store blob: %w", err)
+	}
+	defer os.Remove(temp.Name()) // fails, rightly, once it is renamed
+	defer temp.Close()
+	blob, hash := newAside(temp), newAside(nil)
+	defer blob.stop()
+	defer hash.stop()
+
+	// What is no layer format (bzip2, xz) is stored decompressed. Of what is not compressed both digests are one.
+	stream := in
+	l.MediaType = layerTypes[kind]
+	if l.MediaType != "" {
+		stream = bufio.NewReaderSize(io.TeeReader(in, blob), streamBuffer)
+	}
+	content, err := expand(stream, kind)
+	if err != nil {
+		return l, err
 	}
 	defer content.Close()
-	var l layerRecord
-	l.MediaType = v1.MediaTypeImageLayerGzip
-	hash := sha256.New()
-	limited := &limitedReader{r: io.TeeReader(content, hash), left: layer.DefaultMaxSize}
-	// What comes compressed is compressed anew: then one pass gives both digests, and bzip2 is no layer format.
-	pipe, w := io.Pipe()
-	go func() {
-		g := newCompressor(w)
-		_, err := io.Copy(g, limited)
-		if err == nil {
-			err = g.Close()
-		}
-		w.CloseWithError(err)
-	}()
-	l.Digest, l.Size, err = s.putBlob(pipe, "")
-	pipe.CloseWithError(errors.New("not needed any more"))
+	archive := io.Reader(&limitedReader{r: content, left: layer.DefaultMaxSize})
+	switch kind {
+	case "":
+		hash = blob
+	case "gzip", "zstd":
+		archive = io.TeeReader(archive, hash)
+	default:
+		archive, hash, l.MediaType = io.TeeReader(archive, blob), blob, layerTypes[""]
+	}
+
+	dir, size, err := s.unpackNew(ctx, archive, want.DiffID)
+	defer s.discard(dir)
 	if err != nil {
-		return layerRecord{}, err
+		return l, err
 	}
-	l.DiffID = digest.Digest("sha256:" + hex.EncodeToString(hash.Sum(nil)))
-	if want != "" && l.DiffID != want {
-		return layerRecord{}, fmt.Errorf("layer: %w: %s, but it is %s", ErrDigest, want, l.DiffID)
+	if _, err := io.Copy(io.Discard, stream); err != nil { // what follows the compressed data belongs to the blob
+		return l, fmt.Errorf("read the end of the layer: %w", err)
 	}
-	_, l.Unpacked, err = s.unpack(ctx, l, nil)
-	return l, err
+	if err := blob.finish(want.Digest); err != nil {
+		return l, err
+	}
+	if err := hash.finish(want.DiffID); err != nil {
+		return l, err
+	}
+	if want.MediaType != "" {
+		l.MediaType = want.MediaType
+	}
+	l.Digest, l.DiffID, l.Size, l.Unpacked = blob.digest(), hash.digest(), blob.size, size
+	return l, s.publishLayer(l, temp, dir)
+}
+
+// layerTypes are the compressions that a layer may have.
+var layerTypes = map[string]string{"": v1.MediaTypeImageLayer, "gzip": v1.MediaTypeImageLayerGzip, "zstd": v1.MediaTypeImageLayerZstd}
+
+// unpackNew unpacks an archive into a new directory without a name. One that is there already is only read: dir is "".
+func (s *Store) unpackNew(ctx context.Context, archive io.Reader, want digest.Digest) (dir string, size int64, err error) {
+	able, err := s.snapshots.Abilities()
+	if err != nil {
+		return "", 0, err
+	}
+	if want != "" {
+		if size, ok := s.unpackedSize(s.layerDir(want, able, able.Map), want); ok {
+			_, err := io.Copy(io.Discard, archive)
+			return "", size, err
+		}
+	}
+	if dir, err = os.MkdirTemp(s.layers(), ".new-"); err != nil {
+		return "", 0, fmt.Errorf("unpack layer: %w", err)
+	}
+	size, err = unpackArchive(ctx, dir, archive, able, able.Map)
+	if err != nil {
+		return dir, 0, fmt.Errorf("unpack layer: %w", err)
+	}
+	return dir, size, syncFileSystem(dir)
+}
+
+// discard deletes a directory that got no name.
+func (s *Store) discard(dir string) {
+	if able, err := s.snapshots.Abilities(); err == nil && dir != "" {
+		layer.RemoveTreeAs(able.Map, dir) // tidy finds what is left
+	}
+}
+
+// publishLayer gives a layer's blob and directory their names: the blob first, from which the directory can be made again.
+func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
+	if err := disk.Publish(blob, s.blobPath(l.Digest)); err != nil {
+		return err
+	}
+	if dir == "" {
+		return nil
+	}
+	able, err := s.snapshots.Abilities()
+	if err != nil {
+		return err
+	}
+	if err := disk.WriteFile(s.sizePath(l.DiffID), []byte(strconv.FormatInt(l.Unpacked, 10)), 0600); err != nil {
+		return err
+	}
+	place := s.layerDir(l.DiffID, able, able.Map)
+	if err := os.Rename(dir, place); err != nil {
+		if _, ok := s.unpackedSize(place, l.DiffID); ok {
+			return nil // another process has added the same layer meanwhile
+		}
+		return fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
+	}
+	return nil
+}
+
+// verify reads a blob and compares it with both digests that it is recorded under.
+func (s *Store) verify(l layerRecord) error {
+	f, err := os.Open(s.blobPath(l.Digest))
+	if err != nil {
+		return fmt.Errorf("read layer: %w", err)
+	}
+	defer f.Close()
+	blob, hash := newAside(nil), newAside(nil)
+	defer blob.stop()
+	defer hash.stop()
+	content, _, err := decompress(io.TeeReader(f, blob))
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if _, err := io.Copy(hash, content); err != nil {
+		return fmt.Errorf("read layer: %w", err)
+	}
+	if err := blob.finish(l.Digest); err != nil {
+		return err
+	}
+	return hash.finish(l.DiffID)
 }
 
 // limitedReader fails, where io.LimitReader would pretend that the stream ended.

@@ -63,9 +63,12 @@ type loaded struct {
 }
 
 func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, error) {
-	l := &loader{s: s, a: a, progress: newProgress(o.Progress, 0, ""), platform: o.Platform}
+	known, err := s.knownLayers()
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{s: s, a: a, known: known, good: map[digest.Digest]bool{}, progress: newProgress(o.Progress, 0, ""), platform: o.Platform}
 	var images []loaded
-	var err error
 	switch {
 	case a.has("manifest.json"):
 		images, err = l.dockerArchive(ctx)
@@ -95,6 +98,8 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 type loader struct {
 	s        *Store
 	a        *archive
+	known    map[digest.Digest][]layerRecord
+	good     map[digest.Digest]bool // blobs that were read and have the digests that their records promise
 	progress *progress
 	platform string
 }
@@ -151,37 +156,42 @@ func (l *loader) dockerImage(ctx context.Context, configName string, layerNames 
 	if len(layerNames) != len(config.RootFS.DiffIDs) {
 		return loaded{}, fmt.Errorf("manifest.json has %d layers and the configuration %d", len(layerNames), len(config.RootFS.DiffIDs))
 	}
-	known, err := l.s.knownLayers()
-	if err != nil {
-		return loaded{}, err
-	}
 	var img loaded
 	for i, name := range layerNames {
-		diffID := config.RootFS.DiffIDs[i]
-		record, ok := known[diffID]
-		if !ok {
-			if record, err = l.layer(ctx, name, diffID); err != nil {
-				return loaded{}, err
-			}
-			known[diffID] = record
+		want := layerRecord{DiffID: config.RootFS.DiffIDs[i]}
+		record, err := l.layer(ctx, name, want)
+		if err != nil {
+			return loaded{}, err
 		}
 		img.record.Layers = append(img.record.Layers, record)
-		l.progress.line("%s: Loaded", short(diffID))
+		l.progress.line("%s: Loaded", short(want.DiffID))
 	}
 	img.record.Config, _, err = l.s.putBlob(bytes.NewReader(raw), want)
 	return img, err
 }
 
-func (l *loader) layer(ctx context.Context, name string, diffID digest.Digest) (layerRecord, error) {
+// layer takes a layer that the store has, if its blob is what it should be, or else the archive's.
+func (l *loader) layer(ctx context.Context, name string, want layerRecord) (layerRecord, error) {
+	for _, record := range l.known[want.DiffID] {
+		if want.Digest != "" && record.Digest != want.Digest {
+			continue
+		}
+		if l.good[record.Digest] || l.s.verify(record) == nil {
+			l.good[record.Digest] = true
+			return record, nil
+		}
+	}
 	f, err := l.a.open(name)
 	if err != nil {
 		return layerRecord{}, err
 	}
 	defer f.Close()
-	record, err := l.s.addLayer(ctx, f, diffID)
+	record, err := l.s.addLayer(ctx, f, want)
 	if err != nil {
 		return layerRecord{}, fmt.Errorf("%s in the archive: %w", name, err)
 	}
+	l.known[record.DiffID] = append(l.known[record.DiffID], record)
+	l.good[record.Digest] = true
 	return record, nil
 }
 
@@ -235,7 +245,7 @@ func (l *loader) blob(d digest.Digest) ([]byte, error) {
 	if err := checkDigest(d); err != nil {
 		return nil, err
 	}
-	data, err := l.a.readJSON("blobs/sha256/" + d.Encoded())
+	data, err := l.a.readJSON(blobName(d))
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +291,12 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	}
 	var img loaded
 	for i, d := range m.Layers {
-		record, err := l.ociLayer(ctx, d, config.RootFS.DiffIDs[i])
+		if err := checkDigest(d.Digest); err != nil {
+			return loaded{}, err
+		}
+		// The blob is kept as it is, so that the manifest stays true.
+		want := layerRecord{DiffID: config.RootFS.DiffIDs[i], Digest: d.Digest, MediaType: d.MediaType}
+		record, err := l.layer(ctx, blobName(d.Digest), want)
 		if err != nil {
 			return loaded{}, err
 		}
@@ -293,27 +308,6 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	}
 	img.record.Manifest, _, err = l.s.putBlob(bytes.NewReader(raw), d.Digest)
 	return img, err
-}
-
-// ociLayer keeps the blob as it is, so that the manifest stays true.
-func (l *loader) ociLayer(ctx context.Context, d v1.Descriptor, diffID digest.Digest) (layerRecord, error) {
-	record := layerRecord{DiffID: diffID, Digest: d.Digest, MediaType: d.MediaType, Size: d.Size}
-	if err := checkDigest(d.Digest); err != nil {
-		return record, err
-	}
-	if !l.s.hasBlob(d.Digest) {
-		f, err := l.a.open("blobs/sha256/" + d.Digest.Encoded())
-		if err != nil {
-			return record, err
-		}
-		defer f.Close()
-		if _, record.Size, err = l.s.putBlob(f, d.Digest); err != nil {
-			return record, err
-		}
-	}
-	_, size, err := l.s.unpack(ctx, record, nil)
-	record.Unpacked = size
-	return record, err
 }
 
 // choosePlatform takes the first image for a platform (os/arch, "" is this machine's), or the only one that names none.

@@ -199,6 +199,35 @@ func TestLoadWrongDiffID(t *testing.T) {
 	s.empty(t)
 }
 
+// An image whose blob has other content than its configuration promises is refused, also when the promised layer is
+// there already; and a blob that was damaged is replaced by loading its image again.
+func TestLoadChecksKnownLayers(t *testing.T) {
+	good := layerTar(t, "a", "1")
+	evil := func(t testing.TB, _ []byte) ([]byte, string) { return gzipped(t, layerTar(t, "a", "evil")) }
+	for name, archive := range map[string][]byte{
+		"docker": dockerFiles(t, "x:1", good).tar(t), "oci": ociFiles(t, "x:1", gzipped, good).tar(t), "plain": ociFiles(t, "x:1", plain, good).tar(t),
+	} {
+		s := newStore(t)
+		s.mustLoad(t, archive)
+		was, err := s.Resolve("x:1")
+		require.NoError(t, err)
+		_, err = s.Load(ctx, bytes.NewReader(ociFiles(t, "x:evil", evil, good).tar(t)), LoadOptions{})
+		require.ErrorIs(t, err, ErrDigest, name)
+		is, err := s.Resolve("x:1")
+		require.NoError(t, err)
+		require.Equal(t, was.record, is.record, name)
+
+		blob := s.blobPath(is.record.Layers[0].Digest)
+		require.NoError(t, os.WriteFile(blob, []byte("rotten"), 0600))
+		s.mustLoad(t, archive)
+		var out bytes.Buffer
+		require.NoError(t, s.Save(ctx, &out, []string{"x:1"}), name)
+		other := newStore(t)
+		other.mustLoad(t, out.Bytes())
+		require.Equal(t, "1", other.read(t, "x:1", "a"))
+	}
+}
+
 func TestLoadTwoImagesIsAllOrNothing(t *testing.T) {
 	s := newStore(t)
 	good, bad := dockerFiles(t, "good:1", layerTar(t, "a", "1")), dockerFiles(t, "bad:1", layerTar(t, "b", "1"))

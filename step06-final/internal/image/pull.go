@@ -166,23 +166,31 @@ func (p *pull) layers(ctx context.Context, descriptors []v1.Descriptor, diffIDs 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	layers := make([]layerRecord, len(descriptors))
-	errs := make([]error, len(descriptors))
+	err = inParallel(len(descriptors), func(i int) (err error) {
+		if layers[i], err = p.layer(ctx, descriptors[i], diffIDs[i], known); err != nil {
+			cancel()
+		}
+		return err
+	})
+	return layers, err
+}
+
+// inParallel does n things, parallelLayers at a time, and returns what went wrong first.
+func inParallel(n int, do func(i int) error) error {
+	errs := make([]error, n)
 	slots := make(chan struct{}, parallelLayers)
 	var group sync.WaitGroup
-	for i := range descriptors {
+	for i := 0; i < n; i++ {
 		group.Add(1)
 		slots <- struct{}{}
 		go func(i int) {
 			defer group.Done()
 			defer func() { <-slots }()
-			layers[i], errs[i] = p.layer(ctx, descriptors[i], diffIDs[i], known)
-			if errs[i] != nil {
-				cancel()
-			}
+			errs[i] = do(i)
 		}(i)
 	}
 	group.Wait()
-	return layers, firstCause(errs)
+	return firstCause(errs)
 }
 
 // firstCause prefers what went wrong to the cancellations that followed from it.
@@ -197,7 +205,7 @@ func firstCause(errs []error) error {
 }
 
 // layer makes sure that one layer is in the store and unpacked.
-func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest, known map[digest.Digest]layerRecord) (layerRecord, error) {
+func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest, known map[digest.Digest][]layerRecord) (layerRecord, error) {
 	if err := ctx.Err(); err != nil {
 		return layerRecord{}, err
 	}
@@ -208,41 +216,53 @@ func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest,
 	if err := checkDigest(d.Digest); err != nil {
 		return layerRecord{}, err
 	}
-	switch other, ok := known[diffID]; {
-	case p.s.hasBlob(d.Digest):
+	if record, ok := p.have(l, known[diffID]); ok {
 		p.progress.add(d.Size)
 		p.progress.line("%s: Already exists", short(d.Digest))
-	case ok:
-		l = other // the same content, compressed otherwise
-		p.progress.add(d.Size)
-		p.progress.line("%s: Already exists", short(d.Digest))
-	default:
-		if err := p.download(l); err != nil {
-			return layerRecord{}, fmt.Errorf("layer %s: %w", d.Digest, err)
-		}
-		p.progress.line("%s: Pull complete", short(d.Digest))
+		_, size, err := p.s.unpack(ctx, record, nil)
+		record.Unpacked = size
+		return record, err
 	}
-	_, size, err := p.s.unpack(ctx, l, nil)
-	l.Unpacked = size
-	return l, err
+	l, err := p.download(ctx, l)
+	if err != nil {
+		return layerRecord{}, fmt.Errorf("layer %s: %w", d.Digest, err)
+	}
+	p.progress.line("%s: Pull complete", short(d.Digest))
+	return l, nil
 }
 
-func (p *pull) download(l layerRecord) error {
+// have finds a layer in the store: the same blob, or the same content compressed otherwise. A blob that no image has (of
+// a pull that was interrupted) counts only if it has the content that is promised now.
+func (p *pull) have(l layerRecord, known []layerRecord) (layerRecord, bool) {
+	for _, record := range known {
+		if record.Digest == l.Digest {
+			return record, true
+		}
+	}
+	if p.s.hasBlob(l.Digest) && p.s.verify(l) == nil {
+		return l, true
+	}
+	if len(known) > 0 {
+		return known[0], true
+	}
+	return l, false
+}
+
+func (p *pull) download(ctx context.Context, l layerRecord) (layerRecord, error) {
 	hash, err := registry.NewHash(string(l.Digest))
 	if err != nil {
-		return err
+		return l, err
 	}
 	blob, err := p.img.LayerByDigest(hash)
 	if err != nil {
-		return err
+		return l, err
 	}
 	r, err := blob.Compressed()
 	if err != nil {
-		return err
+		return l, err
 	}
 	defer r.Close()
-	_, _, err = p.s.putBlob(p.progress.reader(r), l.Digest)
-	return err
+	return p.s.addLayer(ctx, p.progress.reader(r), l)
 }
 
 // explainRegistry says what the user can do about the usual answers of a registry.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	registry "github.com/google/go-containerregistry/pkg/v1"
@@ -51,15 +52,17 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	if err != nil {
 		return "", err
 	}
-	raw, mediaType, err := s.manifest(img.record)
-	if err != nil {
-		return "", err
-	}
-	stored, err := partial.CompressedToImage(&storedImage{s, img, raw, mediaType})
+	stored, cleanup, err := s.toPush(ctx, img)
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", ref.Familiar(), err)
 	}
-	if err := writeRemote(stored, func(option remote.Option) error { return remote.Write(to, stored, append(options, option)...) }, o.Progress, ref); err != nil {
+	defer cleanup()
+	raw := stored.raw
+	sent, err := partial.CompressedToImage(stored)
+	if err != nil {
+		return "", fmt.Errorf("push %s: %w", ref.Familiar(), err)
+	}
+	if err := writeRemote(sent, func(option remote.Option) error { return remote.Write(to, sent, append(options, option)...) }, o.Progress, ref); err != nil {
 		return "", explainRegistry("push", ref, err)
 	}
 	pushed := digest.FromBytes(raw)
@@ -93,24 +96,95 @@ func writeRemote(img registry.Image, write func(remote.Option) error, out io.Wri
 	return err
 }
 
-// manifest returns the manifest of an image: the one that it came with if we have exactly its blobs, else an OCI
-// manifest of the blobs that we have.
-func (s *Store) manifest(r record) ([]byte, string, error) {
-	if r.Manifest != "" {
-		raw, err := s.readJSONBlob(r.Manifest)
+// toPush is an image with the manifest that it came with, if we have exactly its blobs. Else it is an OCI manifest of our
+// blobs; those that are not compressed are compressed now, some at a time.
+func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), error) {
+	stored := &storedImage{img: img, mediaType: v1.MediaTypeImageManifest, files: map[string]storedLayer{}}
+	for _, l := range img.record.Layers {
+		stored.files[string(l.Digest)] = storedLayer{l, s.blobPath(l.Digest)}
+	}
+	nothing := func() {}
+	if img.record.Manifest != "" {
+		raw, err := s.readJSONBlob(img.record.Manifest)
 		if err != nil {
-			return nil, "", err
+			return nil, nothing, err
 		}
 		var m v1.Manifest
 		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, "", fmt.Errorf("read manifest %s: %w", r.Manifest, err)
+			return nil, nothing, fmt.Errorf("read manifest %s: %w", img.record.Manifest, err)
 		}
-		if sameLayers(m.Layers, r.Layers) && m.MediaType != "" {
-			return raw, m.MediaType, nil
+		if sameLayers(m.Layers, img.record.Layers) && m.MediaType != "" {
+			stored.raw, stored.mediaType = raw, m.MediaType
+			return stored, nothing, nil
 		}
 	}
-	raw, err := s.ociManifest(r)
-	return raw, v1.MediaTypeImageManifest, err
+
+	dir, err := os.MkdirTemp(s.path("images/tmp"), "push-")
+	if err != nil {
+		return nil, nothing, fmt.Errorf("compress layers: %w", err)
+	}
+	cleanup := func() { os.RemoveAll(dir) }
+	r := img.record
+	r.Layers = append([]layerRecord(nil), r.Layers...)
+	err = inParallel(len(r.Layers), func(i int) error {
+		if ociLayerType(r.Layers[i].MediaType) != v1.MediaTypeImageLayer {
+			return nil
+		}
+		return s.compressLayer(ctx, &r.Layers[i], filepath.Join(dir, fmt.Sprint(i)))
+	})
+	for i, l := range r.Layers {
+		if l.Digest != img.record.Layers[i].Digest {
+			stored.files[string(l.Digest)] = storedLayer{l, filepath.Join(dir, fmt.Sprint(i))}
+		}
+	}
+	if err == nil {
+		stored.raw, err = s.ociManifest(r)
+	}
+	if err != nil {
+		cleanup()
+	}
+	return stored, cleanup, err
+}
+
+// compressLayer writes a layer's blob to a file with gzip.
+func (s *Store) compressLayer(ctx context.Context, l *layerRecord, path string) error {
+	in, err := os.Open(s.blobPath(l.Digest))
+	if err != nil {
+		return fmt.Errorf("read layer (pull or load the image again): %w", err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0600)
+	if err != nil {
+		return fmt.Errorf("compress layer: %w", err)
+	}
+	defer out.Close()
+	packed := newAside(out)
+	defer packed.stop()
+	g := newCompressor(packed)
+	if _, err := io.Copy(g, untilDone{ctx, in}); err != nil {
+		return fmt.Errorf("compress layer: %w", err)
+	}
+	if err := g.Close(); err != nil {
+		return fmt.Errorf("compress layer: %w", err)
+	}
+	if err := packed.finish(""); err != nil {
+		return err
+	}
+	l.Digest, l.Size, l.MediaType = packed.digest(), packed.size, v1.MediaTypeImageLayerGzip
+	return nil
+}
+
+// untilDone stops a copy when its context ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
 }
 
 func sameLayers(descriptors []v1.Descriptor, layers []layerRecord) bool {
@@ -159,36 +233,34 @@ func ociLayerType(mediaType string) string {
 
 // storedImage is an image of the store as the registry client wants it.
 type storedImage struct {
-	s         *Store
 	img       *Image
 	raw       []byte
 	mediaType string
+	files     map[string]storedLayer // by digest
 }
 
 func (i *storedImage) RawConfigFile() ([]byte, error)      { return i.img.Raw, nil }
 func (i *storedImage) RawManifest() ([]byte, error)        { return i.raw, nil }
 func (i *storedImage) MediaType() (types.MediaType, error) { return types.MediaType(i.mediaType), nil }
 func (i *storedImage) LayerByDigest(h registry.Hash) (partial.CompressedLayer, error) {
-	for _, l := range i.img.record.Layers {
-		if string(l.Digest) == h.String() {
-			return &storedLayer{i.s, l}, nil
-		}
+	if l, ok := i.files[h.String()]; ok {
+		return l, nil
 	}
 	return nil, errors.New("no layer " + h.String())
 }
 
 type storedLayer struct {
-	s *Store
-	l layerRecord
+	l    layerRecord
+	path string
 }
 
-func (l *storedLayer) Digest() (registry.Hash, error) { return registry.NewHash(string(l.l.Digest)) }
-func (l *storedLayer) Size() (int64, error)           { return l.l.Size, nil }
-func (l *storedLayer) MediaType() (types.MediaType, error) {
+func (l storedLayer) Digest() (registry.Hash, error) { return registry.NewHash(string(l.l.Digest)) }
+func (l storedLayer) Size() (int64, error)           { return l.l.Size, nil }
+func (l storedLayer) MediaType() (types.MediaType, error) {
 	return types.MediaType(l.l.MediaType), nil
 }
-func (l *storedLayer) Compressed() (io.ReadCloser, error) {
-	f, err := os.Open(l.s.blobPath(l.l.Digest))
+func (l storedLayer) Compressed() (io.ReadCloser, error) {
+	f, err := os.Open(l.path)
 	if err != nil {
 		return nil, fmt.Errorf("read layer: %w", err)
 	}

@@ -178,13 +178,13 @@ func (n names) move(name Reference, id digest.Digest) {
 	}
 }
 
-// knownLayers maps diff IDs to the blobs that we have of them.
-func (s *Store) knownLayers() (map[digest.Digest]layerRecord, error) {
+// knownLayers maps diff IDs to the blobs that we have of them, one for each compression.
+func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 	ids, err := s.recordIDs()
 	if err != nil {
 		return nil, err
 	}
-	known := map[digest.Digest]layerRecord{}
+	known := map[digest.Digest][]layerRecord{}
 	for _, id := range ids {
 		r, err := s.readRecord(id)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +195,7 @@ func (s *Store) knownLayers() (map[digest.Digest]layerRecord, error) {
 		}
 		for _, l := range r.Layers {
 			if s.hasBlob(l.Digest) {
-				known[l.DiffID] = l
+				known[l.DiffID] = append(known[l.DiffID], l)
 			}
 		}
 	}
@@ -206,7 +206,7 @@ func (s *Store) knownLayers() (map[digest.Digest]layerRecord, error) {
 	for _, path := range cached {
 		var step CachedStep
 		if disk.ReadJSON(path, &step) == nil && step.Layer != nil && s.hasBlob(step.Layer.Digest) {
-			known[step.Layer.DiffID] = *step.Layer
+			known[step.Layer.DiffID] = append(known[step.Layer.DiffID], *step.Layer)
 		}
 	}
 	return known, nil

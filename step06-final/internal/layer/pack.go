@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -297,8 +296,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 	if err != nil {
 		return fmt.Errorf("open %q: %w", h.Name, err)
 	}
-	f := os.NewFile(uintptr(fd), h.Name)
-	defer f.Close()
+	defer unix.Close(fd)
 	if err := p.addXattrs(h, xattrsOf{fd: fd}); err != nil {
 		return fmt.Errorf("%q: %w", name, err)
 	}
@@ -307,7 +305,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 	}
 
 	// A file that grew meanwhile is cut at the size in the header.
-	n, err := io.CopyBuffer(onlyWriter{p.archive}, io.LimitReader(f, h.Size), p.buf)
+	n, err := io.CopyBuffer(onlyWriter{p.archive}, io.LimitReader(fdReader(fd), h.Size), p.buf)
 	if err != nil {
 		return fmt.Errorf("copy %q: %w", h.Name, err)
 	}
@@ -315,6 +313,24 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 		return fmt.Errorf("%q became shorter while it was read; try again, or pause the container", h.Name)
 	}
 	return nil
+}
+
+// fdReader reads a regular file without the preparations that os.File makes for pipes and terminals.
+type fdReader int
+
+func (fd fdReader) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(fd), p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
 }
 
 // onlyWriter hides that a tar.Writer can read by itself, which it does in small pieces.
