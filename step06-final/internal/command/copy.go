@@ -39,7 +39,7 @@ func copyCommands() []cli.Command {
 					return err
 				}
 				for _, change := range changes {
-					fmt.Printf("%c %s\n", change.Kind, change.Path)
+					fmt.Printf("%c %s\n", change.Kind, visible(change.Path))
 				}
 				return nil
 			}),

@@ -67,7 +67,7 @@ func Main(args []string) int {
 		status = withStatus.status
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "mydocker: "+text)
+		fmt.Fprintln(os.Stderr, "mydocker: "+visible(text))
 	}
 	return status
 }
@@ -154,7 +154,7 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 		debug = logrus.Debugf
 	}
 	warn := func(format string, args ...interface{}) {
-		fmt.Fprintf(os.Stderr, "mydocker: warning: "+format+"\n", args...)
+		fmt.Fprintln(os.Stderr, "mydocker: warning: "+visible(fmt.Sprintf(format, args...)))
 	}
 	for _, flag := range []string{"root", "state"} {
 		if ctx.GlobalString(flag) == "" {
@@ -226,7 +226,7 @@ func forEach(ctx *cli.Context, do func(name string) (result string, err error)) 
 	for _, name := range ctx.Args() {
 		result, err := do(name)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
+			fmt.Fprintln(os.Stderr, "mydocker: "+visible(err.Error()))
 			failed = failed || !errors.As(err, new(absentError))
 			continue
 		}

@@ -63,7 +63,7 @@ func observeCommands() []cli.Command {
 				if err != nil {
 					return err
 				}
-				return explain.Write(os.Stdout, e, v)
+				return explain.Write(visibleTo{os.Stdout}, e, v)
 			}),
 		},
 	}
@@ -306,12 +306,12 @@ func eventFormat(format string) (func(store.Event) error, error) {
 	switch format {
 	case "":
 		return func(event store.Event) error {
-			_, err := fmt.Printf("%s %s %s %s (%s)\n", time.Unix(0, event.Nanos).Local().Format("2006-01-02T15:04:05.000000000-07:00"), event.Type, event.Action,
+			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n", time.Unix(0, event.Nanos).Local().Format("2006-01-02T15:04:05.000000000-07:00"), event.Type, event.Action,
 				event.Actor.ID, strings.ReplaceAll(labelList(event.Actor.Attributes), ",", ", "))
 			return err
 		}, nil
 	case "json", "{{json .}}":
-		encoder := json.NewEncoder(os.Stdout)
+		encoder := json.NewEncoder(visibleTo{os.Stdout})
 		return func(event store.Event) error { return encoder.Encode(event) }, nil
 	}
 	t, err := template.New("").Funcs(functions).Parse(format)
@@ -319,7 +319,7 @@ func eventFormat(format string) (func(store.Event) error, error) {
 		return nil, &statusError{64, fmt.Errorf("invalid --format: %w", err)}
 	}
 	return func(event store.Event) error {
-		if err := t.Execute(os.Stdout, event); err != nil {
+		if err := t.Execute(visibleTo{os.Stdout}, event); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
 		_, err := fmt.Println()

@@ -163,7 +163,7 @@ func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) erro
 	}
 	if c.HostConfig.AutoRemove {
 		if err := e.Remove(c, engine.RemoveOptions{Volumes: true}); err != nil {
-			fmt.Fprintln(os.Stderr, "mydocker: "+err.Error())
+			fmt.Fprintln(os.Stderr, "mydocker: "+visible(err.Error()))
 		}
 	}
 	return exitWith(status)

@@ -99,12 +99,12 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		out.WriteByte('\n')
 	}
 	if !table {
-		_, err := os.Stdout.Write(out.Bytes())
+		_, err := os.Stdout.WriteString(visible(out.String()))
 		return err
 	}
 	buffer := bufio.NewWriter(os.Stdout) // a tabwriter writes every cell by itself
 	w := tabwriter.NewWriter(buffer, 10, 1, 3, ' ', 0)
-	if _, err = w.Write(out.Bytes()); err == nil {
+	if _, err = io.WriteString(w, visible(out.String())); err == nil {
 		err = w.Flush()
 	}
 	if err == nil {
@@ -129,7 +129,7 @@ func printObjects(objects []interface{}, format string) error {
 		if err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
-		_, err = fmt.Println(string(data))
+		_, err = fmt.Println(visible(string(data)))
 		return err
 	}
 	if len(objects) == 0 {
@@ -164,6 +164,6 @@ func printObject(object interface{}, format string) error {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
 	}
-	_, err = fmt.Println(out.String())
+	_, err = fmt.Println(visible(out.String()))
 	return err
 }

@@ -72,7 +72,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 		if len(fields) > len(titles) { // the command is the last column and has spaces
 			fields = append(fields[:len(titles)-1:len(titles)-1], strings.Join(fields[len(titles)-1:], " "))
 		}
-		fmt.Fprintln(w, strings.Join(fields, "\t"))
+		fmt.Fprintln(w, visible(strings.Join(fields, "\t")))
 	}
 	return w.Flush()
 }
@@ -86,7 +86,7 @@ func plainTop(pids []int) error {
 		if err != nil {
 			continue // ended meanwhile
 		}
-		fmt.Fprintf(w, "%d\t%s\n", pid, strings.ReplaceAll(strings.TrimRight(string(command), "\x00"), "\x00", " "))
+		fmt.Fprintf(w, "%d\t%s\n", pid, visible(strings.ReplaceAll(strings.TrimRight(string(command), "\x00"), "\x00", " ")))
 	}
 	return w.Flush()
 }

@@ -74,8 +74,8 @@ func plainFile(r io.Reader) (*os.File, bool) {
 	if at, err := f.Seek(0, io.SeekCurrent); err != nil || at != 0 {
 		return nil, false
 	}
-	head := make([]byte, 512)
-	if n, err := f.ReadAt(head, 0); err != nil || n < 512 || string(head[257:262]) != "ustar" {
+	head := make([]byte, tarBlock)
+	if n, err := f.ReadAt(head, 0); err != nil || !isTar(head[:n]) {
 		return nil, false
 	}
 	return f, true

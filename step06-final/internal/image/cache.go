@@ -124,6 +124,9 @@ func (s *Store) FinishStage(st *Stage, tags []string) (*Image, error) {
 		}
 		refs = append(refs, ref...)
 	}
+	if err := s.checkNames("", refs...); err != nil {
+		return nil, err
+	}
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err

@@ -51,12 +51,17 @@ type CommitOptions struct {
 	CreatedBy string
 	// Created is the image's time; zero is now.
 	Created time.Time
+
+	builtIn bool // it is the image "host" itself
 }
 
 // Commit makes an image from a base (nil: from nothing) and a container's changes.
 func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Image, error) {
 	names, err := newName(o.Name)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkNames("", names...); err != nil && !o.builtIn {
 		return nil, err
 	}
 	c, layers := newConfigFile(), []layerRecord(nil)

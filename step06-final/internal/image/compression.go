@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -21,7 +23,7 @@ const maxDictionary = 30
 
 // magic bytes at the beginning of compressed streams.
 var (
-	gzipMagic  = []byte{0x1f, 0x8b}
+	gzipMagic  = []byte{0x1f, 0x8b, 8}
 	zstdMagic  = []byte{0x28, 0xb5, 0x2f, 0xfd}
 	bzip2Magic = []byte("BZh")
 	xzMagic    = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
@@ -48,23 +50,49 @@ func decompress(r io.Reader) (io.ReadCloser, string, error) {
 // streamBuffer is how much of a stream is read, written or handed on at once.
 const streamBuffer = 256 << 10
 
-// compressionOf tells a compression by how the stream begins; "" for none.
+// compressionOf tells a compression by how the stream begins; "" for none. What is a tar is not compressed, whatever the
+// name of its first file begins with.
 func compressionOf(in *bufio.Reader) (string, error) {
-	head, err := in.Peek(len(xzMagic))
+	head, err := in.Peek(tarBlock)
 	if err != nil && err != io.EOF {
 		return "", fmt.Errorf("read the beginning: %w", err)
 	}
 	switch {
+	case isTar(head):
+		return "", nil
 	case bytes.HasPrefix(head, gzipMagic):
 		return "gzip", nil
 	case bytes.HasPrefix(head, zstdMagic), isSkippable(head):
 		return "zstd", nil
-	case bytes.HasPrefix(head, bzip2Magic):
+	case bytes.HasPrefix(head, bzip2Magic) && len(head) > 3 && head[3] >= '1' && head[3] <= '9':
 		return "bzip2", nil
 	case bytes.HasPrefix(head, xzMagic):
 		return "xz", nil
 	}
 	return "", nil
+}
+
+// tarBlock is the size of a tar header.
+const tarBlock = 512
+
+// isTar recognises a tar header by its checksum: the sum of its bytes, its own eight counted as spaces. The magic "ustar"
+// is younger than the format.
+func isTar(head []byte) bool {
+	const at, end = 148, 156
+	if len(head) < tarBlock {
+		return false
+	}
+	want, err := strconv.ParseInt(strings.Trim(string(head[at:end]), " \x00"), 8, 32)
+	if err != nil || want == 0 {
+		return false
+	}
+	sum := int64(end-at) * ' '
+	for i, b := range head[:tarBlock] {
+		if i < at || i >= end {
+			sum += int64(b)
+		}
+	}
+	return sum == want
 }
 
 // isSkippable recognises the frame with which estargz, zstd:chunked and pzstd begin: RFC 8878, 3.1.2.

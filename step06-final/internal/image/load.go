@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -79,6 +80,11 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
+	}
+	for _, img := range images {
+		if err := s.checkNames(img.record.Config, img.names...); err != nil {
+			return nil, fmt.Errorf("load: %w (in the archive: tag it otherwise before it is saved)", err)
+		}
 	}
 	var names []string
 	for _, img := range images {
@@ -217,6 +223,10 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 	var images []loaded
 	for _, d := range index.Manifests {
 		img, err := l.ociImage(ctx, d, 0)
+		if errors.Is(err, errNotImage) {
+			l.progress.line("%s: Skipped, it is not an image", short(d.Digest))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -225,7 +235,27 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 		}
 		images = append(images, img)
 	}
+	if len(images) == 0 {
+		return nil, fmt.Errorf("index.json lists no image")
+	}
 	return images, nil
+}
+
+// errNotImage is the answer to what a layout may hold besides images: attestations, signatures, other artifacts.
+var errNotImage = errors.New("it is not an image")
+
+// isImage tells an image from other manifests by its configuration; image-spec, manifest.md, "Guidelines for Artifact
+// Usage". An attestation has an image's configuration, for an unknown platform.
+func isImage(m v1.Manifest, d v1.Descriptor) bool {
+	switch m.Config.MediaType {
+	case "", v1.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json":
+		return !isAttestation(d)
+	}
+	return false
+}
+
+func isAttestation(d v1.Descriptor) bool {
+	return d.Annotations["vnd.docker.reference.type"] != "" || d.Platform != nil && d.Platform.OS == "unknown"
 }
 
 // nameOf finds an image's name. A tag alone ("latest", umoci and skopeo write it) names no repository.
@@ -278,6 +308,9 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 		}
 		return l.ociImage(ctx, child, depth+1)
 	}
+	if !isImage(m.Manifest, d) {
+		return loaded{}, fmt.Errorf("manifest %s: %w", d.Digest, errNotImage)
+	}
 	rawConfig, err := l.blob(m.Config.Digest)
 	if err != nil {
 		return loaded{}, err
@@ -316,18 +349,25 @@ func choosePlatform(list []v1.Descriptor, platform string) (v1.Descriptor, error
 		platform = "linux/" + runtime.GOARCH
 	}
 	var have []string
+	var unnamed []v1.Descriptor
 	for _, d := range list {
-		if d.Platform == nil {
-			if len(list) == 1 {
+		switch {
+		case isAttestation(d):
+		case d.Platform == nil:
+			unnamed = append(unnamed, d)
+		default:
+			name := d.Platform.OS + "/" + d.Platform.Architecture
+			if name == platform || name+"/"+d.Platform.Variant == platform {
 				return d, nil
 			}
-			continue
+			have = append(have, name)
 		}
-		name := d.Platform.OS + "/" + d.Platform.Architecture
-		if name == platform || name+"/"+d.Platform.Variant == platform {
-			return d, nil
-		}
-		have = append(have, name)
+	}
+	if len(unnamed) == 1 && len(have) == 0 {
+		return unnamed[0], nil
+	}
+	if len(unnamed)+len(have) == 0 {
+		return v1.Descriptor{}, errNotImage
 	}
 	return v1.Descriptor{}, fmt.Errorf("no image for %s, only for %s", platform, strings.Join(have, ", "))
 }

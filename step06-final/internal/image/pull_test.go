@@ -166,7 +166,7 @@ func TestPullIndex(t *testing.T) {
 	// The image that lost its tag has no name any more, and prune takes it.
 	report, err := s.Prune(false, nil, nil)
 	require.NoError(t, err)
-	require.Len(t, report.Lines, 1)
+	require.Len(t, report.Lines, 2)
 	require.NotZero(t, report.Reclaimed)
 }
 

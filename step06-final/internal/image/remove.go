@@ -30,45 +30,65 @@ type RemoveOptions struct {
 	onlyUnnamed bool // for Prune: the image may have got a name since it was seen without one
 }
 
-// Remove takes a name away, and the image when that was its last one. The result is what docker prints:
-// "Untagged: …" and "Deleted: …" lines.
+// Remove takes a name away, and the image when that was its last one. The result is what docker prints: "Untagged: …"
+// lines, and "Deleted: …" for the image and each layer that went with it.
 func (s *Store) Remove(nameOrID string, o RemoveOptions) ([]string, error) {
-	lines, err := s.unname(nameOrID, o)
+	lines, gone, err := s.unname(nameOrID, o)
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.collect()
-	return lines, err
+	if _, err := s.collect(); err != nil || gone == nil {
+		return lines, err
+	}
+	return append(lines, s.deletedLayers(gone)...), nil
 }
 
-func (s *Store) unname(nameOrID string, o RemoveOptions) ([]string, error) {
+// deletedLayers names the layers of an image that are not here any more, as docker does: by chain ID, the top first.
+// The chain ID of a layer is the digest of those below it and its own diff ID; image-spec, config.md, "Layer ChainID".
+func (s *Store) deletedLayers(r *record) (lines []string) {
+	chain := digest.Digest("")
+	for _, l := range r.Layers {
+		if chain == "" {
+			chain = l.DiffID
+		} else {
+			chain = digest.FromString(string(chain) + " " + string(l.DiffID))
+		}
+		if dirs, err := filepath.Glob(filepath.Join(s.layers(), l.DiffID.Encoded()+"*")); err == nil && len(dirs) == 0 {
+			lines = append([]string{"Deleted: " + string(chain)}, lines...)
+		}
+	}
+	return lines
+}
+
+// unname returns the record of the image if it has lost its last name.
+func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *record, err error) {
 	lock, err := s.naming()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer lock.Unlock()
 	known, err := s.readNames()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	id, err := s.find(nameOrID, known)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	going, staying := known.affected(nameOrID, id)
 	if o.onlyUnnamed && len(going)+len(staying) > 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	if _, byName := named(nameOrID, known); !byName && len(repositories(going)) > 1 && !o.Force {
-		return nil, fmt.Errorf("image %s has names in several repositories (%s); remove them by name, or use -f",
+
+	if _, byName := named(nameOrID, known); !byName && !isSingle(going) && !o.Force {
+		return nil, nil, fmt.Errorf("conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories (%s); remove it by these names, or use -f",
 			short(id), strings.Join(familiar(going), ", "))
 	}
 	if len(staying) == 0 {
 		if err := checkUsers(id, o); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var lines []string
 	for _, name := range going {
 		delete(known, name)
 	}
@@ -76,16 +96,21 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) ([]string, error) {
 		lines = append(lines, "Untagged: "+name)
 	}
 	if err := s.writeNames(known); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(staying) > 0 {
-		return lines, nil
+		return lines, nil, nil
 	}
+
 	// Names first: a crash between the two leaves an image without a name, which prune finds.
-	if err := os.Remove(s.recordPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return lines, fmt.Errorf("remove image: %w", err)
+	r, err := s.readRecord(id)
+	if err == nil {
+		gone = &r
 	}
-	return append(lines, "Deleted: "+string(id)), nil
+	if err := os.Remove(s.recordPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return lines, nil, fmt.Errorf("remove image: %w", err)
+	}
+	return append(lines, "Deleted: "+string(id)), gone, nil
 }
 
 // named says whether the argument is a name (and not an ID).
@@ -121,14 +146,18 @@ func (n names) affected(nameOrID string, id digest.Digest) (going, staying []str
 	return going, staying
 }
 
-func repositories(names []string) map[string]bool {
-	repos := map[string]bool{}
+// isSingle says whether these are one name in docker's eyes: at most one tag, and digests of its repository.
+func isSingle(names []string) bool {
+	tags, repositories := 0, map[string]bool{}
 	for _, name := range names {
 		if ref, err := ParseReference(name); err == nil {
-			repos[ref.Repository()] = true
+			repositories[ref.Repository()] = true
+			if ref.Digest == "" {
+				tags++
+			}
 		}
 	}
-	return repos
+	return tags <= 1 && len(repositories) <= 1
 }
 
 func familiar(names []string) []string {
@@ -186,12 +215,13 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 		used[u.ImageID] = true
 	}
 	report := &PruneReport{}
+	var gone []*record
 	for _, img := range images {
 		dangling := len(img.RepoTags)+len(img.RepoDigests) == 0
 		if used[img.ID] || !all && !dangling || keep != nil && keep(img) {
 			continue
 		}
-		lines, err := s.unname(img.ID, RemoveOptions{Force: true, Users: users, onlyUnnamed: !all})
+		lines, r, err := s.unname(img.ID, RemoveOptions{Force: true, Users: users, onlyUnnamed: !all})
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -199,11 +229,17 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 			return nil, err
 		}
 		report.Lines = append(report.Lines, lines...)
+		if r != nil {
+			gone = append(gone, r)
+		}
 	}
 	if err := s.clearCache(); err != nil {
 		return nil, err
 	}
 	report.Reclaimed, err = s.collect()
+	for _, r := range gone {
+		report.Lines = append(report.Lines, s.deletedLayers(r)...)
+	}
 	return report, err
 }
 

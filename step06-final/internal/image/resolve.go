@@ -114,5 +114,8 @@ func (s *Store) Tag(source, target string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkNames(digest.Digest(img.ID), ref); err != nil {
+		return err
+	}
 	return s.publish(img.record, ref)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	digest "github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -36,7 +38,7 @@ func TestHostImage(t *testing.T) {
 	require.Equal(t, img.ID, pulled.ID)
 	lines, err := s.Remove("host", RemoveOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"Untagged: host:latest", "Deleted: " + img.ID}, lines)
+	require.Equal(t, []string{"Untagged: host:latest", "Deleted: " + img.ID, "Deleted: " + img.Layers[0]}, lines)
 	s.empty(t)
 }
 
@@ -110,10 +112,13 @@ func TestTagAndRemove(t *testing.T) {
 	require.Error(t, s.Tag("x:1", "z@sha256:"+strings.Repeat("0", 64)))
 
 	_, err = s.Remove(img.ID, RemoveOptions{})
-	require.ErrorContains(t, err, "several repositories")
+	require.ErrorContains(t, err, "(must be forced) - image is referenced in multiple repositories")
+	require.Len(t, mustList(t, s)[0].RepoTags, 3, "nothing is removed")
 	lines, err := s.Remove("y:1", RemoveOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"Untagged: y:1"}, lines)
+	_, err = s.Remove(img.ID, RemoveOptions{})
+	require.ErrorContains(t, err, "must be forced", "two tags of one repository")
 
 	users := []User{{Container: "c1", ImageID: img.ID, Running: true}}
 	lines, err = s.Remove("x:1", RemoveOptions{Users: users})
@@ -126,7 +131,7 @@ func TestTagAndRemove(t *testing.T) {
 	require.ErrorContains(t, err, "stopped container c1")
 	lines, err = s.Remove("x:2", RemoveOptions{Users: users, Force: true})
 	require.NoError(t, err)
-	require.Equal(t, []string{"Untagged: x:2", "Deleted: " + img.ID}, lines)
+	require.Equal(t, []string{"Untagged: x:2", "Deleted: " + img.ID, "Deleted: " + img.Layers[0]}, lines)
 	_, err = s.Remove("x:2", RemoveOptions{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	s.empty(t)
@@ -177,7 +182,7 @@ func TestPruneLooksAgain(t *testing.T) {
 	s.mustLoad(t, dockerFiles(t, "x:1", layerTar(t, "a", "1")).tar(t))
 	img, err := s.Resolve("x:1")
 	require.NoError(t, err)
-	lines, err := s.unname(img.ID, RemoveOptions{Force: true, onlyUnnamed: true})
+	lines, _, err := s.unname(img.ID, RemoveOptions{Force: true, onlyUnnamed: true})
 	require.NoError(t, err)
 	require.Empty(t, lines)
 	_, err = s.Resolve("x:1")
@@ -195,7 +200,7 @@ func TestPruneAll(t *testing.T) {
 	require.NoError(t, err)
 	report, err := s.Prune(true, []User{{Container: "c", ImageID: used.ID}}, func(img *Image) bool { return img.ID == kept.ID })
 	require.NoError(t, err)
-	require.Len(t, report.Lines, 2)
+	require.Len(t, report.Lines, 3)
 	images, err := s.List()
 	require.NoError(t, err)
 	require.Len(t, images, 2)
@@ -368,4 +373,110 @@ func TestLayerDirsForUserNamespace(t *testing.T) {
 	_, err = s.Remove("x:1", RemoveOptions{})
 	require.NoError(t, err)
 	s.empty(t)
+}
+
+func mustList(t *testing.T, s *Store) []*Image {
+	images, err := s.List()
+	require.NoError(t, err)
+	return images
+}
+
+// docker names removed layers by their chain, the top first, and not those that another image needs.
+func TestRemoveNamesLayers(t *testing.T) {
+	s := newStore(t)
+	one, two := layerTar(t, "a", "1"), layerTar(t, "b", "1")
+	s.mustLoad(t, dockerFiles(t, "x:1", one, two).tar(t))
+	s.mustLoad(t, dockerFiles(t, "y:1", one).tar(t))
+	lines, err := s.Remove("x:1", RemoveOptions{})
+	require.NoError(t, err)
+	chain := digest.FromString(digest.FromBytes(one).String() + " " + digest.FromBytes(two).String())
+	require.Equal(t, "Deleted: "+chain.String(), lines[len(lines)-1])
+	require.Len(t, lines, 3)
+	lines, err = s.Remove("y:1", RemoveOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "Deleted: "+digest.FromBytes(one).String(), lines[len(lines)-1])
+}
+
+// Nobody takes the built-in image's place, under any spelling of its name.
+func TestHostCannotBeReplaced(t *testing.T) {
+	s := newStore(t)
+	host, err := s.Resolve("host")
+	require.NoError(t, err)
+	layer := layerTar(t, "bin/sh", "evil")
+	s.mustLoad(t, dockerFiles(t, "x:1", layer).tar(t))
+	for _, name := range []string{"host", "host:latest", "docker.io/library/host:latest", "index.docker.io/library/host"} {
+		require.ErrorContains(t, s.Tag("x:1", name), "built-in", name)
+		_, err := s.Load(ctx, bytes.NewReader(dockerFiles(t, name, layer).tar(t)), LoadOptions{})
+		require.ErrorContains(t, err, "built-in", name)
+		_, err = s.Load(ctx, bytes.NewReader(ociFiles(t, "docker.io/library/host:latest", gzipped, layer).tar(t)), LoadOptions{})
+		require.ErrorContains(t, err, "built-in", name)
+		_, err = s.Import(ctx, bytes.NewReader(layer), ImportOptions{Name: name})
+		require.ErrorContains(t, err, "built-in", name)
+		pulled, err := s.Pull(ctx, name, PullOptions{})
+		require.NoError(t, err, name)
+		require.Equal(t, host.ID, pulled.ID, "the built-in image is not pulled")
+	}
+	is, err := s.Resolve("host")
+	require.NoError(t, err)
+	require.Equal(t, host.ID, is.ID)
+	var out bytes.Buffer
+	require.NoError(t, s.Save(ctx, &out, []string{"host"}))
+	s.mustLoad(t, out.Bytes())
+	_, err = s.Remove("host", RemoveOptions{})
+	require.NoError(t, err)
+	_, err = s.Load(ctx, bytes.NewReader(dockerFiles(t, "host", layer).tar(t)), LoadOptions{})
+	require.ErrorContains(t, err, "built-in", "nor the place that it had")
+	require.NoError(t, s.Tag("x:1", "host:mine"))
+}
+
+// A layout holds more than images: attestations beside them, and artifacts with a configuration of their own.
+func TestLoadSkipsWhatIsNoImage(t *testing.T) {
+	f := ociFiles(t, "x:1", gzipped, layerTar(t, "a", "1"))
+	var index v1.Index
+	require.NoError(t, unmarshal(f["index.json"], &index))
+	add := func(m v1.Manifest, change func(*v1.Descriptor)) v1.Descriptor {
+		raw := asJSON(t, m)
+		d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+		f[blobName(d.Digest)] = raw
+		change(&d)
+		return d
+	}
+	var image v1.Manifest
+	require.NoError(t, unmarshal(f[blobName(index.Manifests[0].Digest)], &image))
+	attestation := add(image, func(d *v1.Descriptor) {
+		d.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+		d.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest"}
+	})
+	signature := image
+	signature.Config.MediaType = "application/vnd.oci.empty.v1+json"
+	artifact := add(signature, func(*v1.Descriptor) {})
+
+	// Beside the image, and in an index with it.
+	inner := index.Manifests[0]
+	inner.Annotations = nil
+	raw := asJSON(t, v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{attestation, inner}})
+	f[blobName(digest.FromBytes(raw))] = raw
+	nested := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)), Annotations: map[string]string{ociRefName: "y:1"}}
+	f["index.json"] = asJSON(t, v1.Index{Manifests: []v1.Descriptor{attestation, artifact, index.Manifests[0], nested}})
+	s := newStore(t)
+	require.Equal(t, []string{"x:1", "y:1"}, s.mustLoad(t, f.tar(t)))
+	require.Equal(t, "1", s.read(t, "y:1", "a"))
+
+	f["index.json"] = asJSON(t, v1.Index{Manifests: []v1.Descriptor{attestation, artifact}})
+	_, err := newStore(t).Load(ctx, bytes.NewReader(f.tar(t)), LoadOptions{})
+	require.ErrorContains(t, err, "no image")
+}
+
+// A tar is known by its checksum, whatever its first name begins with, and also without the magic of 1988.
+func TestArchivesAreKnownByContent(t *testing.T) {
+	for _, name := range []string{"BZh9file", "\x1f\x8b\x08file", "\xfd7zXZ"} {
+		s := newStore(t)
+		img, err := s.Import(ctx, bytes.NewReader(layerTar(t, name, "1")), ImportOptions{Name: "x:1"})
+		require.NoError(t, err, "%q", name)
+		require.Equal(t, int64(1), img.Size)
+	}
+	old := dockerFiles(t, "x:1", layerTar(t, "a", "1")).tar(t)
+	require.True(t, isTar(old))
+	require.False(t, isTar(make([]byte, tarBlock)))
+	require.False(t, isTar(old[:100]))
 }
