@@ -20,12 +20,12 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 		}
 		clean := filepath.Join("/", path)
 		if path == "" || !insidePath(path) {
-			return nil, fmt.Errorf("--cgroup %s: %s is not a sub cgroup path", choice, path)
+			return nil, fmt.Errorf("cgroup %s: %s is not a sub cgroup path", choice, path)
 		}
 
 		if g.Unified != "" {
 			if controllers != "" {
-				return nil, fmt.Errorf("--cgroup %s: cgroup v2 has no controllers to choose: give the path alone", choice)
+				return nil, fmt.Errorf("cgroup %s: cgroup v2 has no controllers to choose: give the path alone", choice)
 			}
 			sub.Unified = filepath.Join(g.Unified, clean)
 			continue
@@ -41,7 +41,7 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 		for _, controller := range strings.Split(controllers, ",") {
 			directory, known := g.Dirs[controller]
 			if !known {
-				return nil, fmt.Errorf("--cgroup %s: unknown controller %s", choice, controller)
+				return nil, fmt.Errorf("cgroup %s: unknown controller %s", choice, controller)
 			}
 			sub.Dirs[controller] = filepath.Join(directory, clean)
 		}
@@ -50,7 +50,7 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 	for _, directory := range sub.directories() {
 		procs := filepath.Join(directory, "cgroup.procs")
 		if _, err := os.Stat(procs); err != nil {
-			return nil, fmt.Errorf("--cgroup: adding pid of the new process to %s: %w", procs, err.(*os.PathError).Err)
+			return nil, fmt.Errorf("cgroup: adding pid of the new process to %s: %w", procs, err.(*os.PathError).Err)
 		}
 	}
 	return sub, nil
