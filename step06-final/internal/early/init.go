@@ -172,6 +172,9 @@ func (p *initProcess) perform(step Step) {
 		}
 		if err == nil {
 			p.state = p.expect(MsgState)
+			if p.root.fd >= 0 {
+				err = syscall.Fchdir(p.root.fd) // createContainer hooks find the root where they are, as with runc
+			}
 		}
 	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
 		n := number(2)

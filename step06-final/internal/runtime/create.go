@@ -275,7 +275,7 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 // consoleSocket is where init sends the master of its terminal: to the socket that was given, or to the supervisor.
 func (c *creation) consoleSocket() (*os.File, error) {
 	if c.options.Supervisor == nil {
-		return connectUnix(c.options.ConsoleSocket)
+		return connectConsole(c.options.ConsoleSocket)
 	}
 	ours, theirs, err := socketPair()
 	c.console = ours

@@ -201,7 +201,7 @@ func (e *execution) plan() ([]early.Step, error) {
 // consoleSocket is where the process sends the master of its terminal: to the socket that was given, or to us.
 func (e *execution) consoleSocket() (*os.File, error) {
 	if e.options.ConsoleSocket != "" {
-		return connectUnix(e.options.ConsoleSocket)
+		return connectConsole(e.options.ConsoleSocket)
 	}
 	ours, theirs, err := socketPair()
 	e.console = ours

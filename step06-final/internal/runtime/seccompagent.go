@@ -40,7 +40,7 @@ func handListenerOn(sync int, payload []byte, pid int, c *Container) error {
 	}
 	agent, err := connectUnix(c.Spec.Linux.Seccomp.ListenerPath)
 	if err != nil {
-		return fieldError("linux.seccomp.listenerPath", "%v", err)
+		return fieldError("linux.seccomp.listenerPath", "failed to connect with seccomp agent: %v", err)
 	}
 	defer agent.Close()
 	if err := unix.Sendmsg(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, 0); err != nil {

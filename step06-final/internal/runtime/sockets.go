@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,6 +75,17 @@ func connectUnix(path string) (*os.File, error) {
 		return nil, &os.PathError{Op: "connect", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// connectConsole connects to the socket for a terminal. Who listens there may have been started at the same moment: it gets a second.
+func connectConsole(path string) (*os.File, error) {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		f, err := connectUnix(path)
+		late := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED)
+		if !late || time.Now().After(deadline) {
+			return f, err
+		}
+	}
 }
 
 // listenForStart makes the socket on which init waits for its start.

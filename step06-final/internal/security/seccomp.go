@@ -123,7 +123,7 @@ func seccompFlags(s *specs.LinuxSeccomp) (uintptr, error) {
 		notify = true
 		for _, name := range call.Names {
 			if name == "write" {
-				return 0, fmt.Errorf("syscalls[%d]: write cannot have the action SCMP_ACT_NOTIFY: the runtime itself must write before the agent listens", i)
+				return 0, fmt.Errorf("syscalls[%d]: SCMP_ACT_NOTIFY cannot be used for the write syscall: the runtime itself must write before the agent listens", i)
 			}
 		}
 	}

@@ -173,15 +173,15 @@ func TestConditions(t *testing.T) {
 func TestSeccompMistakesAreNamed(t *testing.T) {
 	allow := specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActAllow}
 	for want, s := range map[string]*specs.LinuxSeccomp{
-		"defaultAction":        {DefaultAction: "SCMP_ACT_NOTHING"},
-		"syscalls[1]":          {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{allow, {Names: []string{"x"}, Action: "?"}}},
-		"syscalls[0].names":    {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{{Action: specs.ActAllow}}},
-		"syscalls[0].args[0]":  {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{{Names: []string{"x"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 6, Op: specs.OpEqualTo}}}}},
-		"architectures[0]":     {DefaultAction: specs.ActErrno, Architectures: []specs.Arch{"PDP11"}, Syscalls: []specs.LinuxSyscall{allow}},
-		"flags[0]":             {DefaultAction: specs.ActErrno, Flags: []specs.LinuxSeccompFlag{"?"}},
-		"listenerPath":         {DefaultAction: specs.ActNotify},
-		"write cannot have":    {DefaultAction: specs.ActErrno, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{{Names: []string{"write"}, Action: specs.ActNotify}}},
-		"errnoRet 70000 is no": {DefaultAction: specs.ActErrno, DefaultErrnoRet: func() *uint { n := uint(70000); return &n }()},
+		"defaultAction":         {DefaultAction: "SCMP_ACT_NOTHING"},
+		"syscalls[1]":           {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{allow, {Names: []string{"x"}, Action: "?"}}},
+		"syscalls[0].names":     {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{{Action: specs.ActAllow}}},
+		"syscalls[0].args[0]":   {DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{{Names: []string{"x"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 6, Op: specs.OpEqualTo}}}}},
+		"architectures[0]":      {DefaultAction: specs.ActErrno, Architectures: []specs.Arch{"PDP11"}, Syscalls: []specs.LinuxSyscall{allow}},
+		"flags[0]":              {DefaultAction: specs.ActErrno, Flags: []specs.LinuxSeccompFlag{"?"}},
+		"listenerPath":          {DefaultAction: specs.ActNotify},
+		"for the write syscall": {DefaultAction: specs.ActErrno, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{{Names: []string{"write"}, Action: specs.ActNotify}}},
+		"errnoRet 70000 is no":  {DefaultAction: specs.ActErrno, DefaultErrnoRet: func() *uint { n := uint(70000); return &n }()},
 	} {
 		_, _, err := CompileSeccomp(s)
 		assert.ErrorContains(t, err, want)
