@@ -60,10 +60,10 @@ func TestCopyInEveryState(t *testing.T) {
 	write(t, filepath.Join(bind, "old"), "bound", 0o644)
 	write(t, filepath.Join(dir, "one"), "of a file", 0o644)
 	f := write(t, filepath.Join(dir, "f"), "copied", 0o644)
+	t.Cleanup(func() { must(t, "volume", "rm", "states-v", "states-v2") }) // after the container
 	remove(t, "states")
 	must(t, "create", "--name", "states", "-v", "states-v:/data", "-v", bind+":/deep/er/bind", "-v", "states-v2:/data/inner", "-v", bind+":/ro:ro",
 		"-v", filepath.Join(dir, "one")+":/single", "--tmpfs", "/scratch", "host", "sleep", "1000")
-	t.Cleanup(func() { docker("volume", "rm", "states-v", "states-v2") })
 	volume, inner := must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v"), must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v2")
 
 	for _, state := range []string{"created", "running", "exited"} {
@@ -117,9 +117,9 @@ func names(t *testing.T, dir string) (names []string) {
 
 // A volume that is still empty has what the image has there, as after a start.
 func TestCopyFillsVolumeFirst(t *testing.T) {
+	t.Cleanup(func() { must(t, "volume", "rm", "filled-v") }) // after the container
 	remove(t, "filled")
 	must(t, "create", "--name", "filled", "-v", "filled-v:/etc", "host", "cat", "/etc/passwd")
-	t.Cleanup(func() { docker("volume", "rm", "filled-v") })
 	must(t, "cp", write(t, filepath.Join(t.TempDir(), "f"), "x", 0o644), "filled:/etc/f")
 	require.Contains(t, must(t, "start", "-a", "filled"), "root:")
 }

@@ -156,11 +156,19 @@ func isZombie(pid int) bool {
 	return err != nil || strings.Contains(string(stat), ") Z ")
 }
 
+// mounts are the lines of mountinfo about our directories: what others mount meanwhile is not ours to judge.
 func mounts(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
-	return string(data)
+
+	var ours []string
+	for _, line := range strings.Split(string(data), "\n") {
+		if strings.Contains(line, work) {
+			ours = append(ours, line)
+		}
+	}
+	return strings.Join(ours, "\n")
 }
 
 // TestKilledAtRandomPoints kills the engine at random moments of a run, and asks the next command for the truth. The soak

@@ -73,7 +73,7 @@ func TestUpdateKeepsWhatIsNotGiven(t *testing.T) {
 	require.Zero(t, merged.NanoCPUs, "--cpus and --cpu-quota are two words for one thing")
 	require.Equal(t, int64(1000), merged.CPUQuota)
 	merged = mergeResources(base, spec.Resources{Memory: 256 << 20})
-	require.Zero(t, merged.MemorySwap, "the old limit with swap would be below the new one")
+	require.Error(t, spec.CheckResources(merged), "as docker: --memory-swap must be given with it")
 }
 
 func TestRestartPolicy(t *testing.T) {
