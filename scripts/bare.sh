@@ -89,7 +89,7 @@ cd /
 umount -l /old
 hostname bare
 exec setpriv --reuid $user --regid $user --init-groups env -i HOME=$home USER=$user PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
-	GOMODCACHE=/gomod GOPROXY=off GOSUMDB=off GOTOOLCHAIN=local LANG=C.UTF-8 ${SOAK:+SOAK="$SOAK"} /bin/bash -c 'cd ~/src && eval "\$1"' bash "\$(cat /command)"
+	GOMODCACHE=/gomod GOPROXY=off GOSUMDB=off GOTOOLCHAIN=local LANG=C.UTF-8 ${SOAK:+SOAK=$(printf %q "$SOAK")} /bin/bash -c 'cd ~/src && eval "\$1"' bash "\$(cat /command)"
 EOF
 printf '%s\n' "$command" >"$root/command"
 chmod 755 "$root/enter"

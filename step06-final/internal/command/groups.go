@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli"
 
 	"mydocker/step06-final/internal/engine"
+	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -101,10 +102,18 @@ func internalCommands() []cli.Command {
 // owner may be removing just now.
 func exited(ctx *cli.Context) error {
 	containers := store.Store{Data: ctx.GlobalString("root")}
-	if _, err := os.Stat(containers.Dir(ctx.Args().First())); errors.Is(err, os.ErrNotExist) {
-		return nil
+	if _, err := os.Stat(containers.Dir(ctx.Args().First())); !errors.Is(err, os.ErrNotExist) {
+		settle := withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })
+		if err := settle(ctx); err != nil {
+			return err
+		}
 	}
-	return withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })(ctx)
+
+	networks, err := network.Open(ctx.GlobalString("root"), ctx.GlobalString("state"))
+	if err != nil {
+		return err
+	}
+	return networks.TidyLater()
 }
 
 // emptyList is a list that JSON writes as [] and not as null.

@@ -57,13 +57,17 @@ func lifecycleCommands() []cli.Command {
 			Description: examples("mydocker rm web", "mydocker rm -f $(mydocker ps -aq)"),
 			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
 				force := ctx.Bool("force")
-				return eachAtOnce(ctx, func(name string) error {
+				err := eachAtOnce(ctx, func(name string) error {
 					err := e.RemoveNamed(name, engine.RemoveOptions{Force: force, Volumes: ctx.Bool("volumes")})
 					if force && errors.As(err, new(*store.NotFoundError)) {
 						return absentError{err}
 					}
 					return err
 				})
+				if tidyErr := e.Networks.Tidy(0); err == nil {
+					err = tidyErr
+				}
+				return err
 			}),
 		},
 		{

@@ -113,7 +113,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 		reclaimed += size
 		deleted = append(deleted, v.ID)
 	}
-	return reclaimed, nil
+	return reclaimed, e.Networks.Tidy(0)
 }
 
 func pruneImages(ctx *cli.Context, e *engine.Engine, may mayGo) (int64, error) {

@@ -45,6 +45,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 			return
 		}
 		err = withNote(err, e.release(c))
+		err = withNote(err, e.Networks.Tidy(0))
 		state.ExitCode, state.Error, state.FinishedAt = ExitCode(err), err.Error(), time.Now()
 		if state.Status != store.Created {
 			state.Status = store.Exited

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/store"
 )
@@ -11,6 +12,9 @@ import (
 // Sweep removes what a crash has left half made or half removed. It is cheap when there is nothing, so that every command
 // that changes something can begin with it.
 func (e *Engine) Sweep() error {
+	if err := e.Networks.Tidy(network.Linger); err != nil {
+		return err
+	}
 	half, err := e.Store.HalfMade()
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (e *Engine) erase(id string) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := e.Networks.Detach(id, ""); err != nil {
+	if err := e.Networks.Leave(id); err != nil {
 		return err
 	}
 	if err := os.Remove(e.attachSocket(id)); err != nil && !os.IsNotExist(err) {

@@ -206,7 +206,7 @@ func (e *Engine) release(c *store.Container) error {
 			problems = append(problems, err.Error())
 		}
 	}
-	note(e.Networks.Detach(c.ID, ""))
+	note(e.Networks.Leave(c.ID))
 	rc, err := e.Runtime.Load(c.ID)
 	if err == nil {
 		note(rc.Delete(true))

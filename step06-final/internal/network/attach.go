@@ -76,12 +76,19 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 	if err := m.saveEndpoints(s); err != nil {
 		return err
 	}
-	err = m.plumb(s, n, e, ns, first && !n.Internal)
+	err = m.becomeUsed(s, n.Name)
+	if err == nil {
+		err = m.plumb(s, n, e, ns, first && !n.Internal)
+	}
 	if err == nil {
 		err = m.hostSideOperational(n, e)
 	}
 	if err != nil {
-		if undoErr := m.release(s, *e); undoErr != nil {
+		undoErr := m.release(s, *e)
+		if undoErr == nil {
+			undoErr = m.tidy(s, 0)
+		}
+		if undoErr != nil {
 			return fmt.Errorf("%w; and undoing it failed: %v", err, undoErr)
 		}
 		return err

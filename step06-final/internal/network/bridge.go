@@ -130,19 +130,6 @@ func (m *Manager) configureBridge(link netlink.Link, n *Network) error {
 	return nil
 }
 
-// bridgeDown deletes the bridge. It is not an error if it is gone.
-func (m *Manager) bridgeDown(n *Network) error {
-	link, err := m.ownBridge(n)
-	if err != nil || link == nil {
-		return err
-	}
-	logrus.Debugf("ip link del %s", n.Bridge)
-	if err := m.nl.LinkDel(link); err != nil && !isLinkNotFound(err) {
-		return fmt.Errorf("remove bridge %s: %w", n.Bridge, err)
-	}
-	return nil
-}
-
 // isLinkNotFound covers both answers for an interface that does not exist: the library's and the kernel's.
 func isLinkNotFound(err error) bool {
 	var notFound netlink.LinkNotFoundError

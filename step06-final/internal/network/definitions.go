@@ -86,6 +86,9 @@ func (m *Manager) Remove(nameOrID string) error {
 		if members := s.members(n.Name); len(members) > 0 {
 			return fmt.Errorf("container %s (%s) is attached: `mydocker network disconnect` it or stop it first", members[0].Name, short(members[0].ContainerID))
 		}
+		if err := m.tidy(s, 0); err != nil {
+			return err
+		}
 		return m.removeDefinition(s, n.Name)
 	})
 	if err != nil {
@@ -105,6 +108,9 @@ func (m *Manager) Prune(keep func(Network) bool) ([]string, error) {
 	var removed []string
 	err := m.locked(func(s *state) error {
 		m.dropDead(s)
+		if err := m.tidy(s, 0); err != nil {
+			return err
+		}
 		for _, n := range append([]Network{}, s.networks...) {
 			if n.Name == DefaultNetwork || len(s.members(n.Name)) > 0 || keep(n) {
 				continue

@@ -6,18 +6,36 @@ import (
 	"strings"
 
 	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
 )
 
 // Detach undoes Attach, whether or not the container still runs; nil if there is nothing to undo. An empty network
-// detaches from all.
+// detaches from all. A network without a container is taken down.
 func (m *Manager) Detach(containerID, network string) error {
+	return m.leave(containerID, network, true)
+}
+
+// Leave is Detach from all networks for a container that has ended, but leaves the networks up for the next one: TidyLater
+// must follow.
+func (m *Manager) Leave(containerID string) error { return m.leave(containerID, "", false) }
+
+func (m *Manager) leave(containerID, network string, tidy bool) error {
 	err := m.locked(func(s *state) error {
 		var problems []string
+		remove := vethDown
 		for _, e := range s.ofContainer(containerID) {
 			if network != "" && e.Network != network && !s.hasID(e.Network, network) {
 				continue
 			}
-			if err := m.release(s, e); err != nil {
+			if !tidy && e.Pid != 0 && !alive(e.Pid, e.PidStart) {
+				remove = vethOff
+			}
+			if err := m.releaseWith(s, e, remove); err != nil {
+				problems = append(problems, err.Error())
+			}
+		}
+		if tidy {
+			if err := m.tidy(s, 0); err != nil {
 				problems = append(problems, err.Error())
 			}
 		}
@@ -40,14 +58,16 @@ func (s *state) hasID(name, prefix string) bool {
 
 // release takes one endpoint out of the kernel and then out of the file: what fails is tried again by the next Detach or
 // Repair, and hinders nothing else. First the rules, so that no packet is sent to an address about to change hands.
-func (m *Manager) release(s *state, e Endpoint) error {
+func (m *Manager) release(s *state, e Endpoint) error { return m.releaseWith(s, e, vethDown) }
+
+func (m *Manager) releaseWith(s *state, e Endpoint, remove func(*netlink.Handle, string) error) error {
 	if now := s.endpoint(e.ContainerID, e.Network); now != nil {
 		e = *now // a list made before may lack ports that were passed on since
 	}
 	before := s.endpoints
 	s.forget(e.ContainerID, e.Network)
 	s.passOnPorts(e)
-	err := m.removeObjects(s, e)
+	err := m.removeObjects(s, e, remove)
 	if err == nil {
 		err = m.saveEndpoints(s)
 	}
@@ -70,23 +90,24 @@ func (s *state) passOnPorts(gone Endpoint) {
 }
 
 // removeObjects removes what the kernel holds for an endpoint that is no longer in s.
-func (m *Manager) removeObjects(s *state, e Endpoint) error {
+func (m *Manager) removeObjects(s *state, e Endpoint, remove func(*netlink.Handle, string) error) error {
 	if e.Helper != nil {
 		return e.Helper.stop()
 	}
-	last := len(s.members(e.Network)) == 0
+	if len(s.members(e.Network)) == 0 {
+		if err := m.becomeIdle(s, e.Network); err != nil {
+			return err
+		}
+	}
 	var rulesErr error
-	if last || len(e.Ports) > 0 {
+	if len(e.Ports) > 0 {
 		rulesErr = m.updateRules(s)
 	}
 	if errors.Is(rulesErr, errNoRules) {
 		rulesErr = nil // there were none
 	}
 	forgetFlows(e.IP, e.Ports)
-	linkErr := vethDown(m.nl, e.HostVeth)
-	if n, err := s.network(e.Network); err == nil && last && linkErr == nil {
-		linkErr = m.bridgeDown(n)
-	}
+	linkErr := remove(m.nl, e.HostVeth)
 	if rulesErr != nil && linkErr != nil {
 		return fmt.Errorf("%w; %v", rulesErr, linkErr)
 	}

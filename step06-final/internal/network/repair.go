@@ -82,8 +82,10 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 		if m.userMode {
 			m.removeStrayHelpers(s)
 		} else {
-			if err := m.removeStrays(s); err != nil {
-				problems = append(problems, err.Error())
+			for _, err := range []error{m.tidy(s, 0), m.removeStrays(s)} {
+				if err != nil {
+					problems = append(problems, err.Error())
+				}
 			}
 			if err := m.updateRules(s); err != nil && !errors.Is(err, errNoRules) { // nobody was promised any
 				problems = append(problems, err.Error())
@@ -112,9 +114,9 @@ func (m *Manager) removeStrays(s *state) error {
 	expected := map[string]bool{}
 	for _, e := range s.endpoints {
 		expected[e.HostVeth] = true
-		if n, err := s.network(e.Network); err == nil {
-			expected[n.Bridge] = true
-		}
+	}
+	for _, n := range s.networks {
+		expected[n.Bridge] = s.up(n.Name)
 	}
 	ours, err := m.ownInterfaces()
 	if err != nil {

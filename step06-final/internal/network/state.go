@@ -8,15 +8,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
 
 // state is what the two files hold.
 type state struct {
-	networks  []Network  // user-defined ones and, once it was used, the default one
-	unsaved   bool       // networks has a definition of the default one that is not in the file yet
-	endpoints []Endpoint // in the order of their attachment
+	networks  []Network            // user-defined ones and, once it was used, the default one
+	unsaved   bool                 // networks has a definition of the default one that is not in the file yet
+	endpoints []Endpoint           // in the order of their attachment
+	idle      map[string]time.Time // networks that are still up though nobody is attached any more, and since when
 }
 
 func (m *Manager) networksFile() string  { return filepath.Join(m.dataDir, "networks.json") }
@@ -33,6 +35,10 @@ func (m *Manager) load() (*state, error) {
 		if err := n.validate(); err != nil {
 			return nil, fmt.Errorf("list of networks %s: %w; delete the file and create your networks again", m.networksFile(), err)
 		}
+	}
+	if err := readJSON(m.idleFile(), &s.idle); err != nil {
+		logrus.Debugf("list of idle networks: %v: they are taken down by the next repair", err)
+		s.idle = nil
 	}
 	err := readJSON(m.endpointsFile(), &s.endpoints)
 	var unreadable *os.PathError
@@ -169,7 +175,10 @@ func (s *state) members(network string) []Endpoint {
 }
 
 // up says that a network has a bridge and rules.
-func (s *state) up(network string) bool { return len(s.members(network)) > 0 }
+func (s *state) up(network string) bool {
+	_, idle := s.idle[network]
+	return idle || len(s.members(network)) > 0
+}
 
 // ofContainer are the endpoints of one container, in the order of their attachment.
 func (s *state) ofContainer(id string) []Endpoint {

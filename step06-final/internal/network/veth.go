@@ -105,6 +105,21 @@ func vethDown(nl *netlink.Handle, name string) error {
 	return nil
 }
 
+// vethOff is vethDown for a container that has ended. No packet passes any more; the pair itself goes with the network namespace,
+// which the kernel is about to remove (or when the last process of another container that shares it has ended). To delete
+// it here would be to wait for RCU once more, 20 ms or so.
+func vethOff(nl *netlink.Handle, name string) error {
+	link, err := nl.LinkByName(name)
+	if err == nil {
+		logrus.Debugf("ip link set %s down", name)
+		err = nl.LinkSetDown(link)
+	}
+	if err != nil && !isLinkNotFound(err) {
+		return fmt.Errorf("switch off interface %s: %w", name, err)
+	}
+	return nil
+}
+
 // containerSide configures the end inside the container: addresses, routes and settings of its namespace.
 func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) error {
 	return netlinkIn(ns, func(nl *netlink.Handle) error {
