@@ -53,6 +53,41 @@ func TestRenameWaitAndEvents(t *testing.T) {
 	require.Equal(t, []string{"create", "start", "rename", "kill", "die"}, strings.Fields(events))
 }
 
+// Everything that docker reports is reported, under docker's names, with the fields that templates ask for.
+func TestEventsOfImagesNetworksAndExec(t *testing.T) {
+	since := time.Now().Format(time.RFC3339Nano)
+	list := func(format string, filters ...string) []string {
+		out := must(t, append([]string{"events", "--since", since, "--until", "0s", "--format", format}, filters...)...)
+		return strings.Split(out, "\n")
+	}
+	must(t, "tag", "host", "again:1")
+	must(t, "rmi", "again:1")
+	require.Equal(t, []string{"tag again:1", "untag sha256:"}, list("{{.Action}} {{printf \"%.7s\" .Actor.Attributes.name}}", "-f", "type=image"))
+
+	must(t, "volume", "create", "told")
+	t.Cleanup(func() { docker("volume", "rm", "told") })
+	box(t, "teller", "-v", "told:/v")
+	require.Equal(t, 3, docker("exec", "teller", "sh", "-c", "exit 3").code)
+	must(t, "network", "create", "tellnet")
+	t.Cleanup(func() { docker("network", "rm", "tellnet") })
+	must(t, "network", "connect", "tellnet", "teller")
+	must(t, "network", "disconnect", "tellnet", "teller")
+	must(t, "top", "teller")
+	must(t, "rm", "-f", "teller")
+
+	require.Equal(t, []string{"create", "start", "exec_create: sh -c exit 3", "exec_start: sh -c exit 3", "exec_die", "top", "kill", "die", "destroy"},
+		list("{{.Status}}", "-f", "container=teller"))
+	require.Equal(t, []string{"host local 3"}, list("{{.From}} {{.Scope}} {{.Actor.Attributes.exitCode}}", "-f", "event=exec_die"))
+	require.Equal(t, []string{"create", "connect", "disconnect"}, list("{{.Action}}", "-f", "network=tellnet"))
+	require.Equal(t, []string{"create", "create", "mount", "unmount"}, list("{{.Action}}", "-f", "volume=told"))
+	require.Equal(t, []string{"connect", "disconnect"}, list("{{.Action}}", "-f", "network=bridge"))
+	for _, line := range list("{{.Time}} {{.TimeNano}}") {
+		require.Regexp(t, `^\d{10} \d{19}$`, line)
+	}
+	require.Regexp(t, `^\S+T\S+(Z|[+-]\d\d:\d\d) container create [0-9a-f]{64} \(`, must(t, "events", "--since", since, "--until", "0s", "-f", "event=create", "-f", "container=teller"))
+	require.NotZero(t, docker("events", "-f", "nosuch=x", "--until", "0s").code)
+}
+
 func TestCopyDiffCommitExportImport(t *testing.T) {
 	box(t, "src")
 	dir := t.TempDir()

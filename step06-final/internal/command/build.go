@@ -86,6 +86,9 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	for _, tag := range o.Tags {
+		e.NamedImageEvent("tag", tag)
+	}
 	if path := ctx.String("iidfile"); path != "" {
 		if err := os.WriteFile(path, []byte(img.ID), 0o644); err != nil {
 			return fmt.Errorf("write the image's id: %w", err)

@@ -89,13 +89,13 @@ func copyAction(ctx *cli.Context, e *engine.Engine) error {
 		if err != nil {
 			return err
 		}
-		return e.CopyFrom(v, source, target, os.Stdout, o)
+		return e.Told(v, "archive-path", e.CopyFrom(v, source, target, os.Stdout, o))
 	}
 	v, err := e.Find(to)
 	if err != nil {
 		return err
 	}
-	return e.CopyTo(v, source, target, os.Stdin, o)
+	return e.Told(v, "extract-to-dir", e.CopyTo(v, source, target, os.Stdin, o))
 }
 
 func portAction(ctx *cli.Context, e *engine.Engine) error {

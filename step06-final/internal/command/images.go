@@ -90,6 +90,7 @@ func pullCommand() cli.Command {
 			if err != nil {
 				return err
 			}
+			e.NamedImageEvent("pull", ctx.Args().First())
 			if ctx.Bool("quiet") {
 				fmt.Println(ctx.Args().First())
 				return nil
@@ -116,6 +117,7 @@ func pushCommand() cli.Command {
 			if err != nil {
 				return err
 			}
+			e.NamedImageEvent("push", ctx.Args().First())
 			fmt.Println("digest: " + digest)
 			return nil
 		}),
@@ -131,7 +133,7 @@ func loadCommand() cli.Command {
 		Description: examples("mydocker load -i busybox.tar", "skopeo copy docker://alpine oci-archive:/dev/stdout | mydocker load"),
 		Action: withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
 			o := image.LoadOptions{Progress: os.Stderr, Platform: ctx.String("platform")}
-			if ctx.Bool("quiet") {
+			if ctx.Bool("quiet") || !engine.IsTerminal(os.Stderr) {
 				o.Progress = nil
 			}
 			names, err := load(ctx, e, o)
@@ -139,6 +141,7 @@ func loadCommand() cli.Command {
 				return err
 			}
 			for _, name := range names {
+				e.NamedImageEvent("load", name)
 				if strings.HasPrefix(name, "sha256:") {
 					fmt.Println("Loaded image ID: " + name)
 				} else {
@@ -179,7 +182,13 @@ func saveCommand() cli.Command {
 		Flags:       []cli.Flag{cli.StringFlag{Name: "output, o", Usage: "`FILE` instead of stdout"}},
 		Description: examples("mydocker save -o images.tar busybox alpine:3.19"),
 		Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-			return writeTo(ctx.String("output"), func(w io.Writer) error { return e.Images.Save(context.Background(), w, ctx.Args()) })
+			err := writeTo(ctx.String("output"), func(w io.Writer) error { return e.Images.Save(context.Background(), w, ctx.Args()) })
+			for _, name := range ctx.Args() {
+				if err == nil {
+					e.NamedImageEvent("save", name)
+				}
+			}
+			return err
 		}),
 	}
 }
@@ -205,6 +214,10 @@ func importCommand() cli.Command {
 			if err != nil {
 				return err
 			}
+			if name := ctx.Args().Get(1); name != "" {
+				e.NamedImageEvent("tag", name)
+			}
+			e.ImageEvent("import", img, "")
 			fmt.Println(img.ID)
 			return nil
 		}),
@@ -216,7 +229,11 @@ func tagCommand() cli.Command {
 		Name: "tag", Usage: "Give an image another name", ArgsUsage: "SOURCE[:TAG] TARGET[:TAG]",
 		Description: examples("mydocker tag busybox localhost:5000/busybox:test"),
 		Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
-			return e.Images.Tag(ctx.Args().First(), ctx.Args().Get(1))
+			if err := e.Images.Tag(ctx.Args().First(), ctx.Args().Get(1)); err != nil {
+				return err
+			}
+			e.NamedImageEvent("tag", ctx.Args().Get(1))
+			return nil
 		}),
 	}
 }
@@ -233,7 +250,7 @@ func removeImageCommand(name string) cli.Command {
 				if err != nil {
 					return "", err
 				}
-				lines, err := e.Images.Remove(name, image.RemoveOptions{Force: ctx.Bool("force"), Users: users})
+				lines, err := e.RemoveImage(name, image.RemoveOptions{Force: ctx.Bool("force"), Users: users})
 				if ctx.Bool("force") && errors.Is(err, os.ErrNotExist) {
 					err = absentError{err}
 				}

@@ -82,7 +82,7 @@ func networkGroup() cli.Command {
 			Description: examples("mydocker network rm back"),
 			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
 				return each(ctx, func(name string) error {
-					err := e.Networks.Remove(name)
+					err := e.RemoveNetwork(name)
 					if ctx.Bool("force") && errors.As(err, new(*network.NotFoundError)) {
 						return nil
 					}

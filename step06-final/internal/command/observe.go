@@ -48,7 +48,7 @@ func observeCommands() []cli.Command {
 		},
 		{
 			Name: "events", Usage: "Show what happens, as it happens", ArgsUsage: " ",
-			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (container, event, type, label, image)"},
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (container, image, network, volume, event, type, label, scope)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each event, or json"},
 				cli.StringFlag{Name: "since", Usage: "begin at `TIME`"},
 				cli.StringFlag{Name: "until", Usage: "end at `TIME`"}},
@@ -267,7 +267,7 @@ func hostMemory() uint64 {
 }
 
 func eventsAction(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "container", "event", "type", "label", "image")
+	filters, err := parseFilters(ctx, "container", "event", "type", "label", "image", "network", "volume", "scope")
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func eventsAction(ctx *cli.Context, e *engine.Engine) error {
 		return len(interrupted) > 0 || (!until.IsZero() && time.Now().After(until))
 	}
 	return e.Store.Events(since, stop, func(event store.Event) error {
-		if (!until.IsZero() && event.Nanos > until.UnixNano()) || !matchEvent(event, filters) {
+		if (!until.IsZero() && event.TimeNano > until.UnixNano()) || !matchEvent(event, filters) {
 			return nil
 		}
 		return format(event)
@@ -306,7 +306,7 @@ func eventFormat(format string) (func(store.Event) error, error) {
 	switch format {
 	case "":
 		return func(event store.Event) error {
-			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n", time.Unix(0, event.Nanos).Local().Format("2006-01-02T15:04:05.000000000-07:00"), event.Type, event.Action,
+			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n", time.Unix(0, event.TimeNano).Local().Format("2006-01-02T15:04:05.000000000Z07:00"), event.Type, event.Action,
 				event.Actor.ID, strings.ReplaceAll(labelList(event.Actor.Attributes), ",", ", "))
 			return err
 		}, nil
@@ -338,14 +338,17 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 		any := false
 		for _, value := range values {
 			switch key {
-			case "container":
-				any = any || event.Actor.Attributes["name"] == value || strings.HasPrefix(event.Actor.ID, value)
+			case "container", "network", "volume":
+				any = any || event.Type == key && (event.Actor.Attributes["name"] == value || strings.HasPrefix(event.Actor.ID, value))
 			case "event":
-				any = any || event.Action == value
+				action, _, _ := strings.Cut(event.Action, ":") // exec_start: COMMAND
+				any = any || action == value || event.Action == value
 			case "type":
 				any = any || event.Type == value
+			case "scope":
+				any = any || event.Scope == value
 			case "image":
-				any = any || event.Actor.Attributes["image"] == value
+				any = any || matchImage(event, value)
 			}
 		}
 		if !any {
@@ -353,4 +356,21 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 		}
 	}
 	return true
+}
+
+// matchImage: an image by id or name, with or without its tag; of a container the image that it was made from.
+func matchImage(event store.Event, value string) bool {
+	name := event.Actor.Attributes["name"]
+	switch event.Type {
+	case "container":
+		name = event.Actor.Attributes["image"]
+	case "image":
+		if strings.HasPrefix(strings.TrimPrefix(event.Actor.ID, "sha256:"), strings.TrimPrefix(value, "sha256:")) {
+			return true
+		}
+	default:
+		return false
+	}
+	repository, _ := splitName(name)
+	return name == value || repository == value
 }

@@ -26,6 +26,7 @@ func topAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	e.Event(v, "top")
 	options := ctx.Args().Tail()
 	if len(options) == 0 {
 		options = []string{"-ef"}

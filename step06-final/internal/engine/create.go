@@ -349,6 +349,7 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 			anonymous = append(anonymous, m.Name)
 		}
 		m.Source = v.Mountpoint
+		e.report("volume", "create", m.Name, map[string]string{"driver": "local"})
 	}
 	return anonymous, nil
 }

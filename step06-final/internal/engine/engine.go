@@ -124,17 +124,3 @@ func readBootID() string {
 	}
 	return strings.TrimSpace(string(data))
 }
-
-// event records what happened. A full disk must not keep a container from being stopped, so a failure is only a warning.
-func (e *Engine) event(c *store.Container, action string, attributes map[string]string) {
-	all := map[string]string{"image": c.Image, "name": c.Name}
-	for key, value := range c.Config.Labels {
-		all[key] = value
-	}
-	for key, value := range attributes {
-		all[key] = value
-	}
-	if err := e.Store.AddEvent("container", action, c.ID, all); err != nil {
-		e.Warn("%v", err)
-	}
-}

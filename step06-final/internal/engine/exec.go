@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -39,7 +41,21 @@ func (e *Engine) Exec(v View, o ExecOptions) (int, error) {
 	if err != nil {
 		return 0, &CannotExecError{err}
 	}
-	e.event(v.Container, "exec_start", map[string]string{"execCommand": fmt.Sprint(o.Args)})
+	id, err := store.NewID()
+	if err != nil {
+		return 0, err
+	}
+	e.event(v.Container, "exec_create: "+strings.Join(o.Args, " "), map[string]string{"execID": id})
+	e.event(v.Container, "exec_start: "+strings.Join(o.Args, " "), map[string]string{"execID": id})
+	code, err := e.execute(v, rc, process, o)
+	if err == nil && !o.Detach {
+		e.event(v.Container, "exec_die", map[string]string{"execID": id, "exitCode": strconv.Itoa(code)})
+	}
+	return code, err
+}
+
+// execute runs the process to its end, unless it is to go on by itself.
+func (e *Engine) execute(v View, rc *runtime.Container, process *specs.Process, o ExecOptions) (int, error) {
 	options := runtime.ExecOptions{Process: process}
 	if process.Terminal {
 		return execTerminal(rc, options, o)

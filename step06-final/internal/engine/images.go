@@ -65,7 +65,10 @@ func (e *Engine) Commit(v View, o CommitOptions) (*image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.event(v.Container, "commit", map[string]string{"imageID": img.ID})
+	if o.Name != "" {
+		e.NamedImageEvent("tag", o.Name)
+	}
+	e.event(v.Container, "commit", map[string]string{"comment": o.Message, "imageID": img.ID, "imageRef": o.Name})
 	return img, nil
 }
 
@@ -80,6 +83,7 @@ func (e *Engine) Changes(v View) ([]snapshot.Change, error) {
 
 // Export writes a container's file system, without volumes, as a tar.
 func (e *Engine) Export(v View, w io.Writer) error {
+	e.event(v.Container, "export", nil)
 	return e.withRoot(v, func(s *snapshot.Snapshot) error { return s.Export(w) })
 }
 

@@ -44,6 +44,7 @@ func (e *Engine) ConnectNetwork(v View, name string, ip string, aliases []string
 			return err
 		}
 	}
+	defer e.networkEvent(v.Container, "connect", name)
 	v.Networks = append(v.Networks, store.Attachment{Network: name, IP: ip, Aliases: aliases})
 	return v.Save()
 }
@@ -78,6 +79,7 @@ func (e *Engine) DisconnectNetwork(v View, name string) error {
 	if err := e.Networks.Detach(v.ID, name); err != nil {
 		return err
 	}
+	e.networkEvent(v.Container, "disconnect", name)
 	v.Networks = rest
 	return v.Save()
 }

@@ -83,6 +83,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 			if err := e.Store.RemoveVolume(m.Name); err != nil && !errors.As(err, new(*store.NoVolumeError)) {
 				return err
 			}
+			e.report("volume", "destroy", m.Name, map[string]string{"driver": "local"})
 		}
 	}
 	e.event(c, "destroy", nil)
@@ -114,7 +115,7 @@ func (e *Engine) kill(v View) error {
 			return err
 		}
 	}
-	if err := signalInit(rc, unix.SIGKILL); err != nil {
+	if err := e.signalInit(v.Container, rc, unix.SIGKILL); err != nil {
 		return err
 	}
 	if !waitGone(rc, 10) {

@@ -32,6 +32,7 @@ func (e *Engine) RunAttached(c *store.Container, o AttachOptions) (int, error) {
 		return 0, err
 	}
 	defer release()
+	e.event(c, "attach", nil)
 	var attachment *Attachment
 	err = e.Start(c, func() error {
 		attachment, err = e.Connect(c)

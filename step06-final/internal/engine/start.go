@@ -119,7 +119,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 		state = before
 		return fmt.Errorf("start container %s: %w", c.Name, err)
 	}
-	e.event(c, "start", nil)
+	e.begun(c)
 	return nil
 }
 

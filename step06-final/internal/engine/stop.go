@@ -45,25 +45,30 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 		}
 	}
 	ignored := ignores(rc.Pid, number)
-	if err := signalInit(rc, number); err != nil {
+	if err := e.signalInit(v.Container, rc, number); err != nil {
 		return err
 	}
 	if waitGone(rc, seconds) {
-		return e.settled(v.Container)
+		return e.stopped(v.Container)
 	}
 	if ignored && seconds > 0 {
 		e.Warn("container %s: its first process has no handler for signal %d, and PID 1 of a namespace only gets signals that it handles; it was killed after %d s. `run --init` puts an init in front that does, --stop-signal names another signal", v.Name, number, seconds)
 	}
-	if err := signalInit(rc, unix.SIGKILL); err != nil {
+	if err := e.signalInit(v.Container, rc, unix.SIGKILL); err != nil {
 		return err
 	}
 	if !waitGone(rc, 10) {
 		return fmt.Errorf("container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)", v.Name)
 	}
-	if err := e.settled(v.Container); err != nil {
+	return e.stopped(v.Container)
+}
+
+// stopped is settled for a container that was asked to stop.
+func (e *Engine) stopped(c *store.Container) error {
+	if err := e.settled(c); err != nil {
 		return err
 	}
-	e.event(v.Container, "stop", nil)
+	e.event(c, "stop", nil)
 	return nil
 }
 
@@ -115,10 +120,13 @@ func ignores(pid int, signal unix.Signal) bool {
 }
 
 // signalInit signals the first process. That it has ended meanwhile is what we wanted.
-func signalInit(rc *runtime.Container, signal unix.Signal) error {
+func (e *Engine) signalInit(c *store.Container, rc *runtime.Container, signal unix.Signal) error {
 	err := rc.Kill(signal, false)
 	if err != nil && rc.Status() == "stopped" {
 		return nil
+	}
+	if err == nil {
+		e.event(c, "kill", map[string]string{"signal": strconv.Itoa(int(signal))})
 	}
 	return err
 }

@@ -191,6 +191,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 		e.Warn("the end of container %s cannot be recorded: %v", c.Name, err)
 	} else {
 		e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
+		e.ended(c)
 	}
 	if releaseErr != nil {
 		e.Warn("%v", releaseErr)

@@ -12,11 +12,26 @@ import (
 
 // Event is one thing that happened, with docker's field names.
 type Event struct {
-	Type   string
-	Action string
-	Actor  Actor
-	Time   int64 `json:"time"`
-	Nanos  int64 `json:"timeNano"`
+	Status   string `json:"status,omitempty"` // older names: of containers and images only
+	ID       string `json:"id,omitempty"`
+	From     string `json:"from,omitempty"` // a container's image
+	Type     string
+	Action   string
+	Actor    Actor
+	Scope    string `json:"scope"`
+	Time     int64  `json:"time"`
+	TimeNano int64  `json:"timeNano"`
+}
+
+// complete fills in what follows from the rest, and is not in the file.
+func (e *Event) complete() {
+	e.Scope = "local"
+	if e.Type == "container" || e.Type == "image" {
+		e.Status, e.ID = e.Action, e.Actor.ID
+	}
+	if e.Type == "container" {
+		e.From = e.Actor.Attributes["image"]
+	}
 }
 
 // Actor is what it happened to.
@@ -33,7 +48,7 @@ func (s *Store) eventsPath() string { return filepath.Join(s.State, "events") }
 // AddEvent appends one event. Lines shorter than a page that are appended with O_APPEND do not mix.
 func (s *Store) AddEvent(kind, action, id string, attributes map[string]string) error {
 	now := time.Now()
-	line, err := json.Marshal(Event{Type: kind, Action: action, Actor: Actor{ID: id, Attributes: attributes}, Time: now.Unix(), Nanos: now.UnixNano()})
+	line, err := json.Marshal(Event{Type: kind, Action: action, Actor: Actor{ID: id, Attributes: attributes}, Time: now.Unix(), TimeNano: now.UnixNano()})
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
@@ -126,7 +141,8 @@ func deliverEvents(reader *bufio.Reader, rest []byte, since time.Time, deliver f
 			return nil, fmt.Errorf("read events: %w", err)
 		}
 		var event Event
-		if err := json.Unmarshal(rest, &event); err == nil && event.Nanos >= since.UnixNano() {
+		if err := json.Unmarshal(rest, &event); err == nil && event.TimeNano >= since.UnixNano() {
+			event.complete()
 			if err := deliver(event); err != nil {
 				return nil, err
 			}
