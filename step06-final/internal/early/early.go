@@ -37,7 +37,12 @@ func init() {
 		die("mydocker: " + EnvStage + " is set, but this process was not started by mydocker: unset it")
 	}
 	switch stage {
-	case StageInit, StageExec:
+	case StageInit:
+		runInit(fd)
+	case StageExec:
+		if err := syscall.Chdir("/"); err != nil { // see spawn.go, execve
+			die("mydocker: chdir /: " + err.Error())
+		}
 		runInit(fd)
 	case StageSupervisor:
 		runSupervisor(fd)

@@ -104,8 +104,12 @@ func (p *initProcess) perform(step Step) {
 		err, object = setAffinity([]byte(a[0])), ""
 	case "memory-policy":
 		err, object = setMemoryPolicy(number(0), []byte(a[1])), ""
-	case "write":
-		err = writeFile(a[0], a[1])
+	case "sysctl": // name below /proc/sys, value
+		err = WriteProc("sys/"+a[0], a[1])
+	case "label": // descriptor of the host's /proc, what the next execve is to be confined by
+		object = ""
+		err = writeProcAt(number(0), "self/attr/exec", a[1])
+		syscall.Close(number(0))
 	case "join-cgroup":
 		_, err = syscall.Write(number(0), []byte("0"))
 	case "join-mount-namespace":

@@ -44,13 +44,11 @@ func (p *initProcess) shareRootfs(path string) error {
 
 // openRootfs opens the root, and the directory that it is in, from which what is mounted on top of the root is reached.
 func (p *initProcess) openRootfs(path string) (err error) {
-	var host syscall.Statfs_t
-	if err := syscall.Statfs("/proc", &host); err != nil {
+	proc, err := OpenProc() // descriptors are named through it from here on
+	if err != nil {
 		return err
 	}
-	if int64(host.Type) != procMagic {
-		return refused("/proc of the host is not a proc file system: mount -t proc proc /proc")
-	}
+	syscall.Close(proc)
 
 	if p.root, err = openRoot(path); err != nil {
 		return err

@@ -121,7 +121,8 @@ type child struct {
 	files      []int // duplicates, all numbered higher than any final number
 	sources    []childSource
 	exe        int
-	exePath    *byte
+	exePath    *byte // where execveat(2) is missing: of exe, from the root or, with proc, from the host's /proc
+	proc       int   // the host's /proc, -1 if we go nowhere with another one
 	emptyPath  *byte
 	offsetPath *byte
 	argv, envv []*byte
@@ -142,7 +143,7 @@ type cloneArgs struct {
 
 func (s *Spawn) prepare() (*child, error) {
 	c := &child{joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags, cgroupFd: s.CgroupFd,
-		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1},
+		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
 		twoForks: len(s.Joins) > 0 || s.Offsets != ""}
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
@@ -173,7 +174,16 @@ func (s *Spawn) prepare() (*child, error) {
 			return nil, &Error{"pipe2", err.(syscall.Errno)}
 		}
 	}
-	c.exePath, _ = syscall.BytePtrFromString("/proc/self/fd/" + itoa(c.exe))
+	exePath := "/proc/self/fd/" + itoa(c.exe)
+	if len(s.Joins) > 0 {
+		proc, err := OpenProc()
+		if err != nil {
+			c.close()
+			return nil, &Error{"open /proc", toErrno(err)}
+		}
+		c.proc, exePath = proc, "self/fd/"+itoa(c.exe)
+	}
+	c.exePath, _ = syscall.BytePtrFromString(exePath)
 	c.emptyPath, _ = syscall.BytePtrFromString("")
 	c.offsetPath, _ = syscall.BytePtrFromString("/proc/self/timens_offsets")
 	c.argv, _ = syscall.SlicePtrFromStrings([]string{"mydocker-" + s.Stage})
@@ -189,7 +199,7 @@ func (s *Spawn) prepare() (*child, error) {
 }
 
 func (c *child) close() {
-	for _, fd := range append(append([]int{}, c.files...), c.exe, c.report[0], c.report[1]) {
+	for _, fd := range append(append([]int{}, c.files...), c.exe, c.proc, c.report[0], c.report[1]) {
 		if fd > 2 {
 			syscall.Close(fd)
 		}
@@ -388,7 +398,12 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	syscall.RawSyscall(sysCloseRange, uintptr(len(c.files)), 0xffffffff, closeRangeCloexec)
 	syscall.RawSyscall6(sysExecveat, uintptr(c.exe), uintptr(unsafe.Pointer(c.emptyPath)),
 		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])), atEmptyPath, 0)
-	// Linux before 3.19 has no execveat.
+	// Linux before 3.19 has no execveat. The /proc of a container that we have joined may be anything.
+	if c.proc >= 0 {
+		if _, _, errno = syscall.RawSyscall(syscall.SYS_FCHDIR, uintptr(c.proc), 0, 0); errno != 0 {
+			goto execFailed
+		}
+	}
 	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(c.exePath)),
 		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])))
 

@@ -67,10 +67,14 @@ func closeFrom(first int) error {
 	if err := call(sysCloseRange, uintptr(first), 0xffffffff, 0, 0, 0); err == nil {
 		return nil
 	}
-	// Before Linux 5.9.
+	// Before Linux 5.9. A process that joins a container sees the /proc of that container, which may be anything: then every
+	// number is tried.
 	directory, err := syscall.Open("/proc/self/fd", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err == nil {
+		err = checkProc(directory)
+	}
 	if err != nil {
-		return err
+		return closeAllFrom(first)
 	}
 	names, err := readNames(directory)
 	syscall.Close(directory)
@@ -80,6 +84,17 @@ func closeFrom(first int) error {
 		}
 	}
 	return err
+}
+
+func closeAllFrom(first int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	for fd := first; uint64(fd) < limit.Max; fd++ {
+		syscall.Close(fd)
+	}
+	return nil
 }
 
 // readNames lists an open directory.

@@ -434,8 +434,7 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 		}
 	}
 	if process := c.Spec.Process; process != nil && process.OOMScoreAdj != nil {
-		path := fmt.Sprintf("/proc/%d/oom_score_adj", c.Pid)
-		if err := os.WriteFile(path, []byte(strconv.Itoa(*process.OOMScoreAdj)), 0); err != nil {
+		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", c.Pid), strconv.Itoa(*process.OOMScoreAdj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}

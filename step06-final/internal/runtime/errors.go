@@ -50,7 +50,7 @@ func initError(kind byte, payload []byte) error {
 // stepFields are the fields of config.json that steps come from, where the step's own name is not the field's.
 var stepFields = map[string]string{
 	"rootfs": "root.path", "shared-rootfs": "root.path", "readonly-root": "root.readonly",
-	"write": "linux.sysctl", "mount": "mounts", "move-mount": "mounts", "remount": "mounts", "set-propagation": "mounts", "set-attributes": "mounts",
+	"sysctl": "linux.sysctl", "mount": "mounts", "move-mount": "mounts", "remount": "mounts", "set-propagation": "mounts", "set-attributes": "mounts",
 	"copy-up": "mounts", "device": "linux.devices", "bind-device": "linux.devices", "mask": "linux.maskedPaths", "readonly": "linux.readonlyPaths",
 	"propagation": "linux.rootfsPropagation", "run-hook": "hooks", "personality": "linux.personality", "memory-policy": "linux.memoryPolicy",
 	"scheduler": "process.scheduler", "io-priority": "process.ioPriority", "cpu-affinity": "process.execCPUAffinity",
@@ -62,7 +62,7 @@ var stepFields = map[string]string{
 func stepField(text string) string {
 	name := strings.SplitN(text, ":", 2)[0]
 	field, known := stepFields[name]
-	if !known || name == "write" && !strings.HasPrefix(text, "write: /proc/sys/") {
+	if !known {
 		return ""
 	}
 	return " (config.json: " + field + ")"

@@ -244,7 +244,7 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 		}
 	}
 	if adj := e.process.OOMScoreAdj; adj != nil {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(itoa(*adj)), 0); err != nil {
+		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), itoa(*adj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}

@@ -9,14 +9,16 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/early"
 )
 
 // writeMappings gives the user namespace of a new process its IDs (user_namespaces(7)). Root may write any map. Others may only map
 // their own id, for more they need the set-uid programs newuidmap and newgidmap, which look into /etc/subuid and /etc/subgid.
 func writeMappings(pid int, linux *specs.Linux) error {
-	directory := fmt.Sprintf("/proc/%d/", pid)
+	directory := fmt.Sprintf("%d/", pid)
 	if ownIDOnly(linux) {
-		if err := os.WriteFile(directory+"setgroups", []byte("deny"), 0); err != nil && !os.IsNotExist(err) {
+		if err := early.WriteProc(directory+"setgroups", "deny"); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("linux.gidMappings: deny setgroups: %w", err)
 		}
 	}
@@ -27,7 +29,7 @@ func writeMappings(pid int, linux *specs.Linux) error {
 		{"linux.uidMappings", "uid_map", "newuidmap", linux.UIDMappings},
 		{"linux.gidMappings", "gid_map", "newgidmap", linux.GIDMappings},
 	} {
-		err := os.WriteFile(directory+m.file, []byte(mappingText(m.mappings)), 0)
+		err := early.WriteProc(directory+m.file, mappingText(m.mappings))
 		if errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
 			err = runHelper(m.helper, pid, m.mappings)
 		}

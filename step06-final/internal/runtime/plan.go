@@ -142,7 +142,7 @@ func (p *planner) planSysctl() error {
 		if !p.ns.separate(kind) {
 			return fieldError("linux.sysctl", "%q needs a %s namespace of the container's own: it would change the host", key, kind)
 		}
-		p.add("write", "/proc/sys/"+sysctlPath(key), p.spec.Linux.Sysctl[key])
+		p.add("sysctl", sysctlPath(key), p.spec.Linux.Sysctl[key])
 	}
 	return nil
 }

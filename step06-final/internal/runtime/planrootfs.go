@@ -325,14 +325,28 @@ func (p *planner) planLabels(process *specs.Process) error {
 		if err != nil || !strings.HasPrefix(string(enabled), "Y") {
 			return fieldError("process.apparmorProfile", "AppArmor is not enabled on this host")
 		}
-		p.add("write", "/proc/self/attr/exec", "exec "+profile)
+		if err := p.planLabel("exec " + profile); err != nil {
+			return err
+		}
 	}
 	if label := process.SelinuxLabel; label != "" {
 		if !selinuxEnabled() {
 			return fieldError("process.selinuxLabel", "SELinux is not enabled on this host")
 		}
-		p.add("write", "/proc/self/attr/exec", label)
+		if err := p.planLabel(label); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// planLabel gives the process the host's /proc to write its label to.
+func (p *planner) planLabel(label string) error {
+	proc, err := early.OpenProc()
+	if err != nil {
+		return fmt.Errorf("open the host's /proc: %w", err)
+	}
+	p.add("label", itoa(p.files.add(os.NewFile(uintptr(proc), "/proc"))), label)
 	return nil
 }
 

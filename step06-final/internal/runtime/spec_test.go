@@ -129,7 +129,7 @@ func TestNoID(t *testing.T) {
 
 func TestStepsNameTheirField(t *testing.T) {
 	for text, want := range map[string]string{"mount: /x: no such device": " (config.json: mounts)", "hostname: x: invalid argument": "",
-		"write: /proc/sys/net/x: no such file": " (config.json: linux.sysctl)", "write: /proc/self/attr/exec: invalid argument": ""} {
+		"sysctl: net/x: no such file": " (config.json: linux.sysctl)", "label: invalid argument": ""} {
 		assert.Equal(t, want, stepField(text), text)
 	}
 }
