@@ -222,3 +222,30 @@ func TestExecOfAUserReadsOnlyTheContainersFiles(t *testing.T) {
 	require.Less(t, time.Since(began), 30*time.Second, "a FIFO or a device held exec up")
 	require.NotZero(t, found, "the right file was never read: nothing was tried")
 }
+
+// TestNetworkOfItsOwnIsOpenToEveryUser: docker's defaults for ports below 1024 and for ping.
+func TestNetworkOfItsOwnIsOpenToEveryUser(t *testing.T) {
+	show := []string{"host", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ping_group_range"}
+	run := func(flags ...string) string {
+		return strings.Join(strings.Fields(must(t, append(append([]string{"run", "--rm"}, flags...), show...)...)), " ")
+	}
+	if _, err := os.Stat("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err != nil {
+		t.Skip("this kernel has no such setting (Linux 4.11)")
+	}
+	host, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	require.NoError(t, err)
+	require.Equal(t, "0 0 2147483647", run("-u", "1000"))
+	require.Equal(t, "0 0 2147483647", run("--network", "none"))
+	require.Equal(t, "99 0 2147483647", run("--network", "none", "--sysctl", "net.ipv4.ip_unprivileged_port_start=99"))
+	require.True(t, strings.HasPrefix(run("--network", "host"), strings.TrimSpace(string(host))+" "))
+	running(t, "donor", "--sysctl", "net.ipv4.ip_unprivileged_port_start=77")
+	require.Equal(t, "77 0 2147483647", run("--network", "container:donor"), "another container's network is not changed")
+}
+
+// TestCallersUmaskIsNotTheContainers: files of the engine, volumes, the program.
+func TestCallersUmaskIsNotTheContainers(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077))
+	defer docker("volume", "rm", "masked")
+	require.Equal(t, "0022\nread", must(t, "run", "--rm", "--network", "none", "-u", "1000", "-v", "masked:/data", "host",
+		"sh", "-c", "umask; ls /data && cat /etc/hosts /etc/hostname /etc/resolv.conf > /dev/null && echo read"))
+}

@@ -56,6 +56,10 @@ func (t *foreground) connect() error {
 		return fmt.Errorf("receive the container's terminal: %w", err)
 	}
 	t.master = master
+	// The terminal in front of us makes a carriage return and a line feed of a line feed; twice would be once too often.
+	if err := console.ClearONLCR(master.Fd()); err != nil {
+		return fmt.Errorf("set up the container's terminal: %w", err)
+	}
 	if own, err := console.ConsoleFromFile(os.Stdin); err == nil {
 		t.own = own
 		t.resize()

@@ -2,6 +2,22 @@ package early
 
 import "syscall"
 
+// awaitHooks lets the parent run its hooks, and gets the container's state for those that init runs.
+func (p *initProcess) awaitHooks() error {
+	if err := SendMessage(p.sync, MsgHooks, nil); err != nil {
+		return err
+	}
+	states, ok := Decode(p.expect(MsgState))
+	if !ok || len(states) != 2 {
+		return syscall.EPROTO
+	}
+	p.states = states
+	if p.root.fd < 0 {
+		return nil
+	}
+	return syscall.Fchdir(p.root.fd) // createContainer hooks find the root where they are, as with runc
+}
+
 // runHook runs a hook (createContainer or startContainer of the runtime specification) with the container's state on its
 // standard input. A hook that fails, or takes longer than its timeout in seconds (0 = none), fails the container.
 func runHook(path string, arguments, env []string, state []byte, timeout int) error {

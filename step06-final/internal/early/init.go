@@ -4,13 +4,13 @@ import "syscall"
 
 // initProcess is what the init of a container (and a process that joins one) remembers between steps.
 type initProcess struct {
-	sync      int  // messages to and from the parent; from the start on, to and from the starter
-	last      int  // the highest descriptor that the parent gave
-	root      root // the container's root, until it is entered
-	null      int  // the container's own /dev/null to cover files with, -1 until it is needed
-	emptyDir  int  // an empty read-only directory to cover directories with, -1 until one is needed
-	fileStage int  // see stage.go, -1 while there is none
-	state     []byte
+	sync      int    // messages to and from the parent; from the start on, to and from the starter
+	last      int    // the highest descriptor that the parent gave
+	root      root   // the container's root, until it is entered
+	null      int    // the container's own /dev/null to cover files with, -1 until it is needed
+	emptyDir  int    // an empty read-only directory to cover directories with, -1 until one is needed
+	fileStage int    // see stage.go, -1 while there is none
+	states    []Step // for hooks: the container's state, as JSON; the first one until the start
 
 	rootParent int // the directory that the root is in
 	rootName   string
@@ -19,7 +19,9 @@ type initProcess struct {
 	env       []string
 	path      string // of the program to execute
 
-	hasConsole bool // the standard streams are a terminal of the container's own
+	effective  uint64 // capabilities that the program is looked up with
+	inCwd      bool   // the working directory has been entered
+	hasConsole bool   // the standard streams are a terminal of the container's own
 }
 
 // runInit receives the plan and performs it, step by step. It never returns.
@@ -112,6 +114,9 @@ func (p *initProcess) perform(step Step) {
 		syscall.Close(number(0))
 	case "join-cgroup":
 		_, err = syscall.Write(number(0), []byte("0"))
+		syscall.Close(number(0))
+	case "enter-root":
+		err = enterRoot(number(0))
 	case "join-mount-namespace":
 		err = joinMountNamespace(number(0))
 	case "new-cgroup-namespace":
@@ -172,17 +177,11 @@ func (p *initProcess) perform(step Step) {
 	// Talking to the parent.
 	case "hooks":
 		if err = p.dropFileStage(); err == nil {
-			err = SendMessage(p.sync, MsgHooks, nil)
-		}
-		if err == nil {
-			p.state = p.expect(MsgState)
-			if p.root.fd >= 0 {
-				err = syscall.Fchdir(p.root.fd) // createContainer hooks find the root where they are, as with runc
-			}
+			err = p.awaitHooks()
 		}
 	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
 		n := number(2)
-		err = runHook(a[0], a[3:3+n], a[3+n:], p.state, number(1))
+		err = runHook(a[0], a[3:3+n], a[3+n:], []byte(p.states[0][0]), number(1))
 	case "limits":
 		if err = SendMessage(p.sync, MsgLimits, nil); err == nil {
 			p.expect(MsgGo)
@@ -216,11 +215,12 @@ func (p *initProcess) perform(step Step) {
 	case "ids": // uid, gid
 		err = setIDs(number(0), number(1))
 	case "capabilities": // effective, permitted, inheritable, ambient
-		err = setCapabilities(uint64(number(0)), uint64(number(1)), uint64(number(2)), uint64(number(3)))
+		p.effective = uint64(number(0))
+		err = setCapabilities(p.effective, uint64(number(1)), uint64(number(2)), uint64(number(3)))
 	case "umask":
 		syscall.Umask(number(0))
-	case "chdir":
-		err = changeDirectory(a[0])
+	case "chdir": // directory, try|must
+		err = p.enterDirectory(a[0], a[1] == "try")
 
 	// The program.
 	case "environment":
@@ -229,7 +229,7 @@ func (p *initProcess) perform(step Step) {
 		p.setHome(a[0])
 	case "program":
 		p.arguments = a
-		p.path, err = lookUp(a[0], p.env)
+		p.path, err = p.lookUp(a[0])
 	case "execute":
 		object = ": " + p.path
 		err = p.execute(number(0))

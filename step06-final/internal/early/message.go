@@ -7,7 +7,7 @@ const (
 	MsgPlan      = 'P' // parent → early: the plan
 	MsgPid       = 'I' // supervisor → parent: init's pid
 	MsgHooks     = 'H' // init → parent: run the prestart and createRuntime hooks now; the answer is MsgState
-	MsgState     = 'S' // parent → init: the state as JSON, for hooks that init runs
+	MsgState     = 'S' // parent → init: two steps, for hooks that init runs: the state as JSON before and after the start
 	MsgLimits    = 'L' // init → parent: set the resource limits now; the answer is MsgGo
 	MsgReady     = 'R' // init → parent: everything is set up; the answer is MsgGo
 	MsgListener  = 'N' // init → parent: the number of the seccomp listener's descriptor in init; the answer is MsgGo

@@ -6,6 +6,7 @@ const (
 	sysMoveMount    = 429
 	sysClone3       = 435
 	sysCloseRange   = 436
+	sysFaccessat2   = 439
 	sysMountSetattr = 442
 )
 

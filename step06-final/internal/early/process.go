@@ -46,6 +46,18 @@ func loopbackUp() error {
 	return ioctl(fd, syscall.SIOCSIFFLAGS, unsafe.Pointer(&request))
 }
 
+// enterRoot makes an open directory the root (chroot(2)).
+func enterRoot(fd int) error {
+	if err := syscall.Fchdir(fd); err != nil {
+		return err
+	}
+	if err := syscall.Chroot("."); err != nil {
+		return err
+	}
+	syscall.Close(fd)
+	return syscall.Chdir("/")
+}
+
 // joinMountNamespace enters a mount namespace (setns(2)). The threads of a program share root and working directory, which the kernel does not allow
 // here: this thread, the one that will call execve, gets its own first.
 func joinMountNamespace(fd int) error {

@@ -6,17 +6,17 @@ import (
 )
 
 // lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for along PATH.
-func lookUp(name string, env []string) (string, error) {
+func (p *initProcess) lookUp(name string) (string, error) {
 	if name == "" {
 		return "", syscall.ENOENT
 	}
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' {
-			return name, executable(name)
+			return name, p.executable(name)
 		}
 	}
 	path := "/bin:/usr/bin" // execvp's, when there is no PATH at all
-	for _, variable := range env {
+	for _, variable := range p.env {
 		if hasPrefix(variable, "PATH=") {
 			path = variable[len("PATH="):]
 		}
@@ -33,7 +33,7 @@ func lookUp(name string, env []string) (string, error) {
 			directory = "."
 		}
 		candidate := directory + "/" + name
-		err := executable(candidate)
+		err := p.executable(candidate)
 		if err == nil {
 			return candidate, nil
 		}
@@ -45,7 +45,7 @@ func lookUp(name string, env []string) (string, error) {
 }
 
 // executable says whether the path can be executed: a directory cannot.
-func executable(path string) error {
+func (p *initProcess) executable(path string) error {
 	var st syscall.Stat_t
 	if err := syscall.Stat(path, &st); err != nil {
 		return err
@@ -53,11 +53,35 @@ func executable(path string) error {
 	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return syscall.EACCES
 	}
-	return syscall.Access(path, 1)
+
+	const here, xOK, effectiveIDs = -100, 1, 0x200 // AT_FDCWD, X_OK, AT_EACCESS
+	err := pathCall(sysFaccessat2, here, path, xOK, effectiveIDs, 0)
+	if err != syscall.ENOSYS && err != syscall.EPERM {
+		return err
+	}
+	// Before Linux 5.8, or under a filter that is older: access(2) asks for the real user, without capabilities.
+	const anyExecute, dacOverride = 0o111, 1 << 1
+	if p.effective&dacOverride != 0 && st.Mode&anyExecute != 0 {
+		return nil
+	}
+	return syscall.Access(path, xOK)
 }
 
-// changeDirectory enters the working directory, and makes sure that it is one of the container's: a descriptor that was
-// left open on the host's tree, such as /proc/self/fd/7, would be a way out (CVE-2024-21626).
+// enterDirectory enters the working directory: as root, who tries, and as the program's user, if root was not allowed to.
+func (p *initProcess) enterDirectory(path string, try bool) error {
+	if p.inCwd {
+		return nil
+	}
+	err := changeDirectory(path)
+	p.inCwd = err == nil
+	if try && (err == syscall.EACCES || err == syscall.EPERM) {
+		return nil
+	}
+	return err
+}
+
+// changeDirectory enters a directory, and makes sure that it is one of the container's: a descriptor that was left open on
+// the host's tree, such as /proc/self/fd/7, would be a way out (CVE-2024-21626).
 func changeDirectory(path string) error {
 	if err := syscall.Chdir(path); err != nil {
 		return err
@@ -87,6 +111,9 @@ func (p *initProcess) waitForStart(listener int) {
 		syscall.Close(listener)
 		syscall.Close(p.sync)
 		p.sync = connection
+		if len(p.states) > 1 {
+			p.states = p.states[1:]
+		}
 		if err := SendMessage(connection, MsgStarted, nil); err != nil {
 			p.fail("wait for the start: answer", err)
 		}
@@ -120,9 +147,14 @@ func (p *initProcess) execute(preserve int) error {
 	return errno
 }
 
-// setHome completes the environment as login does: HOME is the directory that the container's own /etc/passwd names for the user.
+// setHome completes the environment as login does: HOME is the directory that the container's own /etc/passwd names for the
+// user. An empty HOME counts as none.
 func (p *initProcess) setHome(uid string) {
-	for _, variable := range p.env {
+	for i, variable := range p.env {
+		if variable == "HOME=" {
+			p.env[i] += homeOf(uid)
+			return
+		}
 		if hasPrefix(variable, "HOME=") {
 			return
 		}

@@ -511,18 +511,23 @@ func (c *creation) converse(sync int) error {
 // hooks runs the hooks that come before the root is entered, and gives init the state for its own.
 func (c *creation) hooks(sync int) error {
 	state := c.State()
-	state.Status, state.Pid = specs.StateCreated, c.Pid // runtime-tools and crun's users expect created here, not creating
+	state.Status, state.Pid = specs.StateCreating, c.Pid
 	if err := runHooks("prestart", c.Spec.Hooks.Prestart, state); err != nil {
 		return err
 	}
 	if err := runHooks("createRuntime", c.Spec.Hooks.CreateRuntime, state); err != nil {
 		return err
 	}
-	data, err := json.Marshal(state)
+	creating, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	return early.SendMessage(sync, early.MsgState, data)
+	state.Status = specs.StateCreated
+	created, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	return early.SendMessage(sync, early.MsgState, early.Encode([]early.Step{{string(creating)}, {string(created)}}))
 }
 
 // outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init (OOM), which cannot say why it ended.

@@ -43,10 +43,7 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	default:
 		return nil, fmt.Errorf("exec: cannot exec in a %s container: %q is not running", status, c.ID)
 	}
-	process := *o.Process
-	if process.Cwd == "" {
-		process.Cwd = "/"
-	}
+	process := c.completed(*o.Process)
 	if err := validateProcess(&process); err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
@@ -154,6 +151,19 @@ func (e *execution) chooseGroup() (*cgroup.Group, error) {
 	return group.ForProcessBeside(e.container.Pid)
 }
 
+// openRoot opens the root directory of init.
+func (c *Container) openRoot() (*os.File, error) {
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/root", c.Pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the root of process %d: %w", c.Pid, err)
+	}
+	if !alive(c.Pid, c.PidStart) {
+		unix.Close(fd)
+		return nil, fmt.Errorf("container %q has just ended", c.ID)
+	}
+	return os.NewFile(uintptr(fd), "root"), nil
+}
+
 // hidden: nobody in the container may look into the new process before it has become the container's own. What is hidden from
 // those is hidden from an ordinary user too, who then could not write its oom_score_adj (proc(5)).
 func (e *execution) hidden() bool { return os.Geteuid() == 0 || e.process.OOMScoreAdj == nil }
@@ -167,6 +177,14 @@ func (e *execution) plan() ([]early.Step, error) {
 	if e.mount != nil {
 		p.add("join-mount-namespace", itoa(e.files.add(dup(e.mount))))
 	}
+	if !e.ns.joined[specs.MountNamespace] {
+		// The container has our mount namespace: what is its own is only the directory that its init has for a root.
+		root, err := c.openRoot()
+		if err != nil {
+			return nil, err
+		}
+		p.add("enter-root", itoa(e.files.add(root)))
+	}
 	p.add("setsid")
 	p.add("keyring", "_ses."+c.ID)
 	p.add("own-null")
@@ -177,19 +195,16 @@ func (e *execution) plan() ([]early.Step, error) {
 		}
 		p.planConsole(e.files.add(socket), "unmounted")
 	}
-	if affinity := e.process.ExecCPUAffinity; affinity != nil && affinity.Final != "" {
-		mask, err := bitSet(affinity.Final)
-		if err != nil {
-			return nil, fieldError("process.execCPUAffinity.final", "%v", err)
-		}
-		p.add("cpu-affinity", string(mask))
+	if err := p.planAffinity(e.process.ExecCPUAffinity); err != nil {
+		return nil, err
 	}
 	pids := -1
 	if _, tasks := e.group.Tasks(); tasks != "" {
 		pids = len(e.files.fds)
 		e.files.fds = append(e.files.fds, -1)
 	}
-	if err := p.planProcess(e.process, pids, nil); err != nil {
+	nothing := func() {}
+	if err := p.planProcess(e.process, pids, nothing, nothing); err != nil {
 		return nil, err
 	}
 	for _, step := range p.steps {
@@ -312,6 +327,30 @@ func dup(f *os.File) *os.File {
 		return f
 	}
 	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// completed is a process with the container's capabilities, labels and limits where it says nothing about them, as runc has it.
+func (c *Container) completed(p specs.Process) specs.Process {
+	if p.Cwd == "" {
+		p.Cwd = "/"
+	}
+	own := c.Spec.Process
+	if own == nil {
+		return p
+	}
+	if p.Capabilities == nil {
+		p.Capabilities = own.Capabilities
+	}
+	if p.ApparmorProfile == "" {
+		p.ApparmorProfile = own.ApparmorProfile
+	}
+	if p.SelinuxLabel == "" {
+		p.SelinuxLabel = own.SelinuxLabel
+	}
+	if len(p.Rlimits) == 0 {
+		p.Rlimits = own.Rlimits
+	}
+	return p
 }
 
 // ProcessFor completes a process from the container's own: the same user, environment, directory, capabilities and limits.

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
@@ -45,6 +46,7 @@ func utoa32(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 func (p *planner) planInit(containerID string, listener, console, pids int) error {
 	p.add("setsid")
 	p.add("keyring", "_ses."+containerID)
+	p.planAffinity(nil)
 	if p.ns.new[specs.CgroupNamespace] {
 		if pids >= 0 {
 			// The namespace's root is where its maker is: the pids cgroup must be entered before.
@@ -67,7 +69,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	if hooks != nil && len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
 		p.add("hooks")
 		for _, h := range hooks.CreateContainer {
-			p.addHook(h)
+			p.addHook(h, os.Environ())
 		}
 	}
 	process := p.spec.Process
@@ -84,20 +86,22 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		p.add("wait-for-start", itoa(listener))
 		return nil
 	}
-	if err := p.planProcess(process, pids, func() {
-		p.add("wait-for-start", itoa(listener))
-		if hooks != nil {
-			for _, h := range hooks.StartContainer {
-				p.addHook(h)
-			}
+	return p.planProcess(process, pids, func() { p.add("wait-for-start", itoa(listener)) }, func() {
+		if hooks == nil {
+			return
 		}
-	}); err != nil {
-		return err
-	}
-	return nil
+		for _, h := range hooks.StartContainer {
+			p.addHook(h, process.Env)
+		}
+	})
 }
 
-func (p *planner) addHook(h specs.Hook) {
+// addHook plans a hook. One that does not say what its environment is gets the inherited one, as with runc.
+func (p *planner) addHook(h specs.Hook, inherited []string) {
+	env := h.Env
+	if env == nil {
+		env = inherited
+	}
 	timeout := 0
 	if h.Timeout != nil {
 		timeout = *h.Timeout
@@ -107,7 +111,7 @@ func (p *planner) addHook(h specs.Hook) {
 		arguments = []string{h.Path}
 	}
 	step := append([]string{h.Path, itoa(timeout), itoa(len(arguments))}, arguments...)
-	p.add("run-hook", append(step, h.Env...)...)
+	p.add("run-hook", append(step, env...)...)
 }
 
 // planNames sets host and domain name.
@@ -185,9 +189,9 @@ func (p *planner) planSwitch() {
 	}
 }
 
-// planProcess is the last part, for init as for exec: what the program is allowed, and the program itself. With started, the process
-// waits for the start in between.
-func (p *planner) planProcess(process *specs.Process, pids int, started func()) error {
+// planProcess is the last part, for init as for exec: what the program is allowed, and the program itself. Init waits for its
+// start when it is ready, and runs hooks under everything that the program is under, too.
+func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func()) error {
 	linux := p.spec.Linux
 	if err := p.planScheduling(process); err != nil {
 		return err
@@ -202,8 +206,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	if err := p.planLabels(process); err != nil {
 		return err
 	}
-	env := process.Env
-	p.add("environment", env...)
+	p.add("environment", lastOfEach(process.Env)...)
 	p.add("home", utoa32(process.User.UID))
 
 	filter, err := p.seccompStep()
@@ -219,6 +222,9 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	}
 	p.add("limits") // while the process still has our uid: then no right of ours is needed for limits that only go down
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
+	// The directory is entered twice: here, because it may be closed to all but root, and by the user, if it is closed to root
+	// (a network file system).
+	p.add("chdir", process.Cwd, "try")
 	p.add("give-streams", utoa32(process.User.UID))
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)
@@ -236,29 +242,45 @@ func (p *planner) planProcess(process *specs.Process, pids int, started func()) 
 	// what comes after it must pass it. A filter with a listener too is loaded now, while the parent that hands the listener on is there.
 	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
 	if loadEarly {
-		p.add("chdir", process.Cwd)
-		p.add("program", process.Args...)
 		loader := caps.permitted | security.CapSysAdmin
+		p.add("capabilities", utoa64(caps.effective), utoa64(loader), utoa64(caps.inheritable), "0")
+		p.add("chdir", process.Cwd, "must")
+		p.add("program", process.Args...)
 		p.add("capabilities", utoa64(loader), utoa64(loader), utoa64(caps.inheritable), "0")
 		p.steps = append(p.steps, filter)
 		final()
 	} else {
 		final()
-		p.add("chdir", process.Cwd)
+		p.add("chdir", process.Cwd, "must")
 		p.add("program", process.Args...)
 	}
 	if pids >= 0 {
 		p.add("join-cgroup", itoa(pids))
 	}
 	p.add("ready")
-	if started != nil {
-		started()
-	}
+	wait()
 	if filter != nil && !loadEarly {
 		p.steps = append(p.steps, filter)
 	}
+	hooks()
 	p.add("execute", itoa(p.files.preserved))
 	return nil
+}
+
+// lastOfEach leaves of each variable only the last one: a program that reads the first would see what was overridden.
+func lastOfEach(env []string) []string {
+	var result []string
+	position := map[string]int{}
+	for _, variable := range env {
+		name := strings.SplitN(variable, "=", 2)[0]
+		if at, there := position[name]; there {
+			result[at] = variable
+			continue
+		}
+		position[name] = len(result)
+		result = append(result, variable)
+	}
+	return result
 }
 
 func (p *planner) planConsole(socket int, mount string) {

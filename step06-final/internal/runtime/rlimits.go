@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"fmt"
+	"os"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -45,19 +47,31 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 		limits = append(limits, rlimit{field, resource, unix.Rlimit{Cur: l.Soft, Max: l.Hard}, false})
 	}
 	if !openFiles {
-		// A Go program raises its own soft limit of open files to the hard one before any of our code runs, and there is no way to
-		// read what it was. Give the program the kernel's default, which is what it would nearly always have had.
-		var own unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+		own, err := callersOpenFiles()
+		if err != nil {
 			return nil, fmt.Errorf("read RLIMIT_NOFILE: %w", err)
-		}
-		own.Cur = 1024
-		if own.Cur > own.Max {
-			own.Cur = own.Max
 		}
 		limits = append(limits, rlimit{"process.rlimits", unix.RLIMIT_NOFILE, own, true})
 	}
 	return limits, nil
+}
+
+// callersOpenFiles is the limit of open files that we were started with, and that a container has which asks for none. A Go
+// program raises its own soft limit when it starts, and puts it back when it executes something, also when that fails.
+// Go 1.19 only raises it: then what our parent has is what we were given, if we share the hard limit.
+func callersOpenFiles() (unix.Rlimit, error) {
+	var own, parent unix.Rlimit
+	syscall.Exec("", nil, nil) // always fails: nothing has the empty name (ENOENT)
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+		return own, err
+	}
+	if own.Cur < own.Max {
+		return own, nil
+	}
+	if err := unix.Prlimit(os.Getppid(), unix.RLIMIT_NOFILE, nil, &parent); err == nil && parent.Max == own.Max {
+		return parent, nil
+	}
+	return own, nil
 }
 
 // setRlimits sets the limits of another process. It is done from outside, for raising a limit takes a right that the process may not have, and

@@ -50,7 +50,7 @@ func runHook(h specs.Hook, state []byte) error {
 	if len(h.Args) > 0 {
 		command.Args = h.Args
 	}
-	command.Env = append([]string{}, h.Env...) // never the runtime's own
+	command.Env = h.Env // nil: the runtime's own
 	command.Stdin = bytes.NewReader(state)
 	command.Stdout, command.Stderr = &output, &output
 	err := command.Run()

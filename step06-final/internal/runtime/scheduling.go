@@ -34,6 +34,21 @@ func (p *planner) planScheduling(process *specs.Process) error {
 	return nil
 }
 
+// planAffinity lets the process run on the processors of a list, or on all that its cpuset has: what the caller is bound to
+// (taskset(1)) is not the container's.
+func (p *planner) planAffinity(affinity *specs.CPUAffinity) error {
+	if affinity == nil || affinity.Final == "" {
+		p.add("cpu-affinity", strings.Repeat("\xff", 128))
+		return nil
+	}
+	mask, err := bitSet(affinity.Final)
+	if err != nil {
+		return fieldError("process.execCPUAffinity.final", "%v", err)
+	}
+	p.add("cpu-affinity", string(mask))
+	return nil
+}
+
 // schedAttr is struct sched_attr of sched_setattr(2).
 func schedAttr(s *specs.Scheduler) ([]byte, error) {
 	policy, ok := map[specs.LinuxSchedulerPolicy]uint32{specs.SchedOther: 0, specs.SchedFIFO: 1, specs.SchedRR: 2,

@@ -39,7 +39,7 @@ func Build(in Input) (*specs.Spec, error) {
 		Hostname:    in.hostname(),
 		Domainname:  in.Config.Domainname,
 		Annotations: in.HostConfig.Annotations,
-		Linux:       &specs.Linux{Sysctl: in.HostConfig.Sysctls},
+		Linux:       &specs.Linux{Sysctl: in.sysctls()},
 	}
 	if in.HostConfig.UTSMode == "host" {
 		s.Hostname, s.Domainname = "", ""
@@ -62,6 +62,24 @@ func Build(in Input) (*specs.Spec, error) {
 	}
 	s.Linux.CgroupsPath = in.cgroupsPath()
 	return s, nil
+}
+
+// sysctls are what was asked for, and docker's defaults for a network of the container's own: an ordinary user may listen on
+// every port, and ping. Nothing of the host's is opened by that.
+func (in Input) sysctls() map[string]string {
+	sysctls := map[string]string{}
+	if in.HostConfig.NetworkMode != "host" && in.NetNS == "" {
+		if _, err := os.Stat("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil { // since Linux 4.11
+			sysctls["net.ipv4.ip_unprivileged_port_start"] = "0"
+		}
+		if len(in.UIDMappings) == 0 { // the kernel refuses a range of groups that are not all mapped
+			sysctls["net.ipv4.ping_group_range"] = "0 2147483647"
+		}
+	}
+	for key, value := range in.HostConfig.Sysctls {
+		sysctls[key] = value
+	}
+	return sysctls
 }
 
 func (in Input) hostname() string {
