@@ -17,7 +17,13 @@ func inspectText(t *testing.T, text string) ([]place, *counts) {
 }
 
 func body(lines int, between string) string {
-	return "package x\n\nfunc f() {\n" + strings.Repeat("\tg()\n", lines/2) + between + strings.Repeat("\tg()\n", lines-lines/2) + "}\n"
+	return "package x\n\nfunc f() {\n" + strings.Repeat(
+		"\tg()\n",
+		lines/2,
+	) + between + strings.Repeat(
+		"\tg()\n",
+		lines-lines/2,
+	) + "}\n"
 }
 
 func TestWallsAreFound(t *testing.T) {

@@ -1,6 +1,6 @@
-// Command codestyle counts what makes Go code hard to read: walls of lines without a paragraph, and lines that are
-// too wide. `codestyle DIR…` prints every place and ends with 1 if there is one; `codestyle -count DIR…` prints the
-// totals by package only. Rules: docs/zh/contributing.md.
+// Command codestyle counts what makes Go code hard to read: walls of lines without a paragraph,
+// and lines that are too wide. `codestyle DIR…` prints every place and ends with 1 if there is
+// one; `codestyle -count DIR…` prints the totals by package only. Rules: docs/zh/contributing.md.
 package main
 
 import (
@@ -51,6 +51,7 @@ func main() {
 			fmt.Fprintln(os.Stderr, "codestyle:", err)
 			os.Exit(2)
 		}
+
 		places = append(places, found...)
 	}
 
@@ -58,6 +59,7 @@ func main() {
 		printTotals(totals)
 		return
 	}
+
 	for _, p := range places {
 		fmt.Printf("%s:%d: %s\n", p.file, p.line, p.what)
 	}
@@ -71,10 +73,12 @@ func main() {
 // inspectTree looks at every Go file below root that a person wrote.
 func inspectTree(root string, totals map[string]*counts) ([]place, error) {
 	var places []place
+
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
 			return err
 		}
+
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -87,10 +91,12 @@ func inspectTree(root string, totals map[string]*counts) ([]place, error) {
 		if totals[directory] == nil {
 			totals[directory] = &counts{}
 		}
+
 		found, err := inspectFile(path, text, totals[directory])
 		places = append(places, found...)
 		return err
 	})
+
 	return places, err
 }
 
@@ -100,6 +106,7 @@ func inspectFile(path string, text []byte, total *counts) ([]place, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	lines := splitLines(text)
 	rawStrings := insideRawStrings(files, file)
 
@@ -109,24 +116,28 @@ func inspectFile(path string, text []byte, total *counts) ([]place, error) {
 		if !ok || function.Body == nil {
 			continue
 		}
+
 		first, last := files.Position(function.Body.Lbrace).Line, files.Position(function.Body.Rbrace).Line
 		if first == last { // the whole function on one line
 			total.functions++
 			continue
 		}
+
 		places = append(places, walls(path, lines[first:last-1], first+1, rawStrings, total)...)
 	}
+
 	return places, nil
 }
 
-// wideLines finds lines that are wider than a reader's window. A raw string is data and may be wide.
+// wideLines finds lines that are wider than a reader's window. A raw string, and a string that
+// has a line to itself, is data and may be wide: who looks for a message finds it whole.
 func wideLines(path string, lines []string, rawStrings map[int]bool, total *counts) []place {
 	var places []place
 	for i, line := range lines {
 		width := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
 		comment := strings.HasPrefix(strings.TrimSpace(line), "//")
 		switch {
-		case rawStrings[i+1] || strings.HasPrefix(line, "//go:"):
+		case rawStrings[i+1] || strings.HasPrefix(line, "//go:") || strings.HasPrefix(strings.TrimSpace(line), `"`):
 		case comment && width > maxComment:
 			total.wideComments++
 			places = append(places, place{path, i + 1, fmt.Sprintf("a comment of %d columns", width)})
@@ -138,11 +149,13 @@ func wideLines(path string, lines []string, rawStrings map[int]bool, total *coun
 	return places
 }
 
-// walls finds runs of lines in a function's body, which begins at line first, that no blank line and no case divides.
+// walls finds runs of lines in a function's body, which begins at line first, that no blank line
+// and no case divides.
 func walls(path string, body []string, first int, rawStrings map[int]bool, total *counts) []place {
 	total.functions++
 	var places []place
 	run, blank := 0, false
+
 	for i, line := range body {
 		trimmed := strings.TrimSpace(line)
 		switch {
@@ -153,9 +166,13 @@ func walls(path string, body []string, first int, rawStrings map[int]bool, total
 		default:
 			run++
 		}
+
 		if run == maxRun+1 {
 			total.runs++
-			places = append(places, place{path, first + i, fmt.Sprintf("more than %d lines without a paragraph", maxRun)})
+			places = append(
+				places,
+				place{path, first + i, fmt.Sprintf("more than %d lines without a paragraph", maxRun)},
+			)
 		}
 	}
 
@@ -204,9 +221,27 @@ func printTotals(totals map[string]*counts) {
 	fmt.Printf("%-44s %9s %5s %6s %5s %8s %5s\n", "package", "functions", "long", "walls", "runs", "comments", "code")
 	for _, name := range names {
 		c := totals[name]
-		fmt.Printf("%-44s %9d %5d %6d %5d %8d %5d\n", name, c.functions, c.long, c.walls, c.runs, c.wideComments, c.wideGo)
+		fmt.Printf(
+			"%-44s %9d %5d %6d %5d %8d %5d\n",
+			name,
+			c.functions,
+			c.long,
+			c.walls,
+			c.runs,
+			c.wideComments,
+			c.wideGo,
+		)
 		all = counts{all.functions + c.functions, all.long + c.long, all.walls + c.walls, all.runs + c.runs,
 			all.wideComments + c.wideComments, all.wideGo + c.wideGo}
 	}
-	fmt.Printf("%-44s %9d %5d %6d %5d %8d %5d\n", "all", all.functions, all.long, all.walls, all.runs, all.wideComments, all.wideGo)
+	fmt.Printf(
+		"%-44s %9d %5d %6d %5d %8d %5d\n",
+		"all",
+		all.functions,
+		all.long,
+		all.walls,
+		all.runs,
+		all.wideComments,
+		all.wideGo,
+	)
 }

@@ -9,7 +9,18 @@ import (
 )
 
 // proxyArgs may be given without ARG, and are no part of what makes a step different.
-var proxyArgs = []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"}
+var proxyArgs = []string{
+	"HTTP_PROXY",
+	"http_proxy",
+	"HTTPS_PROXY",
+	"https_proxy",
+	"FTP_PROXY",
+	"ftp_proxy",
+	"NO_PROXY",
+	"no_proxy",
+	"ALL_PROXY",
+	"all_proxy",
+}
 
 // platformArgs are set by the builder itself.
 func platformArgs() []string {
@@ -19,22 +30,26 @@ func platformArgs() []string {
 	}
 }
 
-// declare carries out ARG NAME[=DEFAULT]…: --build-arg wins over the default, and a NAME without default takes the
-// value from before the first FROM.
+// declare carries out ARG NAME[=DEFAULT]…: --build-arg wins over the default, and a NAME without
+// default takes the value from before the first FROM.
 func (b *builder) declare(in dockerfile.Instruction, args []string) ([]string, error) {
 	if len(in.Args) == 0 {
 		return nil, fmt.Errorf("ARG wants NAME[=DEFAULT]")
 	}
+
 	in, err := in.Expand(args)
 	if err != nil {
 		return nil, err
 	}
+
 	out := append([]string(nil), args...)
+
 	for _, arg := range in.Args {
 		name, value, hasDefault := strings.Cut(arg, "=")
 		if name == "" {
 			return nil, fmt.Errorf("ARG %s: an empty name", arg)
 		}
+
 		b.usedArgs[name] = true
 		if given, ok := b.o.Args[name]; ok {
 			value, hasDefault = given, true
@@ -46,6 +61,7 @@ func (b *builder) declare(in dockerfile.Instruction, args []string) ([]string, e
 			out = append(out, name+"="+value)
 		}
 	}
+
 	return out, nil
 }
 

@@ -1,8 +1,9 @@
 // Package build makes images from a Dockerfile.
 //
-// Each instruction is a container that ran, or files that were copied, or a setting; what it changed becomes a layer.
-// The result of a step is kept under a key of everything that went into it, so that the next build starts where
-// something differs. Its story is told in docs/zh/08-step06-images.md.
+// Each instruction is a container that ran, or files that were copied, or a setting; what it
+// changed becomes a layer. The result of a step is kept under a key of everything that went into
+// it, so that the next build starts where something differs. Its story is told in
+// docs/zh/08-step06-images.md.
 package build
 
 import (
@@ -21,8 +22,9 @@ import (
 	"mydocker/step06-final/internal/snapshot"
 )
 
-// RunFunc runs one RUN instruction in a snapshot (not mounted yet) with the stage's environment, user and working
-// directory, waits for it, and fails if its exit status is not 0. Output goes to out.
+// RunFunc runs one RUN instruction in a snapshot (not mounted yet) with the stage's environment,
+// user and working directory, waits for it, and fails if its exit status is not 0. Output goes to
+// out.
 type RunFunc func(ctx context.Context, s *snapshot.Snapshot, c v1.ImageConfig, argv []string, out io.Writer) error
 
 // Options of Build.
@@ -42,22 +44,26 @@ type Options struct {
 	Run        RunFunc
 }
 
-// Build executes a Dockerfile and returns the image. Nothing is named before the last step succeeded.
+// Build executes a Dockerfile and returns the image. Nothing is named before the last step
+// succeeded.
 func Build(ctx context.Context, images *image.Store, snapshots *snapshot.Driver, o Options) (*image.Image, error) {
 	b := &builder{ctx: ctx, images: images, snapshots: snapshots, o: o, usedArgs: map[string]bool{}}
 	defer b.removeTemporary()
 	if err := b.prepare(); err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
+
 	target, err := b.target()
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
+
 	b.total = b.countSteps(target, map[int]bool{})
 	done, err := b.stage(target)
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
+
 	result := done.fork()
 	if len(o.Labels) > 0 {
 		in := dockerfile.Instruction{Name: "LABEL"}
@@ -68,15 +74,18 @@ func Build(ctx context.Context, images *image.Store, snapshots *snapshot.Driver,
 			return nil, fmt.Errorf("build: --label: %w", err)
 		}
 	}
+
 	for _, name := range sortedKeys(o.Args) {
 		if !b.usedArgs[name] {
 			b.printf("[Warning] build argument %s is not used: the Dockerfile has no ARG of that name\n", name)
 		}
 	}
+
 	img, err := images.FinishStage(result, o.Tags)
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
+
 	b.printf("Successfully built %.12s\n", strings.TrimPrefix(img.ID, "sha256:"))
 	for _, tag := range o.Tags {
 		b.printf("Successfully tagged %s\n", tag)
@@ -147,6 +156,7 @@ func (b *builder) divide(instructions []dockerfile.Instruction) error {
 			return fmt.Errorf("line %d: %s before FROM", in.Line, in.Name)
 		}
 	}
+
 	if len(b.stages) == 0 {
 		return errors.New("the Dockerfile has no FROM")
 	}
@@ -162,6 +172,7 @@ func (b *builder) from(in dockerfile.Instruction) (*stage, error) {
 	if err := in.CheckFlags("platform"); err != nil {
 		return nil, err
 	}
+
 	s := &stage{from: in}
 	switch {
 	case len(in.Args) == 1 && in.Args[0] != "":
@@ -170,6 +181,7 @@ func (b *builder) from(in dockerfile.Instruction) (*stage, error) {
 	default:
 		return nil, errors.New("want FROM IMAGE [AS NAME]")
 	}
+
 	s.base = in.Args[0]
 	return s, nil
 }
@@ -195,7 +207,8 @@ func (b *builder) find(name string, n int) (int, bool) {
 	return 0, false
 }
 
-// countSteps counts the instructions of a stage and of all that it is made from: what is not needed is not built.
+// countSteps counts the instructions of a stage and of all that it is made from: what is not
+// needed is not built.
 func (b *builder) countSteps(i int, seen map[int]bool) int {
 	if seen[i] {
 		return 0
@@ -236,7 +249,11 @@ func (b *builder) base(name, platform string) (*image.Image, error) {
 	if platform == "" {
 		platform = b.o.Platform
 	}
-	return b.images.Pull(b.ctx, name, image.PullOptions{Platform: platform, PlainHTTP: b.o.PlainHTTP, Progress: b.o.Out})
+	return b.images.Pull(
+		b.ctx,
+		name,
+		image.PullOptions{Platform: platform, PlainHTTP: b.o.PlainHTTP, Progress: b.o.Out},
+	)
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -60,15 +60,26 @@ func (b *bench) run(_ context.Context, s *snapshot.Snapshot, c v1.ImageConfig, a
 	if err := s.Mount(""); err != nil {
 		return err
 	}
+
 	path := argv[0]
 	if !strings.Contains(path, "/") {
 		path = "/bin/" + path
 	}
+
 	dir := c.WorkingDir
 	if dir == "" {
 		dir = "/"
 	}
-	cmd := &exec.Cmd{Path: path, Args: argv, Env: c.Env, Dir: dir, Stdout: out, Stderr: out, SysProcAttr: &syscall.SysProcAttr{Chroot: s.Root()}}
+
+	cmd := &exec.Cmd{
+		Path:        path,
+		Args:        argv,
+		Env:         c.Env,
+		Dir:         dir,
+		Stdout:      out,
+		Stderr:      out,
+		SysProcAttr: &syscall.SysProcAttr{Chroot: s.Root()},
+	}
 	return cmd.Run()
 }
 
@@ -114,6 +125,7 @@ func TestBuild(t *testing.T) {
 	b.write("dir/secret.key", "s")
 	b.write("dir/keep.key", "k")
 	b.write(".dockerignore", "# keys\n**/*.key\n!dir/keep.key\nDockerfile\n")
+
 	img := b.must(`
 ARG BASE=host
 FROM ${BASE} AS base
@@ -137,6 +149,7 @@ CMD ["hello"]
 		o.Args = map[string]string{"VERSION": "7"}
 		o.Labels = map[string]string{"three": "3"}
 	})
+
 	c := img.Config.Config
 	require.Equal(t, []string{"built:1", "built:2"}, img.RepoTags)
 	require.Contains(t, c.Env, "NAME=some one")
@@ -150,6 +163,7 @@ CMD ["hello"]
 	require.Equal(t, "SIGINT", c.StopSignal)
 	require.Equal(t, "some one 7\n", b.content(img, "/work/here/ran"))
 	require.Equal(t, "/work/here\n", b.content(img, "/work/here/where"))
+
 	b.inside(img, func(root string) {
 		require.FileExists(t, root+"/work/here/a.txt")
 		require.FileExists(t, root+"/copied/b.txt")
@@ -213,6 +227,7 @@ COPY --from=more /out /two/
 COPY --from=host /bin/busybox /bin/
 COPY --from=2 /out /three
 `)
+
 	require.Equal(t, "source", b.content(img, "/one"))
 	require.Equal(t, "sourcemore\n", b.content(img, "/two/out"))
 	require.Equal(t, "sourcemore\n", b.content(img, "/three"))
@@ -234,6 +249,7 @@ func TestCopyDestinations(t *testing.T) {
 	require.NoError(t, os.Symlink("../f", b.context+"/d/up"))
 	require.NoError(t, os.Symlink("/etc/passwd", b.context+"/abs"))
 	require.NoError(t, os.Symlink("f", b.context+"/toF"))
+
 	img := b.must(`
 FROM host
 RUN mkdir /real && ln -s real /linked && ln -s /etc /escape && chmod 1777 /real
@@ -246,10 +262,12 @@ COPY <<EOF /here
 text $PATH
 EOF
 `)
+
 	b.inside(img, func(root string) {
 		for _, name := range []string{"/real/f", "/real/x", "/new/deep/name", "/both/f", "/both/x"} {
 			require.FileExists(t, root+name)
 		}
+
 		target, err := os.Readlink(root + "/real/up")
 		require.NoError(t, err)
 		require.Equal(t, "../f", target)
@@ -286,6 +304,7 @@ func TestAdd(t *testing.T) {
 		require.FileExists(t, root+"/y/a.tar")
 	})
 	_, err = b.build("FROM host\nADD ftp://example.com/x /x\n")
+
 	require.ErrorContains(t, err, "only http and https")
 	_, err = b.build("FROM host\nADD git@github.com:a/b.git /x\n")
 	require.ErrorContains(t, err, "only http and https")
@@ -300,6 +319,7 @@ func TestAddFromAServer(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+
 		w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
 		io.WriteString(w, served)
 	}))
@@ -327,7 +347,8 @@ func TestAddFromAServer(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// An archive of ADD stays below its destination: by names, by links that it made, by links of the image (F6).
+// An archive of ADD stays below its destination: by names, by links that it made, by links of the
+// image (F6).
 func TestAddStaysInItsDestination(t *testing.T) {
 	b := newBench(t)
 	var archive bytes.Buffer
@@ -342,6 +363,7 @@ func TestAddStaysInItsDestination(t *testing.T) {
 	} {
 		require.NoError(t, w.WriteHeader(&h))
 	}
+
 	require.NoError(t, w.Close())
 	b.write("a.tar", archive.String())
 
@@ -350,12 +372,14 @@ func TestAddStaysInItsDestination(t *testing.T) {
 		require.ErrorContains(t, err, "a.tar", "refused is as good")
 		return
 	}
+
 	b.inside(img, func(root string) {
 		for _, outside := range []string{"above", "by-link", "by-absolute-link"} {
 			for _, dir := range []string{"", "/x", "/x/y", "/etc"} {
 				require.NoFileExists(t, root+dir+"/"+outside)
 			}
 		}
+
 		info, err := os.Stat(root + "/x/y/z")
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "the destination is not the archive's")
@@ -387,8 +411,10 @@ func TestPatternsStayInTheTree(t *testing.T) {
 	secret := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(secret, "secret"), nil, 0o600))
 	b.write("Base", "FROM host\nRUN ln -s "+secret+" /link && mkdir /real && echo in > /real/file && ln -s /real /ok\n")
-	b.must("FROM host\nRUN [\"/bin/sh\", \"-c\", \"ln -s "+secret+" /link; mkdir /real; echo in > /real/file; ln -s /real /ok\"]\n",
-		func(o *Options) { o.Tags = []string{"base"} })
+	b.must(
+		"FROM host\nRUN [\"/bin/sh\", \"-c\", \"ln -s "+secret+" /link; mkdir /real; echo in > /real/file; ln -s /real /ok\"]\n",
+		func(o *Options) { o.Tags = []string{"base"} },
+	)
 
 	_, err := b.build("FROM host\nCOPY --from=base /link/* /x/\n")
 	require.ErrorContains(t, err, "matches no file")
@@ -396,35 +422,55 @@ func TestPatternsStayInTheTree(t *testing.T) {
 	require.Equal(t, "in\n", b.content(img, "/x/file"))
 }
 
-// The context may be a stranger's: its links lead to nothing on this host, and what never ends is not read (F7).
+// The context may be a stranger's: its links lead to nothing on this host, and what never ends is
+// not read (F7).
 func TestHostileContexts(t *testing.T) {
 	b := newBench(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("PASSWORD is it\n"), 0o600))
+
 	for _, name := range []string{"Dockerfile", ".dockerignore"} {
 		for _, target := range []string{"/dev/zero", secret, "../../../../../../../.." + secret} {
 			b.write("Dockerfile", "FROM host\nCOPY . /ctx/\n")
 			path := filepath.Join(b.context, name)
 			os.Remove(path)
 			require.NoError(t, os.Symlink(target, path))
-			_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Run: b.run, Out: &b.out})
+			_, err := Build(
+				context.Background(),
+				b.images,
+				b.snapshots,
+				Options{Context: b.context, Run: b.run, Out: &b.out},
+			)
 			if name == "Dockerfile" {
 				require.ErrorContains(t, err, "read the Dockerfile", target)
 				require.NotContains(t, err.Error(), "PASSWORD")
 			} else {
 				require.NoError(t, err, "a list that leads nowhere is no list")
 			}
+
 			require.NoError(t, os.Remove(path))
 		}
+
 		fifo := filepath.Join(b.context, name)
 		b.write("Dockerfile", "FROM host\n")
 		os.Remove(fifo)
 		require.NoError(t, unix.Mkfifo(fifo, 0o600))
-		_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Run: b.run, Out: &b.out})
+		_, err := Build(
+			context.Background(),
+			b.images,
+			b.snapshots,
+			Options{Context: b.context, Run: b.run, Out: &b.out},
+		)
 		require.ErrorContains(t, err, "is not a file")
 		require.NoError(t, os.Remove(fifo))
 	}
-	_, err := Build(context.Background(), b.images, b.snapshots, Options{Context: b.context, Dockerfile: "/dev/zero", Run: b.run, Out: &b.out})
+
+	_, err := Build(
+		context.Background(),
+		b.images,
+		b.snapshots,
+		Options{Context: b.context, Dockerfile: "/dev/zero", Run: b.run, Out: &b.out},
+	)
 	require.ErrorContains(t, err, "is not a file")
 }
 
@@ -439,11 +485,16 @@ func TestStandardInput(t *testing.T) {
 	var archive bytes.Buffer
 	compressed := gzip.NewWriter(&archive)
 	w := tar.NewWriter(compressed)
+
 	for name, text := range map[string]string{"Dockerfile": "FROM host\nCOPY f /f\n", "f": "content", "D2": "FROM host\nCOPY f /g\n"} {
-		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}))
+		require.NoError(
+			t,
+			w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}),
+		)
 		_, err := io.WriteString(w, text)
 		require.NoError(t, err)
 	}
+
 	require.NoError(t, w.Close())
 	require.NoError(t, compressed.Close())
 
@@ -464,6 +515,7 @@ func TestStandardInput(t *testing.T) {
 		_, err = fromInput(func(*Options) {}, input)
 		require.ErrorContains(t, err, want)
 	}
+
 	_, err = fromInput(func(o *Options) { o.Dockerfile = "-" }, "x")
 	require.ErrorContains(t, err, "can't use stdin for both")
 	_, err = fromInput(func(o *Options) { o.Context = "https://github.com/a/b.git" }, "")
@@ -503,6 +555,7 @@ func TestLinksAndHiddenDirectories(t *testing.T) {
 		_, err := b.build("FROM host\nCOPY " + source + " /x/\n")
 		require.ErrorContains(t, err, ".dockerignore", source)
 	}
+
 	b.write(".dockerignore", "d\n!d/b\n")
 	b.inside(b.must("FROM host\nCOPY d /x/\n"), func(root string) {
 		require.FileExists(t, root+"/x/b")
@@ -541,6 +594,7 @@ X
 ONBUILD RUN echo child > /child
 `, func(o *Options) { o.Tags = []string{"parent"} })
 	require.Equal(t, "$HOME\n", b.content(img, "/exec"))
+
 	require.Equal(t, "one\ntwo\n", b.content(img, "/script"))
 	require.Equal(t, "inner\n", b.content(img, "/doc"))
 	child := b.must("FROM parent\n")
@@ -550,6 +604,7 @@ ONBUILD RUN echo child > /child
 func TestBuildFails(t *testing.T) {
 	b := newBench(t)
 	b.write("f", "")
+
 	for text, want := range map[string]string{
 		"":                                  "empty",
 		"RUN x\n":                           "before FROM",
@@ -568,6 +623,7 @@ func TestBuildFails(t *testing.T) {
 		_, err := b.build(text)
 		require.ErrorContains(t, err, want, text)
 	}
+
 	_, err := b.build("FROM host\n", func(o *Options) { o.Tags = []string{"Bad:Tag"} })
 	require.ErrorContains(t, err, "not the name")
 	_, err = b.build("FROM host\n", func(o *Options) { o.Context = b.context + "/nowhere" })

@@ -23,21 +23,28 @@ const maxText = 4 << 20
 
 var remoteContext = regexp.MustCompile(`^(https?|git|ssh)://|^git@|^github\.com/`)
 
-// readContext finds the context, and returns the Dockerfile. The context's own files are read inside of it: it may be
-// a stranger's checkout, and a link in it leads to nothing on this host. The file that -f names is the caller's choice.
+// readContext finds the context, and returns the Dockerfile. The context's own files are read
+// inside of it: it may be a stranger's checkout, and a link in it leads to nothing on this host.
+// The file that -f names is the caller's choice.
 func (b *builder) readContext() ([]byte, error) {
 	if b.o.Context == "-" {
 		if b.o.Dockerfile == "-" {
 			return nil, errors.New("invalid argument: can't use stdin for both build context and dockerfile")
 		}
+
 		text, err := b.unpackContext()
 		if text != nil || err != nil {
 			return text, err
 		}
 	}
+
 	if remoteContext.MatchString(b.o.Context) {
-		return nil, fmt.Errorf("the context %s is not on this machine: clone or download it, then build the directory", b.o.Context)
+		return nil, fmt.Errorf(
+			"the context %s is not on this machine: clone or download it, then build the directory",
+			b.o.Context,
+		)
 	}
+
 	info, err := os.Stat(b.o.Context)
 	if err != nil {
 		return nil, fmt.Errorf("the context: %w", err)
@@ -49,6 +56,7 @@ func (b *builder) readContext() ([]byte, error) {
 	if b.ignore, err = b.findIgnore(); err != nil {
 		return nil, err
 	}
+
 	data, err := b.readDockerfile()
 	if err != nil {
 		return nil, fmt.Errorf("read the Dockerfile (-f names another): %w", err)
@@ -90,7 +98,8 @@ func (b *builder) findIgnore() (*ignoreList, error) {
 	return readIgnore(data)
 }
 
-// readFile reads a text that the caller named. What could block or never end is refused: FIFOs and devices.
+// readFile reads a text that the caller named. What could block or never end is refused: FIFOs
+// and devices.
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -121,16 +130,18 @@ func readText(r io.Reader, name string) ([]byte, error) {
 	return data, nil
 }
 
-// unpackContext reads standard input: an archive, compressed or not, becomes the context; anything else is the
-// Dockerfile of an empty context, and is returned.
+// unpackContext reads standard input: an archive, compressed or not, becomes the context;
+// anything else is the Dockerfile of an empty context, and is returned.
 func (b *builder) unpackContext() ([]byte, error) {
 	if b.o.Stdin == nil {
 		return nil, errors.New("standard input is not open")
 	}
+
 	dir, err := b.temporaryDir()
 	if err != nil {
 		return nil, err
 	}
+
 	b.o.Context, b.ignore = dir, &ignoreList{}
 
 	content, err := image.Decompress(b.o.Stdin)
@@ -144,6 +155,7 @@ func (b *builder) unpackContext() ([]byte, error) {
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}
+
 	if _, err := tar.NewReader(bytes.NewReader(head)).Next(); err != nil {
 		text, err := readText(input, "standard input")
 		if err == nil && len(bytes.TrimSpace(text)) == 0 {

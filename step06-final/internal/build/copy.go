@@ -50,11 +50,13 @@ type source struct {
 	inline  bool // a here document
 }
 
-// copy executes COPY [--from=STAGE|IMAGE] [--chown=U:G] [--chmod=M] SOURCE… DESTINATION, and ADD of local files.
+// copy executes COPY [--from=STAGE|IMAGE] [--chown=U:G] [--chmod=M] SOURCE… DESTINATION, and ADD
+// of local files.
 func (b *builder) copy(c *current, in dockerfile.Instruction) error {
 	if err := in.CheckFlags("from", "chown", "chmod", "link"); err != nil { // --link is about speed only
 		return err
 	}
+
 	expanded, err := in.Expand(c.env())
 	if err != nil {
 		return err
@@ -62,12 +64,14 @@ func (b *builder) copy(c *current, in dockerfile.Instruction) error {
 	if len(expanded.Args) < 2 {
 		return fmt.Errorf("want SOURCE… DESTINATION")
 	}
+
 	cp := &copier{b: b, in: expanded, env: c.env(), mode: -1}
 	if value := expanded.Flag("chmod"); value != "" {
 		if cp.mode, err = strconv.ParseInt(value, 8, 32); err != nil || cp.mode < 0 || cp.mode > 07777 {
 			return fmt.Errorf("--chmod=%s: want an octal mode", value)
 		}
 	}
+
 	from := expanded.Flag("from")
 	if from == "" {
 		cp.tree, cp.ignore = b.o.Context, b.ignore
@@ -76,6 +80,7 @@ func (b *builder) copy(c *current, in dockerfile.Instruction) error {
 	if in.Name == "ADD" {
 		return fmt.Errorf("--from belongs to COPY")
 	}
+
 	st, err := b.fromStage(c, from)
 	if err != nil {
 		return err
@@ -84,6 +89,7 @@ func (b *builder) copy(c *current, in dockerfile.Instruction) error {
 		if err := s.Mount(""); err != nil {
 			return err
 		}
+
 		cp.tree, cp.noChown = s.Root(), s.NoChown
 		return b.copyTo(c, cp)
 	})
@@ -109,6 +115,7 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 	if err := cp.find(); err != nil {
 		return err
 	}
+
 	destination := cp.in.Args[len(cp.in.Args)-1]
 	if !path.IsAbs(destination) {
 		slash := strings.HasSuffix(destination, "/") || destination == "." || strings.HasSuffix(destination, "/.")
@@ -117,16 +124,20 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 			destination += "/"
 		}
 	}
-	// The key is of the sources' names and content, not of times and places on this disk: a fresh checkout finds the
-	// same step. A name counts even where the destination has one of its own: that may be a directory of the image.
+
+	// The key is of the sources' names and content, not of times and places on this disk: a fresh
+	// checkout finds the same step. A name counts even where the destination has one of its own:
+	// that may be a directory of the image.
 	hash := sha256.New()
 	if err := cp.write(hash, "key/", true); err != nil {
 		return err
 	}
+
 	key, err := cacheKey(cp.in.Name, c, hex.EncodeToString(hash.Sum(nil)), destination, cp.in.Flags, len(cp.sources))
 	if err != nil {
 		return err
 	}
+
 	return b.layer(c, key, cp.in.Original, func(s *snapshot.Snapshot) error {
 		if err := s.Mount(""); err != nil {
 			return err
@@ -134,6 +145,7 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 		if err := cp.owner(s.Root()); err != nil {
 			return err
 		}
+
 		target, err := cp.target(s.Root(), destination)
 		if err != nil {
 			return err
@@ -145,13 +157,14 @@ func (b *builder) copyTo(c *current, cp *copier) error {
 	})
 }
 
-// unpackArchives carries out the part of ADD that unpacks. The destination is the archive's root: no name and no link
-// in it leads out of that directory.
+// unpackArchives carries out the part of ADD that unpacks. The destination is the archive's root:
+// no name and no link in it leads out of that directory.
 func (cp *copier) unpackArchives(s *snapshot.Snapshot, destination string) error {
 	for _, source := range cp.sources {
 		if !source.archive {
 			continue
 		}
+
 		below, mode, err := layer.Lookup(s.Root(), destination)
 		if err != nil {
 			return err
@@ -159,11 +172,13 @@ func (cp *copier) unpackArchives(s *snapshot.Snapshot, destination string) error
 		if mode&unix.S_IFMT != unix.S_IFDIR {
 			return fmt.Errorf("unpack %s: %s is not a directory in the image", source.base, destination)
 		}
+
 		err = cp.b.unpackInto(s, below, func(w io.Writer) error { return cp.writeArchive(w, source) })
 		if err != nil {
 			return fmt.Errorf("unpack %s: %w", source.base, err)
 		}
 	}
+
 	return nil
 }
 
@@ -192,6 +207,7 @@ func (cp *copier) archiveEntries(out *tar.Writer, s source, prefix string, forKe
 		if path.Clean("/"+h.Name) == "/" {
 			return false
 		}
+
 		h.Name = prefix + h.Name
 		return true
 	}, forKey)
@@ -200,6 +216,7 @@ func (cp *copier) archiveEntries(out *tar.Writer, s source, prefix string, forKe
 // find expands the sources.
 func (cp *copier) find() error {
 	heredocs := cp.in.Heredocs
+
 	for _, arg := range cp.in.Args[:len(cp.in.Args)-1] {
 		if strings.HasPrefix(arg, "<<") && len(heredocs) > 0 {
 			h := heredocs[0]
@@ -214,6 +231,7 @@ func (cp *copier) find() error {
 			cp.sources = append(cp.sources, source{base: h.Name, inline: true, content: []byte(content)})
 			continue
 		}
+
 		if cp.in.Name == "ADD" && (strings.Contains(arg, "://") || strings.HasPrefix(arg, "git@")) {
 			dir, name, err := cp.b.fetch(arg)
 			if err != nil {
@@ -226,11 +244,12 @@ func (cp *copier) find() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// glob finds the files that a source names. A pattern is matched against the names in the tree; each match is then
-// resolved inside of it.
+// glob finds the files that a source names. A pattern is matched against the names in the tree;
+// each match is then resolved inside of it.
 func (cp *copier) glob(arg string) error {
 	matches, err := globTree(cp.tree, strings.TrimPrefix(path.Clean("/"+arg), "/"))
 	if err != nil {
@@ -242,12 +261,15 @@ func (cp *copier) glob(arg string) error {
 		if cp.ignored(match) {
 			continue
 		}
+
 		s, err := cp.source(match)
 		if err != nil {
 			return fmt.Errorf("source %q (sources are in the context, and .dockerignore may hide them): %w", arg, err)
 		}
+
 		cp.sources, found = append(cp.sources, s), true
 	}
+
 	if !found && len(matches) > 0 {
 		return fmt.Errorf("source %q is left out by .dockerignore", arg)
 	}
@@ -257,7 +279,8 @@ func (cp *copier) glob(arg string) error {
 	return nil
 }
 
-// ignored reports whether .dockerignore hides a source. A directory is looked into if something in it may be wanted.
+// ignored reports whether .dockerignore hides a source. A directory is looked into if something
+// in it may be wanted.
 func (cp *copier) ignored(name string) bool {
 	if cp.ignore == nil || name == "" || !cp.ignore.ignores(name) {
 		return false
@@ -278,10 +301,11 @@ func (cp *copier) source(name string) (source, error) {
 	return s, err
 }
 
-// globTree lists the names that match a pattern, component by component: no link in the tree leads to a directory
-// outside of it.
+// globTree lists the names that match a pattern, component by component: no link in the tree
+// leads to a directory outside of it.
 func globTree(tree, pattern string) ([]string, error) {
 	matches := []string{""}
+
 	for _, component := range strings.Split(pattern, "/") {
 		if !strings.ContainsAny(component, `*?[\`) {
 			for i := range matches {
@@ -308,13 +332,15 @@ func globTree(tree, pattern string) ([]string, error) {
 				}
 			}
 		}
+
 		matches = next
 	}
+
 	return existing(tree, pattern, matches), nil
 }
 
-// existing leaves out matches of a pattern that are not there, such as */file for a directory without that file. A
-// name without a pattern stays: that it is missing is an error of its own.
+// existing leaves out matches of a pattern that are not there, such as */file for a directory
+// without that file. A name without a pattern stays: that it is missing is an error of its own.
 func existing(tree, pattern string, matches []string) []string {
 	if !strings.ContainsAny(pattern, `*?[\`) {
 		return matches
@@ -344,19 +370,21 @@ func (cp *copier) isArchive(name string) (bool, error) {
 	return err == nil, nil
 }
 
-// target decides the name of the copy: relative to the root, with a trailing slash for a directory that the sources go
-// into.
+// target decides the name of the copy: relative to the root, with a trailing slash for a
+// directory that the sources go into.
 func (cp *copier) target(root, destination string) (string, error) {
 	real, mode, err := layer.Lookup(root, destination)
 	isDir := err == nil && mode&unix.S_IFMT == unix.S_IFDIR
 	if err != nil {
 		real = strings.TrimPrefix(path.Clean(destination), "/") // parents are resolved when it is unpacked
 	}
+
 	for _, s := range cp.sources {
 		if (s.isDir || s.archive) && err != nil {
 			cp.mkdir = real
 		}
 	}
+
 	into := strings.HasSuffix(destination, "/") || isDir
 	if !into && len(cp.sources) > 1 {
 		return "", fmt.Errorf("several sources need a directory: write %s/", destination)
@@ -364,6 +392,7 @@ func (cp *copier) target(root, destination string) (string, error) {
 	if into {
 		return real + "/", nil
 	}
+
 	return real, nil
 }
 
@@ -371,11 +400,19 @@ func (cp *copier) target(root, destination string) (string, error) {
 func (cp *copier) write(w io.Writer, target string, forKey bool) error {
 	out := tar.NewWriter(w)
 	if cp.mkdir != "" && !forKey {
-		h := &tar.Header{Typeflag: tar.TypeDir, Name: cp.mkdir + "/", Mode: 0755, Uid: cp.uid, Gid: cp.gid, ModTime: time.Unix(0, 0)}
+		h := &tar.Header{
+			Typeflag: tar.TypeDir,
+			Name:     cp.mkdir + "/",
+			Mode:     0755,
+			Uid:      cp.uid,
+			Gid:      cp.gid,
+			ModTime:  time.Unix(0, 0),
+		}
 		if err := out.WriteHeader(h); err != nil {
 			return fmt.Errorf("copy: %w", err)
 		}
 	}
+
 	for _, s := range cp.sources {
 		if err := cp.writeSource(out, s, target, forKey); err != nil {
 			return fmt.Errorf("copy %s: %w", s.base, err)
@@ -384,6 +421,7 @@ func (cp *copier) write(w io.Writer, target string, forKey bool) error {
 	if err := out.Close(); err != nil {
 		return fmt.Errorf("copy: %w", err)
 	}
+
 	return nil
 }
 
@@ -392,9 +430,16 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 	if strings.HasSuffix(target, "/") && !s.isDir && !s.archive {
 		name = target + s.base
 	}
+
 	switch {
 	case s.inline:
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0644, Size: int64(len(s.content)), ModTime: time.Unix(0, 0)}
+		h := &tar.Header{
+			Typeflag: tar.TypeReg,
+			Name:     name,
+			Mode:     0644,
+			Size:     int64(len(s.content)),
+			ModTime:  time.Unix(0, 0),
+		}
 		return cp.entry(out, h, bytes.NewReader(s.content), forKey)
 	case s.archive && forKey:
 		return cp.archiveEntries(out, s, name+"/", forKey)
@@ -410,6 +455,7 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 			layer.Options{Whiteouts: layer.Plain, CopyLinks: copyLinks, NoChown: cp.noChown}))
 	}()
 	defer r.Close()
+
 	return cp.rewrite(out, r, func(h *tar.Header) bool {
 		below := belowSource(h.Name)
 		inContext := path.Join(s.name, below)
@@ -420,10 +466,12 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 			// The destination itself: made if it is not there, not changed if it is.
 			return false
 		}
+
 		h.Name = path.Join(name, below)
 		if h.Typeflag == tar.TypeLink {
 			h.Linkname = path.Join(name, belowSource(h.Linkname))
 		}
+
 		cp.own(h)
 		return true
 	}, forKey)
@@ -443,6 +491,7 @@ func (cp *copier) own(h *tar.Header) {
 // rewrite copies an archive's entries with other headers.
 func (cp *copier) rewrite(out *tar.Writer, in io.Reader, change func(*tar.Header) bool, forKey bool) error {
 	r := tar.NewReader(in)
+
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -454,6 +503,7 @@ func (cp *copier) rewrite(out *tar.Writer, in io.Reader, change func(*tar.Header
 		if !change(h) {
 			continue
 		}
+
 		if err := cp.entry(out, h, r, forKey); err != nil {
 			return err
 		}
@@ -466,6 +516,7 @@ func (cp *copier) entry(out *tar.Writer, h *tar.Header, content io.Reader, forKe
 	if forKey {
 		h.ModTime = time.Time{}
 	}
+
 	for key := range h.PAXRecords { // what the header's own fields already say
 		if !strings.HasPrefix(key, "SCHILY.xattr.") {
 			delete(h.PAXRecords, key)
@@ -477,6 +528,7 @@ func (cp *copier) entry(out *tar.Writer, h *tar.Header, content io.Reader, forKe
 	if err := out.WriteHeader(h); err != nil {
 		return err
 	}
+
 	_, err := io.Copy(out, content)
 	return err
 }
@@ -496,11 +548,13 @@ func (cp *copier) owner(root string) error {
 	if value == "" {
 		return nil
 	}
+
 	user, group, hasGroup := strings.Cut(value, ":")
 	uid, gid, err := lookupID(root, "etc/passwd", user)
 	if err != nil {
 		return err
 	}
+
 	cp.uid, cp.gid = uid, uid
 	if gid >= 0 {
 		cp.gid = gid
@@ -510,33 +564,40 @@ func (cp *copier) owner(root string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// lookupID finds a number in the third field of passwd(5) or group(5), and passwd's group in the fourth.
+// lookupID finds a number in the third field of passwd(5) or group(5), and passwd's group in the
+// fourth.
 func lookupID(root, file, name string) (id, group int, err error) {
 	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
 		return int(n), -1, nil
 	}
+
 	const maxSize = 1 << 20
 	data, err := layer.ReadFile(root, file, maxSize)
 	if err != nil {
 		return 0, 0, fmt.Errorf("--chown: %w", err)
 	}
+
 	for _, line := range strings.Split(string(data), "\n") {
 		fields := strings.Split(line, ":")
 		if len(fields) < 4 || fields[0] != name {
 			continue
 		}
+
 		id, err := strconv.Atoi(fields[2])
 		if err != nil {
 			return 0, 0, fmt.Errorf("--chown: /%s: %q: %w", file, line, err)
 		}
+
 		group := -1
 		if n, err := strconv.Atoi(fields[3]); err == nil && file == "etc/passwd" {
 			group = n
 		}
 		return id, group, nil
 	}
+
 	return 0, 0, fmt.Errorf("--chown: %q is not in the image's /%s", name, file)
 }

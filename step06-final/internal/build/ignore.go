@@ -10,7 +10,8 @@ import (
 // byteOrderMark is what editors of other systems put before a text in UTF-8.
 const byteOrderMark = "\ufeff"
 
-// ignoreList is .dockerignore: of the patterns that match a file or a directory above it, the last decides.
+// ignoreList is .dockerignore: of the patterns that match a file or a directory above it, the
+// last decides.
 type ignoreList struct{ rules []ignoreRule }
 
 type ignoreRule struct {
@@ -35,16 +36,19 @@ func (l *ignoreList) add(line string) error {
 	if line == "" || line[0] == '#' {
 		return nil
 	}
+
 	rule := ignoreRule{include: line[0] == '!'}
 	if rule.include {
 		if line = strings.TrimSpace(line[1:]); line == "" {
 			return fmt.Errorf(`.dockerignore: illegal exclusion pattern: "!"`)
 		}
 	}
+
 	line = strings.TrimPrefix(path.Clean("/"+line), "/")
 	if line == "" {
 		return nil // docker too ignores the pattern "."
 	}
+
 	expression, err := globExpression(line)
 	if err == nil {
 		rule.pattern, err = regexp.Compile(expression)
@@ -52,6 +56,7 @@ func (l *ignoreList) add(line string) error {
 	if err != nil {
 		return fmt.Errorf(".dockerignore: pattern %q: %w", line, err)
 	}
+
 	l.rules = append(l.rules, rule)
 	return nil
 }
@@ -61,8 +66,10 @@ func globExpression(glob string) (string, error) {
 	if _, err := path.Match(glob, ""); err != nil {
 		return "", err
 	}
+
 	var out strings.Builder
 	out.WriteString("^")
+
 	for i := 0; i < len(glob); i++ {
 		switch ch := glob[i]; {
 		case strings.HasPrefix(glob[i:], "**/"):
@@ -86,6 +93,7 @@ func globExpression(glob string) (string, error) {
 			out.WriteString(regexp.QuoteMeta(string(ch)))
 		}
 	}
+
 	out.WriteString("$")
 	return out.String(), nil
 }

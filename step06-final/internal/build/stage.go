@@ -39,21 +39,25 @@ func (b *builder) stage(i int) (*current, error) {
 	if s.result != nil {
 		return s.result, nil
 	}
+
 	c, err := b.begin(s, i)
 	if err != nil {
 		return nil, fmt.Errorf("line %d, FROM %s: %w", s.from.Line, s.base, err)
 	}
+
 	steps := s.steps
 	if triggers := c.Config.Config.OnBuild; len(triggers) > 0 {
 		parsed, err := dockerfile.Parse([]byte(strings.Join(triggers, "\n")))
 		if err != nil {
 			return nil, fmt.Errorf("ONBUILD of %s: %w", s.base, err)
 		}
+
 		b.printf("# Executing %d build trigger(s)\n", len(parsed))
 		b.total += len(parsed)
 		steps = append(parsed, steps...)
 		c.Config.Config.OnBuild = nil
 	}
+
 	for _, in := range steps {
 		if err := b.ctx.Err(); err != nil {
 			return nil, err
@@ -62,6 +66,7 @@ func (b *builder) stage(i int) (*current, error) {
 			return nil, fmt.Errorf("line %d, %s: %w", in.Line, in.Name, err)
 		}
 	}
+
 	s.result = c
 	return c, nil
 }
@@ -72,9 +77,11 @@ func (b *builder) begin(s *stage, i int) (*current, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		b.announce(s.from)
 		return &current{Stage: done.fork(), index: i}, nil
 	}
+
 	b.announce(s.from)
 	var base *image.Image
 	if s.base != "scratch" {
@@ -83,6 +90,7 @@ func (b *builder) begin(s *stage, i int) (*current, error) {
 			return nil, err
 		}
 	}
+
 	st, err := image.NewStage(base)
 	if err != nil {
 		return nil, err
@@ -106,14 +114,18 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 	case "COPY", "ADD":
 		return b.copy(c, in)
 	}
+
 	expanded := in
+
 	// The shell forms of CMD and ENTRYPOINT are expanded by the shell, when the container runs.
-	if in.Name != "CMD" && in.Name != "ENTRYPOINT" && in.Name != "ONBUILD" && in.Name != "SHELL" && in.Name != "HEALTHCHECK" {
+	if in.Name != "CMD" && in.Name != "ENTRYPOINT" && in.Name != "ONBUILD" && in.Name != "SHELL" &&
+		in.Name != "HEALTHCHECK" {
 		var err error
 		if expanded, err = in.Expand(c.env()); err != nil {
 			return err
 		}
 	}
+
 	known, err := c.Config.Config.Apply(expanded)
 	if err != nil {
 		return err
@@ -124,6 +136,7 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 	if in.Name == "WORKDIR" {
 		return b.makeWorkdir(c, in)
 	}
+
 	return b.noteSetting(c, in)
 }
 
@@ -132,8 +145,8 @@ func onlyArgs(env []string, c *current) []string {
 	return append(append([]string{}, c.args...), env[len(c.args)+len(c.Config.Config.Env):]...)
 }
 
-// noteSetting writes an instruction that made no layer into the history. Its time is that of the first build that
-// came this way: a second build makes the same image.
+// noteSetting writes an instruction that made no layer into the history. Its time is that of the
+// first build that came this way: a second build makes the same image.
 func (b *builder) noteSetting(c *current, in dockerfile.Instruction) error {
 	when := time.Now().UTC()
 	if !b.o.NoCache {
@@ -152,7 +165,10 @@ func (b *builder) noteSetting(c *current, in dockerfile.Instruction) error {
 // note adds a line to the history.
 func (c *current) note(createdBy string, empty bool, when time.Time) {
 	c.Config.Created = &when
-	c.Config.History = append(append([]v1.History(nil), c.Config.History...), v1.History{Created: &when, CreatedBy: createdBy, EmptyLayer: empty})
+	c.Config.History = append(
+		append([]v1.History(nil), c.Config.History...),
+		v1.History{Created: &when, CreatedBy: createdBy, EmptyLayer: empty},
+	)
 }
 
 // run executes RUN in a container, unless the same was run on the same files before.
@@ -166,14 +182,17 @@ func (b *builder) run(c *current, in dockerfile.Instruction) error {
 	if b.o.Run == nil {
 		return fmt.Errorf("this build cannot run commands")
 	}
+
 	argv := c.Config.Config.Command(withHeredocs(in))
 	config := c.Config.Config.ImageConfig
+
 	// A variable of ARG is in the command's environment, but not in the image's.
 	config.Env = append(append([]string{}, c.args...), config.Env...)
 	key, err := cacheKey("RUN", c, argv, config.Env, config.User, config.WorkingDir)
 	if err != nil {
 		return err
 	}
+
 	config.Env = append(b.proxies(), config.Env...)
 	return b.layer(c, key, in.Original, func(s *snapshot.Snapshot) error {
 		return b.o.Run(b.ctx, s, config, argv, b.o.Out)
@@ -182,7 +201,8 @@ func (b *builder) run(c *current, in dockerfile.Instruction) error {
 
 var onlyHeredoc = regexp.MustCompile(`^<<-?["']?[A-Za-z0-9_]+["']?$`)
 
-// withHeredocs gives here documents back to the shell, to which they belong; RUN <<EOF alone is the script itself.
+// withHeredocs gives here documents back to the shell, to which they belong; RUN <<EOF alone is
+// the script itself.
 func withHeredocs(in dockerfile.Instruction) dockerfile.Instruction {
 	if len(in.Heredocs) == 0 {
 		return in
@@ -201,8 +221,9 @@ func withHeredocs(in dockerfile.Instruction) dockerfile.Instruction {
 	return in
 }
 
-// scriptCommand is what the shell executes for RUN <<EOF. A script that begins with #! is for the interpreter that it
-// names, which reads it from /dev/shm: that is the container's own, and no part of the layer.
+// scriptCommand is what the shell executes for RUN <<EOF. A script that begins with #! is for the
+// interpreter that it names, which reads it from /dev/shm: that is the container's own, and no
+// part of the layer.
 func scriptCommand(name, script string) string {
 	line, _, _ := strings.Cut(script, "\n")
 	interpreter := strings.TrimSpace(strings.TrimPrefix(line, "#!"))
@@ -249,6 +270,7 @@ func (b *builder) layer(c *current, key, createdBy string, change func(*snapshot
 		if err := change(s); err != nil {
 			return err
 		}
+
 		var err error
 		created, err = b.images.AddLayer(b.ctx, c.Stage, key, s.Diff)
 		return err
@@ -256,6 +278,7 @@ func (b *builder) layer(c *current, key, createdBy string, change func(*snapshot
 	if err != nil {
 		return err
 	}
+
 	c.note(createdBy, false, created)
 	return nil
 }
@@ -266,6 +289,7 @@ func (b *builder) withSnapshot(st *image.Stage, f func(*snapshot.Snapshot) error
 	if err != nil {
 		return err
 	}
+
 	id, lock, err := b.snapshots.Temporary()
 	if err != nil {
 		return err
@@ -275,6 +299,7 @@ func (b *builder) withSnapshot(st *image.Stage, f func(*snapshot.Snapshot) error
 	if err != nil {
 		return err
 	}
+
 	defer func() {
 		if removeErr := s.Remove(); err == nil {
 			err = removeErr
@@ -291,6 +316,7 @@ func (b *builder) makeWorkdir(c *current, in dockerfile.Instruction) error {
 		if err := s.Mount(""); err != nil {
 			return err
 		}
+
 		_, mode, err := layer.Lookup(s.Root(), dir)
 		exists = err == nil && mode&unix.S_IFMT == unix.S_IFDIR
 		return nil
@@ -298,9 +324,11 @@ func (b *builder) makeWorkdir(c *current, in dockerfile.Instruction) error {
 	if err != nil {
 		return err
 	}
+
 	if exists {
 		return b.noteSetting(c, in)
 	}
+
 	key, err := cacheKey("WORKDIR", c, dir)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package disk has the two things that keep files right when processes die or meet: whole-file replacement and locks.
-// Its story is told in docs/zh/08-step06-supervision.md.
+// Package disk has the two things that keep files right when processes die or meet: whole-file
+// replacement and locks. Its story is told in docs/zh/08-step06-supervision.md.
 package disk
 
 import (
@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WriteFile replaces a file as a whole: readers, and the machine after a power failure, see the old or the new content.
+// WriteFile replaces a file as a whole: readers, and the machine after a power failure, see the
+// old or the new content.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

@@ -41,12 +41,14 @@ func (c *Config) Change(line string) error {
 	if len(list) != 1 {
 		return errors.New("want one instruction")
 	}
+
 	in := list[0]
 	if !in.JSON && in.Name != "CMD" && in.Name != "ENTRYPOINT" && in.Name != "ONBUILD" {
 		if in, err = in.Expand(c.Env); err != nil {
 			return err
 		}
 	}
+
 	known, err := c.Apply(in)
 	if err == nil && !known {
 		err = fmt.Errorf("%s cannot be used here", in.Name)
@@ -54,7 +56,8 @@ func (c *Config) Change(line string) error {
 	return err
 }
 
-// Apply carries out an instruction, its variables already replaced; false for one that is not about settings.
+// Apply carries out an instruction, its variables already replaced; false for one that is not
+// about settings.
 func (c *Config) Apply(in Instruction) (known bool, err error) {
 	switch in.Name {
 	case "ENV", "LABEL":
@@ -72,6 +75,7 @@ func (c *Config) Apply(in Instruction) (known bool, err error) {
 		c.Shell = in.Args
 	case "EXPOSE":
 		err = c.expose(in.Args)
+
 	case "VOLUME":
 		err = c.volumes(in.Args)
 	case "HEALTHCHECK":
@@ -86,6 +90,7 @@ func (c *Config) Apply(in Instruction) (known bool, err error) {
 	default:
 		return false, nil
 	}
+
 	return true, err
 }
 
@@ -121,10 +126,12 @@ func (c *Config) single(name, value string) error {
 	case "MAINTAINER":
 		c.label("maintainer", value)
 	}
+
 	return nil
 }
 
-// Command is the argv of RUN, CMD or ENTRYPOINT: a JSON array as it is, anything else for the shell.
+// Command is the argv of RUN, CMD or ENTRYPOINT: a JSON array as it is, anything else for the
+// shell.
 func (c *Config) Command(in Instruction) []string {
 	if in.JSON {
 		return append([]string{}, in.Args...)
@@ -154,7 +161,8 @@ func (c *Config) pairs(in Instruction) error {
 	return nil
 }
 
-// Maps and slices of a configuration are replaced, never changed in place: stages share them with their base.
+// Maps and slices of a configuration are replaced, never changed in place: stages share them with
+// their base.
 func (c *Config) label(name, value string) {
 	labels := map[string]string{}
 	for k, v := range c.Labels {
@@ -176,11 +184,13 @@ func setEnv(env []string, pair string) []string {
 	return append(out, pair)
 }
 
-// expose reads PORT[-PORT][/PROTOCOL]. Each port of a range is one of its own in the configuration, as docker has it.
+// expose reads PORT[-PORT][/PROTOCOL]. Each port of a range is one of its own in the
+// configuration, as docker has it.
 func (c *Config) expose(args []string) error {
 	if len(args) == 0 {
 		return errors.New("EXPOSE wants a port")
 	}
+
 	ports := map[string]struct{}{}
 	for port := range c.ExposedPorts {
 		ports[port] = struct{}{}
@@ -191,10 +201,12 @@ func (c *Config) expose(args []string) error {
 		if protocol = strings.ToLower(protocol); !named {
 			protocol = "tcp"
 		}
+
 		first, last, isRange := strings.Cut(numbers, "-")
 		if !isRange {
 			last = first
 		}
+
 		low, lowErr := strconv.ParseUint(first, 10, 16)
 		high, highErr := strconv.ParseUint(last, 10, 16)
 		known := protocol == "tcp" || protocol == "udp" || protocol == "sctp"
@@ -206,6 +218,7 @@ func (c *Config) expose(args []string) error {
 			ports[fmt.Sprintf("%d/%s", port, protocol)] = struct{}{}
 		}
 	}
+
 	c.ExposedPorts = ports
 	return nil
 }
@@ -232,6 +245,7 @@ func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 	if len(in.Args) == 0 {
 		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
 	}
+
 	h := &spec.Healthcheck{}
 	switch strings.ToUpper(in.Args[0]) {
 	case "NONE":
@@ -246,6 +260,7 @@ func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 	default:
 		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
 	}
+
 	for flag, target := range map[string]*time.Duration{"interval": &h.Interval, "timeout": &h.Timeout, "start-period": &h.StartPeriod} {
 		if value := in.Flag(flag); value != "" {
 			d, err := time.ParseDuration(value)
@@ -255,12 +270,15 @@ func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 			*target = d
 		}
 	}
+
 	if value := in.Flag("retries"); value != "" {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
 			return nil, fmt.Errorf("HEALTHCHECK --retries=%s: want a number", value)
 		}
+
 		h.Retries = n
 	}
+
 	return h, nil
 }

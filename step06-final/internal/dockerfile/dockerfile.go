@@ -1,5 +1,6 @@
-// Package dockerfile reads Dockerfiles and carries out those instructions that only change an image's settings; they are
-// also what `commit --change` and `import --change` accept. Its story is told in docs/zh/08-step06-images.md.
+// Package dockerfile reads Dockerfiles and carries out those instructions that only change an
+// image's settings; they are also what `commit --change` and `import --change` accept. Its story
+// is told in docs/zh/08-step06-images.md.
 package dockerfile
 
 import (
@@ -29,10 +30,12 @@ func Parse(data []byte) ([]Instruction, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("the Dockerfile is empty")
 	}
+
 	result, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("read Dockerfile: %w", err)
 	}
+
 	var list []Instruction
 	for _, node := range result.AST.Children {
 		in := Instruction{Name: strings.ToUpper(node.Value), Flags: node.Flags, JSON: node.Attributes["json"],
@@ -44,13 +47,15 @@ func Parse(data []byte) ([]Instruction, error) {
 			}
 			in.Args = append(in.Args, n.Value)
 		}
+
 		list = append(list, in)
 	}
+
 	return list, nil
 }
 
-// Expand replaces variables in the arguments and flags: $x, ${x}, ${x:-default}, ${x:+other}. Quotes are removed.
-// env are NAME=VALUE pairs; the last of a name counts.
+// Expand replaces variables in the arguments and flags: $x, ${x}, ${x:-default}, ${x:+other}.
+// Quotes are removed. env are NAME=VALUE pairs; the last of a name counts.
 func (in Instruction) Expand(env []string) (Instruction, error) {
 	lex := shell.NewLex(in.escape)
 	out := in
@@ -60,15 +65,19 @@ func (in Instruction) Expand(env []string) (Instruction, error) {
 		if err != nil {
 			return in, fmt.Errorf("%s: %w", in.Name, err)
 		}
+
 		out.Args = append(out.Args, word)
 	}
+
 	for _, flag := range in.Flags {
 		word, err := lex.ProcessWord(flag, latest(env))
 		if err != nil {
 			return in, fmt.Errorf("%s: %w", in.Name, err)
 		}
+
 		out.Flags = append(out.Flags, word)
 	}
+
 	return out, nil
 }
 

@@ -34,6 +34,7 @@ func TestChange(t *testing.T) {
 		require.NoError(t, c.Change(line), line)
 		require.Equal(t, want, c, line)
 	}
+
 	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999", "EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x",
 		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD",
 		"ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "onbuild maintainer me", "STOPSIGNAL SIGFLY", "STOPSIGNAL 99", "VOLUME", "VOLUME []", "EXPOSE",
@@ -43,9 +44,12 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// ENTRYPOINT forgets the CMD of the base, and a setting does not change what another image shares with it.
+// ENTRYPOINT forgets the CMD of the base, and a setting does not change what another image shares
+// with it.
 func TestChangesDoNotLeak(t *testing.T) {
-	base := Config{ImageConfig: v1.ImageConfig{Cmd: []string{"c"}, Env: []string{"A=1"}, Labels: map[string]string{"a": "b"}}}
+	base := Config{
+		ImageConfig: v1.ImageConfig{Cmd: []string{"c"}, Env: []string{"A=1"}, Labels: map[string]string{"a": "b"}},
+	}
 	copied := base
 	for _, line := range []string{`ENTRYPOINT ["e"]`, "ENV A=2", "LABEL a=c", "EXPOSE 1", "VOLUME /x"} {
 		require.NoError(t, copied.Change(line))
@@ -55,7 +59,8 @@ func TestChangesDoNotLeak(t *testing.T) {
 	require.Equal(t, "b", base.Labels["a"])
 }
 
-// CMD and ENTRYPOINT of one stage may come in either order; a CMD of the base is forgotten with its entrypoint.
+// CMD and ENTRYPOINT of one stage may come in either order; a CMD of the base is forgotten with
+// its entrypoint.
 func TestEntrypointAndCmd(t *testing.T) {
 	var stage Config
 	require.NoError(t, stage.Change(`CMD ["a"]`))

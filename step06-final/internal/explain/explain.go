@@ -1,6 +1,7 @@
-// Package explain writes what no other engine shows: how the kernel isolates one container, read from the kernel itself
-// (/proc, the cgroup files), each line with the chapter of the course that teaches it. What cannot be read is said, never
-// guessed. Its own story is told in docs/zh/08-step06-explain.md.
+// Package explain writes what no other engine shows: how the kernel isolates one container, read
+// from the kernel itself (/proc, the cgroup files), each line with the chapter of the course that
+// teaches it. What cannot be read is said, never guessed. Its own story is told in
+// docs/zh/08-step06-explain.md.
 package explain
 
 import (
@@ -63,14 +64,23 @@ func Write(w io.Writer, e *engine.Engine, v engine.View) error {
 	fmt.Fprintf(p.w, "container %s (%s), image %s, %s\n", v.Name, v.ID[:12], v.Image, v.State.Status)
 	if !v.Running {
 		p.chapter = chapterSupervision
-		p.line("it does not run, so the kernel knows nothing about it: namespaces, cgroups and mounts ended with its last process")
-		p.line("exit status %d%s; `mydocker start %s` makes all of it anew", v.State.ExitCode, oomText(v.State.OOMKilled), v.Name)
+		p.line(
+			"it does not run, so the kernel knows nothing about it: namespaces, cgroups and mounts ended with its last process",
+		)
+		p.line(
+			"exit status %d%s; `mydocker start %s` makes all of it anew",
+			v.State.ExitCode,
+			oomText(v.State.OOMKilled),
+			v.Name,
+		)
 		return p.w.Flush()
 	}
+
 	rc, err := e.Runtime.Load(v.ID)
 	if err != nil {
 		return fmt.Errorf("explain container %s: %w", v.Name, err)
 	}
+
 	p.processes(rc)
 	p.namespaces()
 	p.identity()
@@ -103,13 +113,22 @@ func (p *page) processes(rc *runtime.Container) {
 
 // namespaceChapters are the namespaces in the order in which the course introduces them.
 var namespaceChapters = []struct{ file, chapter, what string }{
-	{"uts", chapterUTS, "host name"}, {"ipc", chapterUTS, "System V IPC, POSIX queues"}, {"pid", chapterMount, "process ids"},
-	{"mnt", chapterMount, "mounts"}, {"user", chapterUser, "ids and capabilities"}, {"net", chapterUser, "interfaces, ports, rules"},
+	{
+		"uts",
+		chapterUTS,
+		"host name",
+	}, {"ipc", chapterUTS, "System V IPC, POSIX queues"}, {"pid", chapterMount, "process ids"},
+	{
+		"mnt",
+		chapterMount,
+		"mounts",
+	}, {"user", chapterUser, "ids and capabilities"}, {"net", chapterUser, "interfaces, ports, rules"},
 	{"cgroup", chapterCgroups, "view of the cgroup tree"}, {"time", chapterCgroups, "boot-time clocks"},
 }
 
 func (p *page) namespaces() {
 	p.title("namespaces: inode inside ↔ ours", chapterUTS)
+
 	for _, ns := range namespaceChapters {
 		inside, err := os.Readlink(p.proc("ns/" + ns.file))
 		if os.IsNotExist(err) {
@@ -120,15 +139,18 @@ func (p *page) namespaces() {
 			p.unknown(ns.file, err)
 			continue
 		}
+
 		outside, err := os.Readlink("/proc/self/ns/" + ns.file)
 		if err != nil {
 			p.unknown(ns.file, err)
 			continue
 		}
+
 		relation := "own"
 		if inside == outside {
 			relation = "the host's"
 		}
+
 		p.lineOf(ns.chapter, "%-7s %s ↔ %s  %s: %s", ns.file, inode(inside), inode(outside), relation, ns.what)
 	}
 }
@@ -140,12 +162,14 @@ func inode(link string) string {
 
 func (p *page) identity() {
 	p.title("ids: inside → outside", chapterUser)
+
 	for _, name := range []string{"uid_map", "gid_map"} {
 		data, err := os.ReadFile(p.proc(name))
 		if err != nil {
 			p.unknown(name, err)
 			continue
 		}
+
 		for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 			fields := strings.Fields(line)
 			if len(fields) != 3 {
@@ -158,6 +182,7 @@ func (p *page) identity() {
 			p.line("%s: %s → %s, %s ids%s", name, fields[0], fields[1], fields[2], note)
 		}
 	}
+
 	if data, err := os.ReadFile(p.proc("setgroups")); err == nil {
 		p.line("setgroups: %s", strings.TrimSpace(string(data)))
 	}
@@ -179,7 +204,11 @@ func readStatus(path string) (map[string]string, error) {
 }
 
 // seccompModes are the values of Seccomp in /proc/PID/status (proc(5)).
-var seccompModes = map[string]string{"0": "off: every system call is allowed", "1": "strict: read, write, _exit, sigreturn", "2": "filter"}
+var seccompModes = map[string]string{
+	"0": "off: every system call is allowed",
+	"1": "strict: read, write, _exit, sigreturn",
+	"2": "filter",
+}
 
 func (p *page) capabilities() {
 	p.title("privileges of init", chapterSecurity)
@@ -188,6 +217,7 @@ func (p *page) capabilities() {
 		p.unknown("status", err)
 		return
 	}
+
 	for _, set := range []struct{ field, meaning string }{
 		{"CapEff", "effective: what the kernel checks"}, {"CapBnd", "bounding: what a set-uid program could get at most"}, {"CapAmb", "ambient: what survives execve without set-uid"},
 	} {
@@ -196,13 +226,19 @@ func (p *page) capabilities() {
 			p.line("%s: this kernel does not tell", set.field)
 			continue
 		}
+
 		p.line("%s = %s", set.meaning, capabilityText(mask))
 	}
-	p.line("no_new_privs: %s (1: execve gains nothing, not even from a set-uid program)", orUnknown(status["NoNewPrivs"]))
+
+	p.line(
+		"no_new_privs: %s (1: execve gains nothing, not even from a set-uid program)",
+		orUnknown(status["NoNewPrivs"]),
+	)
 	mode := orUnknown(seccompModes[status["Seccomp"]])
 	if filters := status["Seccomp_filters"]; filters != "" {
 		mode += ", " + filters + " program(s)"
 	}
+
 	p.line("seccomp: %s", mode)
 }
 
@@ -225,39 +261,66 @@ func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 	for _, line := range cgroupLines(rc.CgroupPaths) {
 		p.line("%s", line)
 	}
+
 	sample, err := e.Sample(v)
 	if err != nil {
 		p.unknown("counters", err)
 		return
 	}
+
 	s := sample.Cgroup
-	p.line("memory: %s used, peak %s, limit %s, %d OOM kills", size(s.Memory.Usage), size(s.Memory.Peak), limit(s.Memory.Limit), s.Memory.OOMKills)
-	p.line("cpu: %.3f s used (%.3f s user, %.3f s system), quota %s, throttled %.3f s in %d of %d periods", seconds(s.CPU.Usage), seconds(s.CPU.User), seconds(s.CPU.System),
-		quota(v), seconds(s.CPU.ThrottledTime), s.CPU.ThrottledPeriods, s.CPU.Periods)
+	p.line(
+		"memory: %s used, peak %s, limit %s, %d OOM kills",
+		size(s.Memory.Usage),
+		size(s.Memory.Peak),
+		limit(s.Memory.Limit),
+		s.Memory.OOMKills,
+	)
+	p.line(
+		"cpu: %.3f s used (%.3f s user, %.3f s system), quota %s, throttled %.3f s in %d of %d periods",
+		seconds(s.CPU.Usage),
+		seconds(s.CPU.User),
+		seconds(s.CPU.System),
+		quota(v),
+		seconds(s.CPU.ThrottledTime),
+		s.CPU.ThrottledPeriods,
+		s.CPU.Periods,
+	)
 	pids := "none"
 	if s.Pids.Limit > 0 {
 		pids = strconv.FormatUint(s.Pids.Limit, 10)
 	}
+
 	p.line("pids: %d, limit %s", s.Pids.Current, pids)
 	for _, device := range s.IO {
-		p.line("device %d:%d: %s read, %s written", device.Major, device.Minor, size(device.ReadBytes), size(device.WriteBytes))
+		p.line(
+			"device %d:%d: %s read, %s written",
+			device.Major,
+			device.Minor,
+			size(device.ReadBytes),
+			size(device.WriteBytes),
+		)
 	}
 }
 
-// cgroupLines tells where the container's cgroups are. Under v1 there is one in each hierarchy, mostly with the same path below
-// the hierarchy's own directory.
+// cgroupLines tells where the container's cgroups are. Under v1 there is one in each hierarchy,
+// mostly with the same path below the hierarchy's own directory.
 func cgroupLines(paths map[string]string) []string {
 	if len(paths) == 0 {
 		return []string{"none: this user may not make cgroups here (no delegation)"}
 	}
+
 	controllers := map[string][]string{} // by the path below /sys/fs/cgroup/HIERARCHY
 	for controller, path := range paths {
 		below := path
-		if fields := strings.SplitN(strings.TrimPrefix(path, "/sys/fs/cgroup/"), "/", 2); controller != "" && len(fields) == 2 {
+		if fields := strings.SplitN(strings.TrimPrefix(path, "/sys/fs/cgroup/"), "/", 2); controller != "" &&
+			len(fields) == 2 {
 			below = "/sys/fs/cgroup/CONTROLLER/" + fields[1]
 		}
+
 		controllers[below] = append(controllers[below], controller)
 	}
+
 	var lines []string
 	for path, names := range controllers {
 		sort.Strings(names)
@@ -265,8 +328,10 @@ func cgroupLines(paths map[string]string) []string {
 		if names[0] == "" {
 			version = "v2"
 		}
+
 		lines = append(lines, path+"  ("+version+")")
 	}
+
 	sort.Strings(lines)
 	return lines
 }
@@ -300,7 +365,8 @@ func limit(bytes uint64) string {
 	return size(bytes)
 }
 
-// mounts reads mountinfo (proc(5)): the fields before " - " are about the mount, those behind about the file system.
+// mounts reads mountinfo (proc(5)): the fields before " - " are about the mount, those behind
+// about the file system.
 func (p *page) mounts() {
 	p.title("mounts, with propagation", chapterRootfs)
 	data, err := os.ReadFile(p.proc("mountinfo"))
@@ -308,20 +374,24 @@ func (p *page) mounts() {
 		p.unknown("mounts", err)
 		return
 	}
+
 	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 		about, filesystem, found := strings.Cut(line, " - ")
 		fields, fs := strings.Fields(about), strings.Fields(filesystem)
 		if !found || len(fields) < 6 || len(fs) < 3 {
 			continue
 		}
+
 		propagation := "private"
 		if len(fields) > 6 {
 			propagation = strings.Join(fields[6:], ",")
 		}
+
 		source := fs[1]
 		if fields[3] != "/" {
 			source += " (" + fields[3] + ")"
 		}
+
 		p.line("%-26s %-8s %s  %s  %s", fields[4], fs[0], fields[5], propagation, source)
 		if fs[0] == "overlay" && fields[4] == "/" {
 			p.overlay(fs[2])
@@ -337,7 +407,12 @@ func (p *page) overlay(options string) {
 		case "upperdir":
 			p.lineOf(chapterOverlay, "    changes go to %s", value)
 		case "lowerdir":
-			p.lineOf(chapterOverlay, "    read from %d layer(s): %s", strings.Count(value, ":")+1, strings.ReplaceAll(value, ":", " over "))
+			p.lineOf(
+				chapterOverlay,
+				"    read from %d layer(s): %s",
+				strings.Count(value, ":")+1,
+				strings.ReplaceAll(value, ":", " over "),
+			)
 		}
 	}
 }
@@ -355,11 +430,13 @@ func (p *page) network(e *engine.Engine, v engine.View) {
 		p.line("the network namespace of %s", mode)
 		return
 	}
+
 	hops, err := e.Networks.Path(v.ID)
 	if err != nil {
 		p.unknown("path", err)
 		return
 	}
+
 	for i, hop := range hops {
 		p.line("%d. %s", i+1, hop)
 	}

@@ -1,10 +1,12 @@
 package security
 
-// A seccomp filter is a program for the kernel's oldest virtual machine, classic BPF: one accumulator, forward jumps only, and "return" with a
-// number that says what happens to the system call (seccomp(2)). Code is put together from pieces that only jump inside of themselves or to
-// their own end, so a piece can be placed anywhere.
+// A seccomp filter is a program for the kernel's oldest virtual machine, classic BPF: one
+// accumulator, forward jumps only, and "return" with a number that says what happens to the
+// system call (seccomp(2)). Code is put together from pieces that only jump inside of themselves
+// or to their own end, so a piece can be placed anywhere.
 
-// filter is struct sock_filter: code, jumps for true and false (how many instructions to skip), constant.
+// filter is struct sock_filter: code, jumps for true and false (how many instructions to skip),
+// constant.
 type filter struct {
 	code  uint16
 	jt    uint8
@@ -24,7 +26,8 @@ const (
 	maxInstructions = 4096
 )
 
-// Offsets in struct seccomp_data: the number of the system call, the architecture, the arguments of eight bytes each.
+// Offsets in struct seccomp_data: the number of the system call, the architecture, the arguments
+// of eight bytes each.
 const (
 	offsetNumber    = 0
 	offsetArch      = 4
@@ -40,8 +43,8 @@ func choose(value uint32, no, yes code) code {
 	return branch(bpfJumpAtLeast, value, yes, no)
 }
 
-// branch tests, and continues with one of two pieces, both of which must end with a return. A jump of a test reaches only 255
-// instructions; bpfJump reaches any.
+// branch tests, and continues with one of two pieces, both of which must end with a return. A
+// jump of a test reaches only 255 instructions; bpfJump reaches any.
 func branch(test uint16, value uint32, yes, no code) code {
 	out := make(code, 0, 2+len(no)+len(yes))
 	if len(no) <= 255 {
@@ -52,14 +55,16 @@ func branch(test uint16, value uint32, yes, no code) code {
 	return append(append(out, no...), yes...)
 }
 
-// span is a range of system call numbers from first up to the next span's first, which have one fate.
+// span is a range of system call numbers from first up to the next span's first, which have one
+// fate.
 type span struct {
 	first uint32
 	fate  code // ends with a return
 }
 
-// search is a binary search for the number in the accumulator: nine tests instead of hundreds, for every system call of the
-// container. It is also why the filter loads fast: the kernel tries every number when it is loaded (since Linux 5.11).
+// search is a binary search for the number in the accumulator: nine tests instead of hundreds,
+// for every system call of the container. It is also why the filter loads fast: the kernel tries
+// every number when it is loaded (since Linux 5.11).
 func search(spans []span) code {
 	if len(spans) == 1 {
 		return spans[0].fate

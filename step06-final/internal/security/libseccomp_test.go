@@ -14,9 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The judge of our filters is libseccomp: for each profile, the two programs are run on every system call of every
-// architecture, and, where a rule looks at arguments, on the values at which it could change its mind.
-// MYDOCKER_SECCOMP_PROFILES names more files, separated by colons (docker's default.json).
+// The judge of our filters is libseccomp: for each profile, the two programs are run on every
+// system call of every architecture, and, where a rule looks at arguments, on the values at which
+// it could change its mind. MYDOCKER_SECCOMP_PROFILES names more files, separated by colons
+// (docker's default.json).
 func TestAgainstLibseccomp(t *testing.T) {
 	judge := buildLibseccomp(t)
 
@@ -29,6 +30,7 @@ func TestAgainstLibseccomp(t *testing.T) {
 		if _, err := os.Stat(file); err != nil {
 			continue
 		}
+
 		profile, err := ReadSeccomp(file, DefaultCapabilities())
 		require.NoError(t, err)
 		profiles[file] = profile
@@ -44,8 +46,20 @@ func TestAgainstLibseccomp(t *testing.T) {
 			if unknown[c.name] || stricter(name, c) {
 				continue
 			}
-			want, have := run(t, theirs, c.audit, c.number, c.arguments...), run(t, ours, c.audit, c.number, c.arguments...)
-			// A call that no rule names may fail with ENOSYS, so that the C library tries an older one.
+			want, have := run(
+				t,
+				theirs,
+				c.audit,
+				c.number,
+				c.arguments...), run(
+				t,
+				ours,
+				c.audit,
+				c.number,
+				c.arguments...)
+
+			// A call that no rule names may fail with ENOSYS, so that the C library tries an
+			// older one.
 			young := !c.named && have == actionErrno|38
 			compared++
 			if want != have && !young {
@@ -53,6 +67,7 @@ func TestAgainstLibseccomp(t *testing.T) {
 				t.Errorf("%s: %s %s(%#x) is %#x, libseccomp: %#x", name, c.arch, c.name, c.arguments, have, want)
 			}
 		}
+
 		assert.Greater(t, compared, 900, name)
 		t.Logf("%s: %d calls compared, %d differ, %d names unknown to libseccomp", name, compared, differ, len(unknown))
 	}
@@ -68,14 +83,17 @@ type comparedCall struct {
 	arguments []uint64
 }
 
-// stricter are the calls at which we refuse on purpose what libseccomp lets through: the built-in profile allows
-// socketcall(2) but for SYS_SOCKET, and on x32 libseccomp looks at half of a register.
+// stricter are the calls at which we refuse on purpose what libseccomp lets through: the built-in
+// profile allows socketcall(2) but for SYS_SOCKET, and on x32 libseccomp looks at half of a
+// register.
 func stricter(profile string, c comparedCall) bool {
 	builtIn := strings.HasPrefix(profile, "built-in")
-	return builtIn && c.name == "socketcall" && c.arguments[0] == 1 || c.arch == specs.ArchX32 && c.arguments[0]>>32 != 0
+	return builtIn && c.name == "socketcall" && c.arguments[0] == 1 ||
+		c.arch == specs.ArchX32 && c.arguments[0]>>32 != 0
 }
 
-// callsToCompare lists each system call of each architecture of the profile, once or with interesting arguments.
+// callsToCompare lists each system call of each architecture of the profile, once or with
+// interesting arguments.
 func callsToCompare(s *specs.LinuxSeccomp) []comparedCall {
 	named, conditional := map[string]bool{}, map[string]bool{}
 	for _, rule := range s.Syscalls {
@@ -86,11 +104,13 @@ func callsToCompare(s *specs.LinuxSeccomp) []comparedCall {
 	}
 
 	var calls []comparedCall
+
 	for _, arch := range append([]specs.Arch{nativeArch()}, s.Architectures...) {
 		table, known := namesByArch[arch]
 		if !known {
 			continue
 		}
+
 		for number, name := range table.calls {
 			if name == "" {
 				continue
@@ -105,14 +125,43 @@ func callsToCompare(s *specs.LinuxSeccomp) []comparedCall {
 			}
 		}
 	}
+
 	return calls
 }
 
-// interestingValues are families, personalities and clone flags, with their neighbours; on a 64-bit architecture
-// also with a bit in the upper half of the register.
+// interestingValues are families, personalities and clone flags, with their neighbours; on a
+// 64-bit architecture also with a bit in the upper half of the register.
 func interestingValues(arch specs.Arch) []uint64 {
-	values := []uint64{0, 1, 2, 7, 8, 9, 31, 32, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 47, 48, 63, 0x11, 0x20000, 0x20008,
-		0x1200011, 0x10000000, 0x7e020000, 0xffffffff}
+	values := []uint64{
+		0,
+		1,
+		2,
+		7,
+		8,
+		9,
+		31,
+		32,
+		35,
+		36,
+		37,
+		38,
+		39,
+		40,
+		41,
+		42,
+		43,
+		44,
+		47,
+		48,
+		63,
+		0x11,
+		0x20000,
+		0x20008,
+		0x1200011,
+		0x10000000,
+		0x7e020000,
+		0xffffffff,
+	}
 	if arch == specs.ArchX86 || arch == specs.ArchARM {
 		return values
 	}
@@ -122,8 +171,8 @@ func interestingValues(arch specs.Arch) []uint64 {
 	return values
 }
 
-// buildLibseccomp compiles the exporter; what it returns makes libseccomp's program of a profile, and tells which
-// names libseccomp does not know.
+// buildLibseccomp compiles the exporter; what it returns makes libseccomp's program of a profile,
+// and tells which names libseccomp does not know.
 func buildLibseccomp(t *testing.T) func(*testing.T, *specs.LinuxSeccomp) ([]byte, map[string]bool) {
 	t.Helper()
 	exporter := filepath.Join(t.TempDir(), "libseccomp")
@@ -147,7 +196,8 @@ func buildLibseccomp(t *testing.T) func(*testing.T, *specs.LinuxSeccomp) ([]byte
 	}
 }
 
-// exporterInput is a profile as the exporter reads it. As in runc, conditions on one argument are alternatives.
+// exporterInput is a profile as the exporter reads it. As in runc, conditions on one argument are
+// alternatives.
 func exporterInput(t *testing.T, s *specs.LinuxSeccomp) string {
 	t.Helper()
 	var text strings.Builder
@@ -163,19 +213,23 @@ func exporterInput(t *testing.T, s *specs.LinuxSeccomp) string {
 	}
 
 	operators := map[specs.LinuxSeccompOperator]int{specs.OpNotEqual: 1, specs.OpLessThan: 2, specs.OpLessEqual: 3,
-		specs.OpEqualTo: 4, specs.OpGreaterEqual: 5, specs.OpGreaterThan: 6, specs.OpMaskedEqual: 7} // enum scmp_compare
+		// enum scmp_compare
+		specs.OpEqualTo: 4, specs.OpGreaterEqual: 5, specs.OpGreaterThan: 6, specs.OpMaskedEqual: 7}
 	for _, rule := range s.Syscalls {
 		conditions := ""
 		for _, c := range rule.Args {
 			conditions += fmt.Sprintf(" %d %d %d %d", c.Index, operators[c.Op], c.Value, c.ValueTwo)
 		}
+
 		value := action(rule.Action, rule.ErrnoRet)
 		if value == defaultAction {
 			continue // libseccomp refuses such a rule
 		}
+
 		for _, name := range rule.Names {
 			fmt.Fprintf(&text, "rule %#x %s%s\n", value, name, conditions)
 		}
 	}
+
 	return text.String()
 }

@@ -44,9 +44,12 @@ utimes vfork vmsplice wait4 waitid waitpid write writev`
 // allowedWith are the system calls that come with a capability.
 var allowedWith = []struct{ capability, calls string }{
 	{"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-	{"CAP_SYS_ADMIN", `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
+	{
+		"CAP_SYS_ADMIN",
+		`bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
 		lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns
-		syslog umount umount2 unshare`},
+		syslog umount umount2 unshare`,
+	},
 	{"CAP_SYS_BOOT", "reboot"},
 	{"CAP_SYS_CHROOT", "chroot"},
 	{"CAP_SYS_MODULE", "delete_module init_module finit_module"},
@@ -61,17 +64,22 @@ var allowedWith = []struct{ capability, calls string }{
 	{"CAP_PERFMON", "perf_event_open"},
 }
 
-// DefaultSeccomp is docker's default profile for a container with these capabilities (full names, as in the bounding set).
+// DefaultSeccomp is docker's default profile for a container with these capabilities (full names,
+// as in the bounding set).
 func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 	eperm := uint(1)
 	s := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: &eperm}
 	allow := func(names string, conditions ...specs.LinuxSeccompArg) {
-		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: strings.Fields(names), Action: specs.ActAllow, Args: conditions})
+		s.Syscalls = append(
+			s.Syscalls,
+			specs.LinuxSyscall{Names: strings.Fields(names), Action: specs.ActAllow, Args: conditions},
+		)
 	}
 	allow(alwaysAllowed)
 	allowSockets(allow)
 
-	// Before Linux 4.8 a tracer could change a system call after the filter had seen it (seccomp(2)).
+	// Before Linux 4.8 a tracer could change a system call after the filter had seen it
+	// (seccomp(2)).
 	if kernelAtLeast(4, 8) {
 		allow("process_vm_readv process_vm_writev ptrace")
 	}
@@ -93,6 +101,7 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 	for _, capability := range capabilities {
 		has[capability] = true
 	}
+
 	for _, with := range allowedWith {
 		if has[with.capability] {
 			allow(with.calls)
@@ -100,19 +109,25 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 	}
 
 	if !has["CAP_SYS_ADMIN"] {
-		// clone without new namespaces; clone3 hides its flags in memory, where no filter can look: the C library falls back to clone.
+		// clone without new namespaces; clone3 hides its flags in memory, where no filter can
+		// look: the C library falls back to clone.
 		const newNamespaces = 0x7e020000
 		allow("clone", specs.LinuxSeccompArg{Index: 0, Value: newNamespaces, ValueTwo: 0, Op: specs.OpMaskedEqual})
 		enosys := uint(38)
-		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &enosys})
+		s.Syscalls = append(
+			s.Syscalls,
+			specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &enosys},
+		)
 	}
+
 	return s
 }
 
-// socketFamilies are the address families of socket(2) that a container may use: all but AF_ALG (38), whose
-// sockets reach the kernel's crypto code (CVE-2026-31431), and AF_VSOCK (40), which knows no network namespace
-// and reaches the hypervisor. Each pair is a mask and what the masked family must be. The kernel takes an int:
-// a mask of 32 bits ignores the upper half of the register, where "not 40" would let 1<<32|40 through.
+// socketFamilies are the address families of socket(2) that a container may use: all but AF_ALG
+// (38), whose sockets reach the kernel's crypto code (CVE-2026-31431), and AF_VSOCK (40), which
+// knows no network namespace and reaches the hypervisor. Each pair is a mask and what the masked
+// family must be. The kernel takes an int: a mask of 32 bits ignores the upper half of the
+// register, where "not 40" would let 1<<32|40 through.
 var socketFamilies = [][2]uint64{
 	{0xffffffe0, 0},  // 0 to 31
 	{0xfffffffc, 32}, // 32 to 35
@@ -124,9 +139,9 @@ var socketFamilies = [][2]uint64{
 	{0xfffffff0, 48}, // 48 to 63: families that no kernel has yet
 }
 
-// allowSockets allows socket(2) for socketFamilies. On i386 there is also socketcall(2), one number for all calls
-// of sockets, whose arguments are in memory, where no filter can look: there, everything but SYS_SOCKET is
-// allowed, and programs use socket(2) instead (Linux 4.3).
+// allowSockets allows socket(2) for socketFamilies. On i386 there is also socketcall(2), one
+// number for all calls of sockets, whose arguments are in memory, where no filter can look:
+// there, everything but SYS_SOCKET is allowed, and programs use socket(2) instead (Linux 4.3).
 func allowSockets(allow func(names string, conditions ...specs.LinuxSeccompArg)) {
 	for _, family := range socketFamilies {
 		allow("socket", specs.LinuxSeccompArg{Index: 0, Value: family[0], ValueTwo: family[1], Op: specs.OpMaskedEqual})

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// profileFile is docker's form of a seccomp profile: the OCI form, with rules that apply under conditions, and
-// names of errors beside their numbers as podman writes them
+// profileFile is docker's form of a seccomp profile: the OCI form, with rules that apply under
+// conditions, and names of errors beside their numbers as podman writes them
 // (https://docs.docker.com/engine/security/seccomp/, containers-common's seccomp.json(5)).
 type profileFile struct {
 	specs.LinuxSeccomp
@@ -41,8 +41,8 @@ type conditions struct {
 	MinKernel string   `json:"minKernel"`
 }
 
-// ReadSeccomp reads a profile in docker's, podman's or the OCI form, for a container with these capabilities on
-// this machine. Rules whose conditions do not hold here are left out.
+// ReadSeccomp reads a profile in docker's, podman's or the OCI form, for a container with these
+// capabilities on this machine. Rules whose conditions do not hold here are left out.
 func ReadSeccomp(path string, caps []string) (*specs.LinuxSeccomp, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -75,6 +75,7 @@ func (p profileFile) resolve(caps []string) (*specs.LinuxSeccomp, error) {
 	if out.DefaultErrnoRet, err = errnoByName(p.DefaultErrno, out.DefaultErrnoRet); err != nil {
 		return nil, fmt.Errorf("defaultErrno: %w", err)
 	}
+
 	for _, entry := range p.ArchMap {
 		if entry.Architecture == nativeArch() {
 			out.Architectures = append([]specs.Arch{entry.Architecture}, entry.SubArchitectures...)
@@ -89,12 +90,15 @@ func (p profileFile) resolve(caps []string) (*specs.LinuxSeccomp, error) {
 		if !applies {
 			continue
 		}
+
 		rule, err := call.rule()
 		if err != nil {
 			return nil, fmt.Errorf("syscalls[%d]: %w", i, err)
 		}
+
 		out.Syscalls = append(out.Syscalls, rule)
 	}
+
 	return &out, nil
 }
 
@@ -113,8 +117,8 @@ func (c conditionalCalls) rule() (specs.LinuxSyscall, error) {
 	return rule, err
 }
 
-// applies reports whether the call's conditions hold here. A condition that cannot be read is an error: the rule
-// may be the one that closes a hole.
+// applies reports whether the call's conditions hold here. A condition that cannot be read is an
+// error: the rule may be the one that closes a hole.
 func (c conditionalCalls) applies(caps []string) (bool, error) {
 	for _, minimum := range []string{c.Includes.MinKernel, c.Excludes.MinKernel} {
 		if minimum == "" {
@@ -150,7 +154,8 @@ func kernelIs(minimum string) bool {
 	return err == nil && kernelAtLeast(major, minor)
 }
 
-// errnoByName is the number of an error such as "EPERM", which goes before the number that is written beside it.
+// errnoByName is the number of an error such as "EPERM", which goes before the number that is
+// written beside it.
 func errnoByName(name string, number *uint) (*uint, error) {
 	if name == "" {
 		return number, nil
@@ -171,7 +176,8 @@ func parseKernelVersion(text string) (major, minor int, err error) {
 	return major, minor, nil
 }
 
-// kernelAtLeast compares with the running kernel. A kernel that does not say its version counts as old.
+// kernelAtLeast compares with the running kernel. A kernel that does not say its version counts
+// as old.
 func kernelAtLeast(major, minor int) bool {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {

@@ -21,6 +21,7 @@ func readProfile(t *testing.T, text string, caps ...string) (*specs.LinuxSeccomp
 // A rule is in the filter if and only if docker would put it there.
 func TestConditionsOfARule(t *testing.T) {
 	here, elsewhere := runtime.GOARCH, "s390x"
+
 	for condition, want := range map[string]bool{
 		`"includes": {}`: true,
 		`"includes": {"arches": ["` + here + `"]}`:                                     true,

@@ -20,7 +20,9 @@ func run(t *testing.T, program []byte, audit, number uint32, arguments ...uint64
 	for i, a := range arguments {
 		binary.LittleEndian.PutUint64(data[offsetArguments+8*i:], a)
 	}
+
 	var a uint32
+
 	for i := 0; i < len(program)/8; i++ {
 		f := program[8*i:]
 		code, jt, jf, value := binary.LittleEndian.Uint16(f), int(f[2]), int(f[3]), binary.LittleEndian.Uint32(f[4:])
@@ -31,6 +33,7 @@ func run(t *testing.T, program []byte, audit, number uint32, arguments ...uint64
 				i += jf
 			}
 		}
+
 		switch code {
 		case bpfLoad:
 			a = binary.LittleEndian.Uint32(data[value:])
@@ -50,6 +53,7 @@ func run(t *testing.T, program []byte, audit, number uint32, arguments ...uint64
 			require.FailNow(t, "unknown instruction", "%#x", code)
 		}
 	}
+
 	require.FailNow(t, "the filter has no end")
 	return 0
 }
@@ -98,11 +102,13 @@ func TestDockersProfile(t *testing.T) {
 	for _, name := range []string{"read", "write", "execve", "openat", "exit_group", "chroot", "futex", "seccomp"} {
 		assert.EqualValues(t, actionAllow, call(name), name)
 	}
+
 	for _, name := range []string{"mount", "unshare", "setns", "bpf", "reboot", "init_module", "ptrace_no", "keyctl", "add_key", "swapon", "userfaultfd", "perf_event_open"} {
 		if _, ok := info.SyscallNames[name]; ok {
 			assert.EqualValues(t, eperm, call(name), name)
 		}
 	}
+
 	assert.EqualValues(t, enosys, call("clone3"))
 	assert.EqualValues(t, actionAllow, call("clone", 0x01200011))
 	assert.EqualValues(t, eperm, call("clone", 0x10000000), "CLONE_NEWUSER")
@@ -111,9 +117,11 @@ func TestDockersProfile(t *testing.T) {
 		if family == 38 || family == 40 { // AF_ALG, AF_VSOCK
 			want = eperm
 		}
+
 		assert.EqualValues(t, want, call("socket", family), family)
 		assert.EqualValues(t, want, call("socket", 1<<32|family), "the kernel takes an int: %d", family)
 	}
+
 	assert.EqualValues(t, actionAllow, call("personality", 0))
 	assert.EqualValues(t, eperm, call("personality", 0x0400000), "READ_IMPLIES_EXEC")
 	assert.EqualValues(t, enosys, run(t, program, uint32(info.ID), 999), "younger than the profile")
@@ -147,6 +155,7 @@ func TestEverySyscallIsAskedCorrectly(t *testing.T) {
 func TestConditions(t *testing.T) {
 	info := native(t)
 	values := []uint64{0, 1, 7, 8, 9, 1<<32 - 1, 1 << 32, 1<<32 + 7, 1<<32 + 8, 1<<32 + 9, 1 << 63, ^uint64(0)}
+
 	for op, holds := range map[specs.LinuxSeccompOperator]func(a, b uint64) bool{
 		specs.OpEqualTo:      func(a, b uint64) bool { return a == b },
 		specs.OpNotEqual:     func(a, b uint64) bool { return a != b },
@@ -157,14 +166,29 @@ func TestConditions(t *testing.T) {
 		specs.OpMaskedEqual:  func(a, b uint64) bool { return a&b == 8 },
 	} {
 		for _, b := range values {
-			program, _, err := CompileSeccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
-				{Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{
-					{Index: 1, Op: op, Value: b, ValueTwo: 8}, {Index: 2, Op: specs.OpEqualTo, Value: 5}}}}})
+			program, _, err := CompileSeccomp(
+				&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
+					{Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{
+						{Index: 1, Op: op, Value: b, ValueTwo: 8}, {Index: 2, Op: specs.OpEqualTo, Value: 5}}}}},
+			)
 			require.NoError(t, err)
 			for _, a := range values {
 				number := uint32(info.SyscallNames["read"])
-				assert.Equal(t, holds(a, b), run(t, program, uint32(info.ID), number, 0, a, 5) == actionAllow, "%d %s %d", a, op, b)
-				assert.NotEqualValues(t, actionAllow, run(t, program, uint32(info.ID), number, 0, a, 6), "both conditions must hold")
+				assert.Equal(
+					t,
+					holds(a, b),
+					run(t, program, uint32(info.ID), number, 0, a, 5) == actionAllow,
+					"%d %s %d",
+					a,
+					op,
+					b,
+				)
+				assert.NotEqualValues(
+					t,
+					actionAllow,
+					run(t, program, uint32(info.ID), number, 0, a, 6),
+					"both conditions must hold",
+				)
 			}
 		}
 	}

@@ -9,15 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Explain adds to the errno of a clone(2) or unshare(2) with CLONE_NEWUSER the cause that it hides, and what to do. Everything that
-// makes a user namespace calls it. The kernel of CentOS 7 answers EINVAL where user namespaces are switched off, others ENOSPC.
+// Explain adds to the errno of a clone(2) or unshare(2) with CLONE_NEWUSER the cause that it
+// hides, and what to do. Everything that makes a user namespace calls it. The kernel of CentOS 7
+// answers EINVAL where user namespaces are switched off, others ENOSPC.
 func Explain(err error) error {
-	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EUSERS) {
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EPERM) &&
+		!errors.Is(err, unix.EUSERS) {
 		return err
 	}
+
 	_, missing := os.Stat("/proc/self/ns/user")
 	ordinary := os.Geteuid() != 0
 	advice := ""
+
 	switch {
 	case missing != nil:
 		advice = "this kernel is built without user namespaces (CONFIG_USER_NS): run as root, without --userns"
@@ -32,6 +36,7 @@ func Explain(err error) error {
 	default:
 		return err
 	}
+
 	return fmt.Errorf("%w: %s", err, advice)
 }
 

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test starts itself again in a user namespace where no other one may be made, as on a new CentOS 7.
+// The test starts itself again in a user namespace where no other one may be made, as on a new
+// CentOS 7.
 func TestExplain(t *testing.T) {
 	const role = "MYDOCKER_TEST_NO_NAMESPACES"
 	if os.Getenv(role) != "" {
@@ -27,14 +28,18 @@ func TestExplain(t *testing.T) {
 		require.NoError(t, Explain(nil))
 		return
 	}
+
 	command := exec.Command("/proc/self/exe", "-test.run", "^TestExplain$", "-test.v")
 	command.Env = append(os.Environ(), role+"=1")
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+		UidMappings: []syscall.SysProcIDMap{
+			{HostID: os.Getuid(), Size: 1},
+		}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
 	out, err := command.CombinedOutput()
 	if err != nil && exec.Command("unshare", "--user", "--map-root-user", "true").Run() != nil {
 		t.Skip("no user namespaces here: unshare(1) cannot make one either")
 	}
+
 	require.NoError(t, err, string(out))
 	require.True(t, strings.Contains(string(out), "PASS"), string(out))
 }

@@ -1,5 +1,5 @@
-// Package userns finds out which user and group ids an ordinary user may use in a user namespace (subuid(5), subgid(5)). The
-// story is told in docs/zh/05-step03-user-ns.md.
+// Package userns finds out which user and group ids an ordinary user may use in a user namespace
+// (subuid(5), subgid(5)). The story is told in docs/zh/05-step03-user-ns.md.
 package userns
 
 import (
@@ -14,22 +14,26 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Mappings are the ids for a container of the calling user: root inside is the caller outside, then the ranges of
-// /etc/subuid and /etc/subgid. Without ranges (or without newuidmap and newgidmap) one id each: full is false then.
+// Mappings are the ids for a container of the calling user: root inside is the caller outside,
+// then the ranges of /etc/subuid and /etc/subgid. Without ranges (or without newuidmap and
+// newgidmap) one id each: full is false then.
 func Mappings() (uids, gids []specs.LinuxIDMapping, full bool, err error) {
 	uids = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(os.Geteuid()), Size: 1}}
 	gids = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(os.Getegid()), Size: 1}}
 	if !helpersInstalled() {
 		return uids, gids, false, nil
 	}
+
 	name, err := userName(os.Geteuid())
 	if err != nil {
 		return nil, nil, false, err
 	}
+
 	subUIDs, err := readRanges("/etc/subuid", name, os.Geteuid())
 	if err != nil {
 		return nil, nil, false, err
 	}
+
 	subGIDs, err := readRanges("/etc/subgid", name, os.Geteuid())
 	if err != nil {
 		return nil, nil, false, err
@@ -37,6 +41,7 @@ func Mappings() (uids, gids []specs.LinuxIDMapping, full bool, err error) {
 	if len(subUIDs) == 0 || len(subGIDs) == 0 {
 		return uids, gids, false, nil
 	}
+
 	return appendRanges(uids, subUIDs), appendRanges(gids, subGIDs), true, nil
 }
 
@@ -46,7 +51,8 @@ func helpersInstalled() bool {
 	return errUID == nil && errGID == nil
 }
 
-// appendRanges maps the ranges one after the other, from 1 on. Kernels before 4.15 take five lines: the first four ranges are used.
+// appendRanges maps the ranges one after the other, from 1 on. Kernels before 4.15 take five
+// lines: the first four ranges are used.
 func appendRanges(mappings []specs.LinuxIDMapping, ranges []idRange) []specs.LinuxIDMapping {
 	next := uint32(1)
 	for i, r := range ranges {
@@ -82,11 +88,13 @@ func readRanges(path, name string, uid int) ([]idRange, error) {
 func parseRanges(r io.Reader, name string, uid int) ([]idRange, error) {
 	var ranges []idRange
 	lines := bufio.NewScanner(r)
+
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
+
 		fields := strings.Split(line, ":")
 		if len(fields) != 3 {
 			return nil, fmt.Errorf("line %d: %q is not name:first:count", number, line)
@@ -94,6 +102,7 @@ func parseRanges(r io.Reader, name string, uid int) ([]idRange, error) {
 		if fields[0] != name && fields[0] != strconv.Itoa(uid) {
 			continue
 		}
+
 		first, errFirst := strconv.ParseUint(fields[1], 10, 32)
 		count, errCount := strconv.ParseUint(fields[2], 10, 32)
 		if errFirst != nil || errCount != nil || first+count > 1<<32 {
@@ -103,10 +112,12 @@ func parseRanges(r io.Reader, name string, uid int) ([]idRange, error) {
 			ranges = append(ranges, idRange{uint32(first), uint32(count)})
 		}
 	}
+
 	return ranges, lines.Err()
 }
 
-// userName looks a uid up in /etc/passwd. (Package os/user would ask the C library, for one line of one file.)
+// userName looks a uid up in /etc/passwd. (Package os/user would ask the C library, for one line
+// of one file.)
 func userName(uid int) (string, error) {
 	f, err := os.Open("/etc/passwd")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command generate writes syscalls.go, package security's tables, from those of go-seccomp-bpf. That package makes
-// two maps for each architecture whenever a program begins: a millisecond at every start of a container for names
-// that do not change.
+// Command generate writes syscalls.go, package security's tables, from those of go-seccomp-bpf.
+// That package makes two maps for each architecture whenever a program begins: a millisecond at
+// every start of a container for names that do not change.
 package main
 
 import (
@@ -21,12 +21,15 @@ func main() {
 		info *arch.Info
 	}{{"X86_64", arch.X86_64}, {"X32", arch.X32}, {"I386", arch.I386}, {"AARCH64", arch.AARCH64}, {"ARM", arch.ARM}} {
 		fmt.Fprintf(&out, "\nvar syscalls%s = [...]string{\n", table.name)
+
 		// The numbers from 1024 on are calls of ARM's that no profile names.
 		for number := 0; number < 1024; number++ {
-			if name := table.info.SyscallNumbers[number]; name != "" && !(table.info == arch.X32 && only64(number, name)) {
+			if name := table.info.SyscallNumbers[number]; name != "" &&
+				!(table.info == arch.X32 && only64(number, name)) {
 				fmt.Fprintf(&out, "%d: %q,\n", number, name)
 			}
 		}
+
 		out.WriteString("}\n")
 	}
 
@@ -39,19 +42,31 @@ func main() {
 	}
 }
 
-// only64 reports whether a number of the x32 table is one of the 64-bit calls that x32 does not have. The kernel's
-// table (arch/x86/entry/syscalls/syscall_64.tbl, column "abi") marks them "64"; most have a number of their own
-// from 512 on.
+// only64 reports whether a number of the x32 table is one of the 64-bit calls that x32 does not
+// have. The kernel's table (arch/x86/entry/syscalls/syscall_64.tbl, column "abi") marks them
+// "64"; most have a number of their own from 512 on.
 func only64(number int, name string) bool {
 	const firstOwn = 512
 	if number >= firstOwn {
 		return false
 	}
+
 	switch name {
-	case "uselib", "_sysctl", "create_module", "get_kernel_syms", "query_module", "nfsservctl", "set_thread_area", "get_thread_area",
-		"epoll_ctl_old", "epoll_wait_old", "vserver", "map_shadow_stack":
+	case "uselib",
+		"_sysctl",
+		"create_module",
+		"get_kernel_syms",
+		"query_module",
+		"nfsservctl",
+		"set_thread_area",
+		"get_thread_area",
+		"epoll_ctl_old",
+		"epoll_wait_old",
+		"vserver",
+		"map_shadow_stack":
 		return true
 	}
+
 	for own, ownName := range arch.X32.SyscallNumbers {
 		if own >= firstOwn && ownName == name {
 			return true
