@@ -245,6 +245,13 @@ func TestAncestorsOfContainers(t *testing.T) {
 	must(t, "tag", "child", "child:again")
 	defer docker("rmi", "-f", "child:again")
 	assert.Len(t, strings.Fields(must(t, "images", "-q", "child")), 2, "an id for each name")
+
+	must(t, "commit", "-c", "LABEL x=y", "second", "labelled") // the same layers as child, and not its ancestor
+	defer docker("rmi", "-f", "labelled")
+	assert.Empty(t, must(t, "ps", "-a", "--filter", "ancestor=labelled", "--format", "{{.Names}}"))
+	id := must(t, "inspect", "-f", "{{.Id}}", "child")
+	must(t, "tag", "host", "child")
+	assert.Equal(t, strings.TrimPrefix(id, "sha256:")[:12], must(t, "ps", "-a", "--filter", "name=second", "--format", "{{.Image}}"), "the name is another image's now")
 }
 
 // TestCompletionInBash: the script that we print, in the shell that it is for.
@@ -272,4 +279,13 @@ func TestEmptyDirectoryVariables(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, entries)
 	assert.Regexp(t, `State Dir: /(run|tmp)/`, r.out)
+}
+
+// TestPortsColumn: consecutive ports are a range, those with another number on the host stand last.
+func TestPortsColumn(t *testing.T) {
+	remove(t, "ports-column")
+	must(t, "run", "-d", "--name", "ports-column", "--expose", "81-83", "--expose", "90/udp", "-p", "127.0.0.1:18080-18081:18080-18081", "-p", "127.0.0.1:18090:80",
+		"host", "sleep", "1000")
+	assert.Equal(t, "81-83/tcp, 90/udp, 127.0.0.1:18080-18081->18080-18081/tcp, 127.0.0.1:18090->80/tcp",
+		must(t, "ps", "--filter", "name=ports-column", "--format", "{{.Ports}}"))
 }

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +81,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	}
 
 	rows := []interface{}{}
+	imageNow := map[string]string{} // what the names mean today
 	for _, v := range views {
 		if !all && !v.Running && v.State.Status != store.Restarting {
 			continue
@@ -97,6 +97,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 		if err != nil {
 			return err
 		}
+		row.Image = imageColumn(e, v, imageNow)
 		if rows = append(rows, row); last > 0 && len(rows) == last {
 			break
 		}
@@ -150,6 +151,21 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 	return row, nil
 }
 
+// imageColumn is the image's name, or its id when the name has become another image's.
+func imageColumn(e *engine.Engine, v engine.View, now map[string]string) string {
+	id, known := now[v.Image]
+	if !known {
+		if img, err := e.Images.Resolve(v.Image); err == nil {
+			id = img.ID
+		}
+		now[v.Image] = id
+	}
+	if id != v.ImageID {
+		return shortID(v.ImageID)
+	}
+	return v.Image
+}
+
 // commandLine is docker's: arguments with spaces, but not the program, stand in quotes.
 func commandLine(argv []string) string {
 	words := append([]string(nil), argv...)
@@ -182,32 +198,6 @@ func status(v engine.View) string {
 		return "Created"
 	}
 	return v.State.Status
-}
-
-// portList is docker's PORTS column.
-func portList(v engine.View, endpoints []network.Endpoint) string {
-	var list []string
-	published := map[string]bool{}
-	for _, ep := range endpoints {
-		for _, p := range ep.Ports {
-			host := p.HostIP
-			if host == "" {
-				host = "0.0.0.0"
-			}
-			published[fmt.Sprintf("%d/%s", p.ContainerPort, p.Proto)] = true
-			list = append(list, fmt.Sprintf("%s:%d->%d/%s", host, p.HostPort, p.ContainerPort, p.Proto))
-		}
-	}
-	for port := range v.Config.ExposedPorts {
-		if !strings.Contains(port, "/") {
-			port += "/tcp"
-		}
-		if !published[port] {
-			list = append(list, port)
-		}
-	}
-	sort.Strings(list)
-	return strings.Join(list, ", ")
 }
 
 // parseFilters reads --filter KEY=VALUE flags; a key that is not known is an error.
@@ -338,56 +328,19 @@ func descends(e *engine.Engine, imageID, name string) bool {
 		return err == nil
 	}
 
-	if len(ancestor.Layers) == 0 || len(ancestor.Layers) > len(img.Layers) {
+	layers, history := ancestor.Layers, ancestor.Config.History
+	if len(layers) == 0 || len(layers) > len(img.Layers) || len(history) > len(img.Config.History) {
 		return false
 	}
-	for i, layer := range ancestor.Layers {
-		if img.Layers[i] != layer {
+	for i := range layers {
+		if img.Layers[i] != layers[i] {
+			return false
+		}
+	}
+	for i := range history { // instructions without a layer make images with the same layers
+		if img.Config.History[i].CreatedBy != history[i].CreatedBy {
 			return false
 		}
 	}
 	return true
-}
-
-// matchPort looks for a port, PORT[-PORT][/PROTOCOL]: of the host (publish), or of the container (expose).
-func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (bool, error) {
-	wanted, err := network.ParsePort(value)
-	if err != nil {
-		return false, fmt.Errorf("invalid filter %s=%s: %w", key, value, err)
-	}
-	have := map[string]bool{}
-	if key == "expose" {
-		for port := range v.Config.ExposedPorts {
-			have[port] = true
-		}
-	}
-	for _, published := range v.HostConfig.PortBindings {
-		mappings, err := network.ParsePort(published)
-		if err != nil {
-			return false, err
-		}
-		for _, m := range mappings {
-			if key == "publish" {
-				m.ContainerPort = m.HostPort
-			}
-			have[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] = true
-		}
-	}
-	if v.Running { // ports that were chosen at the start are only there
-		for _, ep := range endpoints {
-			for _, p := range ep.Ports {
-				if key == "publish" {
-					p.ContainerPort = p.HostPort
-				}
-				have[fmt.Sprintf("%d/%s", p.ContainerPort, p.Proto)] = true
-			}
-		}
-	}
-
-	for _, m := range wanted {
-		if have[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] {
-			return true, nil
-		}
-	}
-	return false, nil
 }

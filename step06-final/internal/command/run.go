@@ -132,10 +132,10 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		return failure(err)
 	}
 	if detach {
+		fmt.Println(c.ID) // also when it cannot be started, as docker does: it is there
 		if err := e.Start(c, nil); err != nil {
 			return failure(removeFailed(e, c, err))
 		}
-		fmt.Println(c.ID)
 		return nil
 	}
 
