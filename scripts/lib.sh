@@ -384,36 +384,54 @@ quote() { printf '%q ' "$@"; }
 
 # --- the host, before and after -----------------------------------------------------------------------
 
-# host_snapshot prints what no run may change, a line for each thing.
+# host_snapshot prints what no run may change, a line for each thing. It looks at what is ours, or could be damaged by us: what other
+# programs mount, start and make meanwhile does not count.
 host_snapshot() {
 	say "hostname $(uname -n)"
-	# Without what systemd and logins mount and unmount by themselves.
-	grep -vE ' (/proc/sys/fs/binfmt_misc|/run/user/[^ ]*|/run/credentials/[^ ]*) ' /proc/self/mountinfo | sed 's/^/mount /'
-	cgroup_directories | sed 's/^/cgroup /'
-	sed -n 's/^ *\([^:|]*\):.*/interface \1/p' /proc/self/net/dev
+	mounts_of_interest | sed 's/^/mount /'
+	left_cgroups | sed 's/^/cgroup /'
+	sed -n 's/^ *\([^:|]*\):.*/interface \1/p' /proc/self/net/dev | grep -E ' (mydocker|md-|veth[0-9a-f]{11}$|tap)'
 	ipcs 2>/dev/null | sed -n 's/^\(0x[0-9a-f]* [^ ]*\).*/ipc \1/p'
 	firewall_rules | sed 's/^/rule /'
 	left_processes | sed 's/^/process /'
 	find "$TMPDIR" "${STATE_DIRS[@]}" ${XDG_RUNTIME_DIR:+"$XDG_RUNTIME_DIR/mydocker"} -maxdepth 3 2>/dev/null | sort | sed 's/^/file /'
 }
 
+# mounts_of_interest: the host's own trees (/, /proc, /sys, /dev, /etc, …), and of the places where anybody may mount something only
+# what is ours.
+mounts_of_interest() {
+	awk -v work="$WORK" -v temp="$TMPDIR" -v root="${MYDOCKER_ROOT:-/var/lib/mydocker}" -v state="${MYDOCKER_STATE:-/run/mydocker}" '
+		function below(directory) { return directory != "" && index($5 "/", directory "/") == 1 }
+		below(work) || below(temp) || below(root) || below(state) { print; next }
+		$5 ~ /^\/(run|mnt|media|snap|tmp|var|home|root|srv|opt)\// { next }
+		$5 == "/proc/sys/fs/binfmt_misc" { next }
+		{ print }' /proc/self/mountinfo
+}
+
 cgroup_directories() {
 	local mounts
 	mapfile -t mounts <<<"$(awk '{ for (i = 7; $i != "-"; i++); if ($(i + 1) ~ /^cgroup2?$/) print $5 }' /proc/self/mountinfo)"
-	find "${mounts[@]}" -type d 2>/dev/null | awk '/mydocker/ || !/\/(system|user|machine)\.slice\/|\/init\.scope/' | sort -u
+	find "${mounts[@]}" -type d -path '*mydocker*' 2>/dev/null | sort -u
 }
 
-# firewall_rules: rules and chains, without counters and the empty built-in chains that reading creates.
+# left_cgroups: those of our programs in which nobody is. Where somebody is, left_processes says whether it is ours.
+left_cgroups() {
+	local directory
+	cgroup_directories | while read -r directory; do
+		[ -n "$(cat "$directory/cgroup.procs" 2>/dev/null)" ] || say "$directory"
+	done
+}
+
+# firewall_rules: our rules and chains, without counters.
 firewall_rules() {
 	local save
 	is_root || return 0
 	for save in iptables-save iptables-legacy-save ip6tables-save; do
-		"$save" 2>/dev/null | sed -n "s/^\(-A .*\)/$save \1/p; s/^\(:[^ ]* -\) .*/$save \1/p"
+		"$save" 2>/dev/null | grep MYDOCKER | sed -n "s/^\(-A .*\)/$save \1/p; s/^\(:[^ ]* -\) .*/$save \1/p"
 	done
 	nft list ruleset 2>/dev/null | awk '
-		/^table (ip|ip6) (filter|nat|mangle|raw|security) / { known = 1 }
-		/^table/ && !/ (filter|nat|mangle|raw|security) / { known = 0 }
-		!known { gsub(/packets [0-9]+ bytes [0-9]+/, ""); print "nft " $0 }'
+		/^table/ { ours = / MYDOCKER/ }
+		ours { gsub(/packets [0-9]+ bytes [0-9]+/, ""); print "nft " $0 }'
 	return 0
 }
 
@@ -423,11 +441,18 @@ left_processes() {
 	# One ls for all: a readlink for each process would be most of what a check costs.
 	# shellcheck disable=SC2012 # the names are numbers
 	ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n "s|.* /proc/\\([0-9]*\\)/exe -> $WORK/bin/.*|program \\1|p"
-	grep -l mydocker /proc/[0-9]*/cgroup 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|in-cgroup \1|'
+	grep -l mydocker /proc/[0-9]*/cgroup 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|' | while read -r pid; do
+		is_ours "$pid" && say "in-cgroup $pid"
+	done
 	grep -la "MYDOCKER_VERIFY=$MYDOCKER_VERIFY" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|' | while read -r pid; do
 		elsewhere "$pid" && say "in-namespace $pid"
 	done
 	return 0
+}
+
+# is_ours PID: it runs on files of these checks, or was started by them. A container of somebody else is not.
+is_ours() {
+	grep -qsF -e "$WORK/" -e "$TMPDIR/" "/proc/$1/mountinfo" || grep -qsaF "MYDOCKER_VERIFY=$MYDOCKER_VERIFY" "/proc/$1/environ"
 }
 
 # elsewhere PID: it lives in another namespace than these checks.
@@ -625,10 +650,12 @@ check_ps_shows_own() {
 	BOXES+=($!)
 	until_true 10 find_sleeper "$host_mark"
 	run_box -- sh -c 'ps -ef 2>/dev/null || ps'
-	expect_equal "ps" 0 "$STATUS"
-	expect_contains "ps" ps "$OUT"
-	expect_lacks "ps" "$host_mark" "$OUT"
-	expect_equal "processes that ps shows" "$(say "$OUT" | awk 'NR > 1 && $2 + $1 < 20' | grep -c .)" "$(say "$OUT" | awk 'NR > 1' | grep -c .)"
+	if [ "$STATUS" != 127 ]; then # a minimal system has no ps: then /proc alone, which ps reads
+		expect_equal "ps" 0 "$STATUS"
+		expect_contains "ps" ps "$OUT"
+		expect_lacks "ps" "$host_mark" "$OUT"
+		expect_equal "processes that ps shows" "$(say "$OUT" | awk 'NR > 1 && $2 + $1 < 20' | grep -c .)" "$(say "$OUT" | awk 'NR > 1' | grep -c .)"
+	fi
 	run_box -- sh -c 'echo /proc/[0-9]*'
 	expect_equal "/proc/[0-9]*" /proc/1 "$OUT"
 }

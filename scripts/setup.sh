@@ -88,6 +88,9 @@ write_file() { # FILE: content from standard input
 	[ -n "$dry_run" ] || printf '%s\n' "$text" >"$1"
 }
 
+# write_parameter NAME VALUE: what `sysctl -w` does, which a minimal Debian has not
+write_parameter() { echo "$2" >"/proc/sys/${1//.//}"; }
+
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # --- which system ---------------------------------------------------------------------------------------
@@ -290,7 +293,7 @@ set_up_proxy() {
 # set_parameter NAME VALUE, while the system runs and for ever.
 set_parameter() {
 	remember sysctl "$1" "$(cat "/proc/sys/${1//.//}")"
-	change "内核参数 / kernel parameter $1 = $2" sysctl -q -w "$1=$2"
+	change "内核参数 / kernel parameter $1 = $2" write_parameter "$1" "$2"
 	{
 		[ ! -e "$SYSCTL_FILE" ] || grep -v "^$1 *=" "$SYSCTL_FILE" || true
 		echo "$1 = $2"
@@ -362,7 +365,7 @@ undo_all() {
 		appended) change "删除一行 / remove a line: $value: $rest" sed -i "\\|^$rest\$|d" "$value" ;;
 		created-tree) [ ! -e "$value" ] || change "删除 / remove $value" rm -rf "$value" ;;
 		restore) change "恢复 / restore $value" cp -p "$JOURNAL/files$value" "$value" ;;
-		sysctl) change "内核参数 / kernel parameter $value = $rest" sysctl -q -w "$value=$rest" ;;
+		sysctl) change "内核参数 / kernel parameter $value = $rest" write_parameter "$value" "$rest" ;;
 		goproxy)
 			home=$(getent passwd "$value" | cut -d: -f6)
 			change "Go 模块的代理 / the proxy of Go modules ($value)" su "$value" -s /bin/sh -c "HOME='$home' '$(find_good_go || echo go)' env -u GOPROXY"

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/network"
 )
 
 // The tests of the whole program run in a little host of their own: new mount, PID, network, IPC and UTS namespaces, with
@@ -101,8 +103,8 @@ func prepareSandbox() error {
 	if err := unix.Mount("tmpfs", work, "tmpfs", 0, ""); err != nil {
 		return fmt.Errorf("mount a tmpfs: %w", err)
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
+	if err := network.LoopbackUp("/proc/self/ns/net"); err != nil {
+		return err
 	}
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))

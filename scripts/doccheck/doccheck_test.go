@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -169,6 +170,9 @@ func TestPicturesNeedTextAndDarkColours(t *testing.T) {
 func TestTranscriptIsExecuted(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("the sandbox needs root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("the sandbox needs ip (iproute2)")
 	}
 	root, err := findRoot()
 	require.NoError(t, err)

@@ -224,7 +224,7 @@ RUN echo more >> /out
 FROM scratch
 COPY --from=build /link /one
 COPY --from=more /out /two/
-COPY --from=host /bin/busybox /bin/
+COPY --from=host /bin/sh /bin/
 COPY --from=2 /out /three
 `)
 

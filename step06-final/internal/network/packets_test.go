@@ -1,7 +1,6 @@
 package network
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 func ports(t *testing.T, values ...string) []PortMapping {
@@ -280,13 +280,34 @@ func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
 		if err := setSysctl("net/ipv4/conf/"+device+"/route_localnet", "1"); err != nil {
 			return err
 		}
-		for _, command := range []string{"addr del 127.0.0.1/8 dev lo", "route flush table local dev lo",
-			fmt.Sprintf("route add 127.0.0.1/32 via %s dev %s src %s", gateway, device, source)} {
-			if _, err := runProgram("ip", nil, strings.Fields(command)...); err != nil {
+		// ip addr del 127.0.0.1/8 dev lo; ip route flush table local dev lo; ip route add 127.0.0.1/32 via … dev … src …
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		own, err := netlink.ParseAddr("127.0.0.1/8")
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrDel(lo, own); err != nil {
+			return err
+		}
+		local, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: lo.Attrs().Index},
+			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF)
+		if err != nil {
+			return err
+		}
+		for i := range local {
+			if err := netlink.RouteDel(&local[i]); err != nil {
 				return err
 			}
 		}
-		return nil
+		out, err := netlink.LinkByName(device)
+		if err != nil {
+			return err
+		}
+		return netlink.RouteAdd(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(127, 0, 0, 1), Mask: net.CIDRMask(32, 32)},
+			Gw: net.ParseIP(gateway), LinkIndex: out.Attrs().Index, Src: net.ParseIP(source)})
 	}))
 }
 
@@ -311,10 +332,20 @@ type withoutRaw struct{ iptables }
 
 func (*withoutRaw) replace(rules) error {
 	path, err := findProgram("iptables")
-	if err != nil {
+	if err == nil {
+		_, err = runProgram(path, nil, "-t", "raw", "-F")
 		return err
 	}
-	_, err = runProgram(path, nil, "-t", "raw", "-F")
+	chains, err := nftDump(unix.NFT_MSG_GETCHAIN)
+	var batch nftBatch
+	for _, c := range chains {
+		if c[unix.NFTA_CHAIN_NAME] == "RAW" {
+			batch.add(unix.NFT_MSG_DELRULE, 0, text(unix.NFTA_RULE_TABLE, c[unix.NFTA_CHAIN_TABLE]), text(unix.NFTA_RULE_CHAIN, "RAW"))
+		}
+	}
+	if err == nil {
+		err = batch.commit()
+	}
 	return err
 }
 

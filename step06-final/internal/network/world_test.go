@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -148,7 +149,26 @@ func eachFirewall(t *testing.T, test func(t *testing.T, m *Manager)) {
 func hostState(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
-	for _, command := range []string{"ip -o link", "ip -o -4 addr", "ip -4 route", "iptables-legacy-save", "iptables-nft-save", "nft list ruleset"} {
+	linksAndAddresses(t, &out)
+	chains, err := nftDump(unix.NFT_MSG_GETCHAIN) // ours in nf_tables, seen without any program
+	for _, c := range chains {
+		if strings.HasPrefix(c[unix.NFTA_CHAIN_TABLE], "MYDOCKER") {
+			fmt.Fprintln(&out, "chain", c[unix.NFTA_CHAIN_TABLE], c[unix.NFTA_CHAIN_NAME])
+		}
+	}
+	var list []map[int]string
+	if err == nil {
+		list, err = nftDump(unix.NFT_MSG_GETRULE)
+	}
+	for _, r := range list {
+		if strings.HasPrefix(r[unix.NFTA_RULE_TABLE], "MYDOCKER") {
+			fmt.Fprintln(&out, "rule", r[unix.NFTA_RULE_TABLE], r[unix.NFTA_RULE_CHAIN], commentText(r[unix.NFTA_RULE_USERDATA]))
+		}
+	}
+	if err != nil && !errors.Is(nftError("read", err), errNoRules) {
+		require.NoError(t, err)
+	}
+	for _, command := range []string{"iptables-legacy-save", "iptables-nft-save", "nft list ruleset"} {
 		words := strings.Fields(command)
 		path, err := findProgram(words[0])
 		if err != nil {
@@ -163,11 +183,33 @@ func hostState(t *testing.T) string {
 			if line == "" || strings.ContainsAny(line[:1], "#*:") && !strings.Contains(line, "MYDOCKER") || line == "COMMIT" {
 				continue
 			}
-			line = regexp.MustCompile(`(state|mode|qdisc) \S+|<[^>]*>|^\d+:|linkdown|counter packets \d+ bytes \d+`).ReplaceAllString(line, "")
+			line = regexp.MustCompile(`counter packets \d+ bytes \d+`).ReplaceAllString(line, "")
 			fmt.Fprintln(&out, strings.TrimSpace(line))
 		}
 	}
 	return out.String()
+}
+
+func linksAndAddresses(t *testing.T, out io.Writer) {
+	t.Helper()
+	links, err := netlink.LinkList()
+	require.NoError(t, err)
+	for _, link := range links {
+		a := link.Attrs()
+		fmt.Fprintln(out, "link", a.Name, link.Type(), a.HardwareAddr, a.MTU, a.Alias)
+		addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
+		if !isLinkNotFound(err) {
+			require.NoError(t, err)
+		}
+		for _, address := range addresses {
+			fmt.Fprintln(out, "address", a.Name, address.IPNet)
+		}
+	}
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	require.NoError(t, err)
+	for _, r := range routes {
+		fmt.Fprintln(out, "route", r.Dst, r.Gw)
+	}
 }
 
 // box is a process in a network namespace of its own: a container, or another host.
