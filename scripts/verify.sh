@@ -101,11 +101,13 @@ if [ -z "${MYDOCKER_BIN:-}" ]; then
 	for step in "${STEPS[@]}"; do
 		build "$step" "$WORK/bin/$step" 2>&1 | head -n 20 # what does not build fails below
 		[ "$step" != step05-rootfs ] || build "$step" "$WORK/bin/escape" ./testdata/escape
+		[ "$step" != step06-final ] || build "$step" "$WORK/bin/small" ./small
 	done
 	export MYDOCKER_BIN=$WORK/bin
 fi
 
 for step in "${STEPS[@]}"; do
+	[ "$step" != step06-final ] || run_checks verify-small.sh
 	run_checks "verify-${step%%-*}.sh"
 done
 if [ $# = 0 ]; then

@@ -77,8 +77,8 @@ func relative(root, path string) string {
 }
 
 // notMessages are packages without texts of their own for the user: early passes on what failed by the name of the step, which runtime
-// explains; explain writes a page; testdata is for tests.
-var notMessages = regexp.MustCompile(`/(internal/early|internal/explain|testdata)$`)
+// explains; explain writes a page; testdata is for tests; the small engine says what to do in each of its own messages.
+var notMessages = regexp.MustCompile(`/(internal/early|internal/explain|testdata|small)$`)
 
 // engineMessages are those of the engine and of its runtime.
 func engineMessages(dir, root string) (messages []message, problems []Problem) {

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var program string // the engine, built once
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "mydocker-small-test-")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "small")
+	goCommand := os.Getenv("GO")
+	if goCommand == "" {
+		goCommand = "go"
+	}
+	build := exec.Command(goCommand, "build", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	if err := os.Setenv("MYDOCKER_SMALL_ROOT", filepath.Join(dir, "root")); err != nil {
+		panic(err)
+	}
+
+	status := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(status)
+}
+
+// small runs the engine and returns what it wrote and its exit status.
+func small(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		require.IsType(t, &exec.ExitError{}, err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// boxImage imports a file system with a static busybox.
+func boxImage(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: scripts/verify-small.sh runs it as an ordinary user, too")
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("needs a static busybox for the image: apt-get install busybox-static")
+	}
+	text, err := os.ReadFile(busybox)
+	require.NoError(t, err)
+
+	entries := []tar.Header{{Name: "bin/busybox", Mode: 0o755, Typeflag: tar.TypeReg}}
+	for _, name := range []string{"sh", "cat", "echo", "rm", "sleep", "id", "grep", "ls", "mkdir", "true", "mount", "unshare"} {
+		entries = append(entries, tar.Header{Name: "bin/" + name, Linkname: "busybox", Typeflag: tar.TypeSymlink})
+	}
+	entries = append(entries, tar.Header{Name: "etc/passwd", Mode: 0o644, Typeflag: tar.TypeReg})
+	archive := makeTar(t, entries, map[string]string{
+		"bin/busybox": string(text), "etc/passwd": "root:x:0:0::/root:/bin/sh\nguest:x:7:8::/home:/bin/sh\n"})
+	file := filepath.Join(t.TempDir(), "box.tar")
+	require.NoError(t, os.WriteFile(file, archive, 0o644))
+	_, stderr, status := small(t, "import", file, "box")
+	require.Equal(t, 0, status, stderr)
+	return "box"
+}
+
+func makeTar(t *testing.T, entries []tar.Header, contents map[string]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for i := range entries {
+		h := entries[i]
+		if h.Typeflag == tar.TypeReg {
+			h.Size = int64(len(contents[h.Name]))
+		}
+		require.NoError(t, w.WriteHeader(&h))
+		_, err := w.Write([]byte(contents[h.Name]))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
+// start runs a container in the background, and removes it in the end.
+func start(t *testing.T, name string, args ...string) {
+	t.Helper()
+	_, stderr, status := small(t, append([]string{"run", "-d", "--net", "none", "--name", name}, args...)...)
+	require.Equal(t, 0, status, "the container did not start: %s", stderr)
+	t.Cleanup(func() { small(t, "rm", "-f", name) })
+}
+
+func TestBackgroundLogsWaitAndRemove(t *testing.T) {
+	image := boxImage(t)
+	start(t, "back", image, "sh", "-c", "echo out; echo err >&2; exit 3")
+	stdout, stderr, _ := small(t, "wait", "back")
+	require.Equal(t, "3\n", stdout, stderr)
+	stdout, stderr, status := small(t, "logs", "back")
+	require.Equal(t, 0, status)
+	require.Equal(t, "out\n", stdout)
+	require.Equal(t, "err\n", stderr)
+	stdout, _, _ = small(t, "ps", "-a")
+	require.Contains(t, stdout, "Exited (3)")
+	stdout, _, _ = small(t, "ps", "-q")
+	require.Empty(t, stdout)
+
+	_, stderr, status = small(t, "run", "-d", "--name", "back", image, "true")
+	require.Equal(t, exitSetup, status)
+	require.Contains(t, stderr, "in use")
+	_, stderr, status = small(t, "rm", "back")
+	require.Equal(t, 0, status, stderr)
+	_, stderr, status = small(t, "logs", "back")
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "No such container")
+}
+
+func TestExitStatuses(t *testing.T) {
+	image := boxImage(t)
+	for _, test := range []struct {
+		status  int
+		command []string
+	}{
+		{0, []string{"true"}}, {4, []string{"sh", "-c", "exit 4"}}, {127, []string{"no-such"}}, {126, []string{"/etc/passwd"}},
+	} {
+		_, stderr, status := small(t, append([]string{"run", "--rm", "--net", "none", image}, test.command...)...)
+		require.Equal(t, test.status, status, "%q: %s", test.command, stderr)
+		_, stderr, status = small(t, append([]string{"run", "-d", "--rm", "--net", "none", image}, test.command...)...)
+		if test.status > 124 {
+			require.Equal(t, test.status, status, "in the background: %q: %s", test.command, stderr)
+		}
+	}
+	stdout, _, _ := small(t, "ps", "-a", "-q")
+	require.Empty(t, stdout, "--rm removes it")
+}
+
+func TestExecJoinsTheContainer(t *testing.T) {
+	image := boxImage(t)
+	start(t, "join", "-m", "32m", image, "sleep", "1000")
+	stdout, stderr, status := small(t, "exec", "join", "sh", "-c", "cat /proc/1/comm; cat /proc/self/cgroup; grep CapEff /proc/self/status")
+	require.Equal(t, 0, status, stderr)
+	require.Contains(t, stdout, "sleep\n")
+	require.NotContains(t, stdout, "/..", "it is not in the container's cgroup")
+	require.Contains(t, stdout, "00000000a80425fb")
+	_, _, status = small(t, "exec", "join", "sh", "-c", "exit 5")
+	require.Equal(t, 5, status)
+	_, _, status = small(t, "exec", "join", "no-such")
+	require.Equal(t, exitNotFound, status)
+
+	_, stderr, status = small(t, "kill", "join")
+	require.Equal(t, 0, status, stderr)
+	_, stderr, status = small(t, "exec", "join", "true")
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "not running")
+}
+
+func TestLayersDiffAndCommit(t *testing.T) {
+	image := boxImage(t)
+	start(t, "layers", image, "sh", "-c", "echo new > /etc/new; rm /etc/passwd; mkdir /d; echo x > /d/x")
+	small(t, "wait", "layers")
+	stdout, stderr, _ := small(t, "diff", "layers")
+	require.Equal(t, "A /d\nA /d/x\nC /etc\nA /etc/new\nD /etc/passwd\n", stdout, stderr)
+
+	_, stderr, status := small(t, "commit", "layers", "second")
+	require.Equal(t, 0, status, stderr)
+	stdout, stderr, _ = small(t, "run", "--rm", "--net", "none", "second", "cat", "/etc/new", "/d/x")
+	require.Equal(t, "new\nx\n", stdout, stderr)
+	_, _, status = small(t, "run", "--rm", "--net", "none", "second", "cat", "/etc/passwd")
+	require.Equal(t, 1, status)
+	_, stderr, status = small(t, "rmi", "second")
+	require.Equal(t, 0, status, stderr)
+	_, stderr, status = small(t, "rmi", image)
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "used by container")
+}
+
+func TestWhatACommandMayNotDo(t *testing.T) {
+	image := boxImage(t)
+	for _, command := range []string{"mount -t tmpfs x /etc", "unshare -m true", "echo x > /proc/sys/kernel/hostname"} {
+		_, stderr, status := small(t, "run", "--rm", "--net", "none", image, "sh", "-c", command)
+		require.NotEqual(t, 0, status, command)
+		require.NotEqual(t, exitSetup, status, "the container did not start: %s", stderr)
+	}
+	stdout, stderr, _ := small(t, "run", "--rm", "--net", "none", image, "grep", "-E", "NoNewPrivs|Seccomp:|CapBnd", "/proc/self/status")
+	require.Equal(t, "CapBnd:\t00000000a80425fb\nNoNewPrivs:\t1\nSeccomp:\t2\n", stdout, stderr)
+	_, stderr, status := small(t, "run", "--rm", "--net", "none", "--cap-add", "SYS_ADMIN", image, "mount", "-t", "tmpfs", "x", "/etc")
+	require.Equal(t, 0, status, stderr)
+}
+
+// The supervisor is killed: the container goes, the record says how it ended, nothing stays.
+func TestKilledSupervisor(t *testing.T) {
+	image := boxImage(t)
+	start(t, "orphan", "-m", "32m", image, "sleep", "1000")
+	r, err := findRecord("orphan")
+	require.NoError(t, err)
+	out, err := exec.Command("sh", "-c", "grep -lz "+r.ID+" /proc/[0-9]*/cmdline").Output()
+	require.NoError(t, err)
+	pid := strings.Split(string(out), "/")[2]
+	require.NoError(t, exec.Command("kill", "-KILL", pid).Run())
+
+	require.Eventually(t, func() bool {
+		stdout, _, _ := small(t, "ps", "-a")
+		return strings.Contains(stdout, "Exited (137)")
+	}, 10*time.Second, 20*time.Millisecond)
+	g, err := findCgroup("orphan")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		for _, dir := range g.uniqueDirs() {
+			if _, err := os.Stat(dir); err == nil {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
+func TestTwoCommandsAtOnceOnOneName(t *testing.T) {
+	image := boxImage(t)
+	var started sync.WaitGroup
+	results := make([]int, 8)
+	for i := range results {
+		started.Add(1)
+		go func(i int) {
+			defer started.Done()
+			_, _, results[i] = small(t, "run", "-d", "--net", "none", "--name", "same", image, "sleep", "1000")
+		}(i)
+	}
+	started.Wait()
+	t.Cleanup(func() { small(t, "rm", "-f", "same") })
+	won := 0
+	for _, status := range results {
+		if status == 0 {
+			won++
+		}
+	}
+	require.Equal(t, 1, won, "%v", results)
+}
+
+// With -i in the background a shell waits; a record that is cut short is named.
+func TestDamagedRecord(t *testing.T) {
+	image := boxImage(t)
+	start(t, "cut", image, "true")
+	small(t, "wait", "cut")
+	r, err := findRecord("cut")
+	require.NoError(t, err)
+	text, err := os.ReadFile(r.dir("record.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(r.dir("record.json"), text[:len(text)/2], 0o600))
+	_, stderr, status := small(t, "ps", "-a")
+	require.Equal(t, exitSetup, status)
+	require.Contains(t, stderr, "is damaged")
+	require.NoError(t, os.WriteFile(r.dir("record.json"), text, 0o600))
+}
+
+func TestImageUser(t *testing.T) {
+	image := boxImage(t)
+	i, err := findImage(image)
+	require.NoError(t, err)
+	for user, expect := range map[string]string{"guest": "uid=7 gid=8", "5:6": "uid=5 gid=6", "root": "uid=0"} {
+		_, err = saveImage("user", i.Layers, imageConfig{User: user, WorkingDir: "/a/b", Env: []string{"K=v"},
+			Entrypoint: []string{"sh", "-c"}, Cmd: []string{"id; pwd; echo $K"}})
+		require.NoError(t, err)
+		stdout, stderr, _ := small(t, "run", "--rm", "--net", "none", "user")
+		stdout = strings.NewReplacer("(root)", "", "(guest)", "").Replace(stdout)
+		require.Contains(t, stdout, expect, stderr)
+		require.Contains(t, stdout, "/a/b\nv\n")
+	}
+}
