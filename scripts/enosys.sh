@@ -43,6 +43,36 @@ myrunc_life() (
 	myrunc delete "enosys-$$"
 )
 
+# hostile_mounts: without open_tree, move_mount and mount_setattr, mounts are no less held to their descriptors: a link where proc
+# belongs is refused, and a read-only volume that leads through links is read-only, with what is mounted below it.
+hostile_mounts() (
+	set -e
+	engine() { "$ENOSYS" --cgroup-namespace "$MYDOCKER_BIN/step06-final" --root "$WORK/data" --state "$WORK/state" "$@"; }
+	mkdir -p "$WORK/link/dev" "$WORK/link/b" "$WORK/chain/x" "$WORK/volume/below"
+	ln -s /dev/l "$WORK/link/proc"
+	ln -s /b "$WORK/link/dev/l"
+	cp "$MYDOCKER_BIN/attacker" "$WORK/link/attack"
+	tar -C "$WORK/link" -cf - . | engine import - link >/dev/null
+	code=0
+	out=$(engine run --rm --network none link /attack look-around 2>&1) || code=$?
+	[ $code = 125 ]
+	case $out in *"/proc of the image is a symbolic link"*) ;; *) exit 1 ;; esac
+
+	ln -s /x/run "$WORK/chain/data"
+	ln -s /x "$WORK/chain/x/run"
+	ln -s /dev/shm "$WORK/chain/run"
+	cp "$MYDOCKER_BIN/attacker" "$WORK/chain/attack"
+	tar -C "$WORK/chain" -cf - . | engine import - chain >/dev/null
+	ln -s /run "$WORK/volume/run"
+	touch "$WORK/volume/read-only-volume"
+	mount -t tmpfs tmpfs "$WORK/volume/below"
+	touch "$WORK/volume/below/read-only-volume"
+	code=0
+	engine run --rm --network none -v "$WORK/volume:/data:ro" chain /attack look-around >/dev/null 2>&1 || code=$?
+	umount "$WORK/volume/below"
+	[ $code = 1 ]
+)
+
 status=0
 for step in "${STEPS[@]}"; do
 	if [ "$step" = myrunc ]; then
@@ -50,6 +80,9 @@ for step in "${STEPS[@]}"; do
 		myrunc_life # not in a condition: there errexit would be off
 		# shellcheck disable=SC2181
 		if [ $? = 0 ]; then say "3.10: myrunc: spec create start exec pause resume kill delete"; else status=1 && say "✘ 3.10: myrunc"; fi
+		hostile_mounts
+		# shellcheck disable=SC2181
+		if [ $? = 0 ]; then say "3.10: mounts of hostile images"; else status=1 && say "✘ 3.10: mounts of hostile images"; fi
 		continue
 	fi
 	flags=(--no-seccomp)

@@ -270,14 +270,14 @@ func (p *initProcess) setAttributes(destination string, set, clear int) error {
 	err := mountSetattr(m.fd, uint64(set), uint64(clear))
 	const readonly = 1 // MOUNT_ATTR_RDONLY
 	if err == syscall.ENOSYS && set == readonly && clear == 0 {
-		return remountBelow(m.fd)
+		return p.remountBelow(m)
 	}
 	return err
 }
 
 // remountBelow makes a mount and all below it read-only one by one, as older kernels want it.
-func remountBelow(fd int) error {
-	top, err := fdPath(fd)
+func (p *initProcess) remountBelow(m *mountPoint) error {
+	top, err := fdPath(m.fd)
 	if err != nil {
 		return err
 	}
@@ -285,23 +285,27 @@ func remountBelow(fd int) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range mountPoints(mountinfo) {
-		at := m.path
-		if at != top && !hasPrefix(at, top+"/") {
+	if err := remountReadonly(fdName(m.fd), m.fd); err != nil {
+		return err
+	}
+
+	for _, line := range mountPoints(mountinfo) {
+		if !hasPrefix(line.path, top+"/") {
 			continue
 		}
-		below, err := openat(-100, at, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+		trail := []place{{fd: p.root.fd}, {fd: m.fd, where: m.where}}
+		below, err := p.root.walk(trail, splitPath(line.path[len(top):]), mustExist, noLinks)
 		if err != nil {
 			return err
 		}
-		where, err := fdPath(below)
-		if err == nil && where != at {
+		where, err := fdPath(below.fd)
+		if err == nil && where != line.path {
 			err = syscall.EXDEV // exchanged while we looked
 		}
 		if err == nil {
-			err = remountReadonly(fdName(below), below)
+			err = remountReadonly(fdName(below.fd), below.fd)
 		}
-		syscall.Close(below)
+		syscall.Close(below.fd)
 		if err != nil {
 			return err
 		}
