@@ -205,7 +205,14 @@ func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) 
 		if h.Privileged {
 			return nil, nil, fmt.Errorf("--privileged and --userns=%s contradict each other", h.UsernsMode)
 		}
-		uid, gid := remapRange("/etc/subuid"), remapRange("/etc/subgid")
+		uid, err := remapRange("/etc/subuid", "/etc/passwd")
+		if err != nil {
+			return nil, nil, err
+		}
+		gid, err := remapRange("/etc/subgid", "/etc/group")
+		if err != nil {
+			return nil, nil, err
+		}
 		return []specs.LinuxIDMapping{uid}, []specs.LinuxIDMapping{gid}, nil
 	}
 	return nil, nil, fmt.Errorf("invalid --userns %q: want host, or remap for a user namespace with unprivileged ids", h.UsernsMode)

@@ -143,3 +143,36 @@ func TestDamagedExitFile(t *testing.T) {
 		require.Equal(t, good, code == 137, "%q", text)
 	}
 }
+
+// --userns=remap never uses ids that belong to somebody of the host.
+func TestRemapRange(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		subordinates, accounts, wrong string
+		first                         uint32
+	}{
+		{"", "root:x:0:0::/:/bin/sh\n", "", 100000},
+		{"mydocker:300000:65536\nalice:100000:65536\n", "", "", 300000},
+		{"alice:231072:65536\n", "", "", 100000},
+		{"root:500000:65536\ndockremap:600000:65536\n", "", "", 600000},
+		{"alice:100000:65536\n", "", "belong to alice; give mydocker a range of its own there: mydocker:165536:65536", 0},
+		{"alice:165535:10\n", "", "belong to alice", 0},
+		{"mydocker:100000:1000\nbob:90000:20000\n", "", "belong to mydocker", 0}, // too few
+		{"mydocker:300000:65536\nbob:310000:1\n", "", "belong to bob", 0},
+		{"", "carol:x:100500:100::/:/bin/sh\n", "holds the id of carol", 0},
+	} {
+		sub, accounts := filepath.Join(dir, "sub"), filepath.Join(dir, "accounts")
+		require.NoError(t, os.WriteFile(sub, []byte(c.subordinates), 0o600))
+		require.NoError(t, os.WriteFile(accounts, []byte(c.accounts), 0o600))
+		m, err := remapRange(sub, accounts)
+		if c.wrong != "" {
+			require.ErrorContains(t, err, c.wrong)
+			continue
+		}
+		require.NoError(t, err, c)
+		require.Equal(t, c.first, m.HostID)
+	}
+	m, err := remapRange(filepath.Join(dir, "none"), filepath.Join(dir, "none"))
+	require.NoError(t, err)
+	require.Equal(t, uint32(100000), m.HostID)
+}

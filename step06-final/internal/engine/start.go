@@ -9,6 +9,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/runtime"
@@ -192,11 +193,27 @@ func (e *Engine) writeFiles(c *store.Container) error {
 		return err
 	}
 	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv, "hostname": []byte(hostname + "\n")} {
-		if err := os.WriteFile(filepath.Join(c.Dir(), name), content, 0o644); err != nil {
+		if err := writeInPlace(filepath.Join(c.Dir(), name), content); err != nil {
 			return fmt.Errorf("write the container's %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// writeInPlace writes to a file that containers may have mounted. It does not wait for one that holds a lease on it.
+func writeInPlace(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("a container that shares it holds a lease on it; stop that container: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Write(content); err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // supervisor says what the supervisor of a container keeps.

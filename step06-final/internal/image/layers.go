@@ -337,7 +337,7 @@ type limitedReader struct {
 func (l *limitedReader) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return n, fmt.Errorf("%w: it unpacks to more than its limit", layer.ErrTooBig)
+		return n, fmt.Errorf("%w: it is longer than its limit", layer.ErrTooBig)
 	}
 	return n, err
 }

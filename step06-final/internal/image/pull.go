@@ -97,11 +97,43 @@ func remoteOptions(ctx context.Context, platform string) ([]remote.Option, error
 	}
 	return []remote.Option{
 		remote.WithContext(ctx),
+		remote.WithTransport(boundedTransport{remote.DefaultTransport}),
 		remote.WithAuthFromKeychain(authn.DefaultKeychain), // ~/.docker/config.json and its credential helpers
 		remote.WithPlatform(registry.Platform{OS: want.OS, Architecture: want.Architecture, Variant: want.Variant}),
 		remote.WithUserAgent("mydocker"),
 		remote.WithJobs(parallelLayers),
 	}, nil
+}
+
+// boundedTransport limits what a registry answers: manifests, tokens and errors are read into memory. Blobs are not, and
+// their size is promised.
+type boundedTransport struct{ http.RoundTripper }
+
+func (b boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(request)
+	if err == nil && (response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent || !isBlob(request)) {
+		response.Body = boundedBody{&limitedReader{response.Body, maxJSON}, response.Body}
+	}
+	return response, err
+}
+
+type boundedBody struct {
+	io.Reader
+	io.Closer
+}
+
+// isBlob says whether a request, or the one that was redirected to it, is for a blob.
+func isBlob(r *http.Request) bool {
+	for r != nil {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			return true
+		}
+		if r.Response == nil {
+			return false
+		}
+		r = r.Response.Request
+	}
+	return false
 }
 
 // pull is one image on its way.

@@ -83,7 +83,7 @@ func (t Tree) mount(r *root, m Mount) error {
 	}
 
 	at, err := t.mountPoint(r, m.Destination, isDir)
-	if err != nil {
+	if err != nil || at == "" {
 		if point.dir >= 0 {
 			unix.Close(point.dir)
 		}
@@ -94,23 +94,46 @@ func (t Tree) mount(r *root, m Mount) error {
 	return nil
 }
 
-// mountPoint finds the name that a mount covers. Directories that are missing are made; a file need not be there.
+// mountPoint finds the name that a mount covers, and makes it if it is missing. It is "" for a file at the end of a link
+// that leads nowhere: nobody gets there.
 func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 	u := &unpacker{root: r, o: Options{Map: t.Owner, NoChown: t.NoChown}.withDefaults()}
 	mkdir := func(parent int, base string) error { return u.mkdir(parent, base, 0755) }
-	dir := name
-	if !isDir {
-		dir = path.Dir(path.Clean("/" + name))
+	if isDir {
+		return r.nameOf(name, mkdir)
 	}
-	at, err := r.openPlace(dir, mkdir)
-	if err == nil && !isDir {
+	if _, err := r.nameOf(path.Dir(path.Clean("/"+name)), mkdir); err != nil {
+		return "", err
+	}
+	at, err := r.find(name, nil, true)
+	if errors.Is(err, unix.ENOENT) {
+		return "", nil
+	}
+	if err != nil || at.fd >= 0 {
 		unix.Close(at.fd)
-		at, err = r.find(name, nil, true)
+		return at.name, err
 	}
-	if at.fd >= 0 {
-		unix.Close(at.fd)
+
+	dir, err := r.openPlace(path.Dir(at.name), nil)
+	if err != nil {
+		return "", err
 	}
-	return at.name, err
+	defer unix.Close(dir.fd)
+	fd, err := unix.Openat(dir.fd, path.Base(at.name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0644)
+	if err != nil {
+		return "", fmt.Errorf("make %q: %w", at.name, err)
+	}
+	unix.Close(fd)
+	return at.name, u.chown(dir.fd, path.Base(at.name), 0, 0)
+}
+
+// nameOf is the name of a directory without links.
+func (r *root) nameOf(name string, missing func(parent int, base string) error) (string, error) {
+	p, err := r.openPlace(name, missing)
+	if err == nil {
+		unix.Close(p.fd)
+	}
+	return p.name, err
 }
 
 // Found is where a name leads in a tree.

@@ -179,29 +179,64 @@ func isDir(dir int, base string) (bool, error) {
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
 
-// Size is the sum of the sizes of the files below a directory. What vanishes meanwhile does not count.
-func Size(dir string) (int64, error) {
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// Entry is what Walk finds.
+type Entry struct {
+	Dir  int    // the directory, open
+	Base string // its name there
+	Stat unix.Stat_t
+
+	walker *walker
+}
+
+// Name is the name relative to where the walk began. It is made when it is asked for: names can be long.
+func (e Entry) Name() string { return e.walker.name(e.Base) }
+
+// IsDir says whether it is a directory.
+func (e Entry) IsDir() bool { return e.Stat.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// IsWhiteout says whether it is overlay's mark for "deleted".
+func (e Entry) IsWhiteout() bool { return isWhiteout(&e.Stat) }
+
+// IsOpaque says whether a directory hides what lower layers have in it.
+func (e Entry) IsOpaque(form Whiteouts) (bool, error) {
+	return IsOpaque(entryPath(e.Dir, e.Base), form)
+}
+
+// Has says whether a directory has a child of this name.
+func (e Entry) Has(child string) (bool, error) {
+	fd, err := unix.Openat(e.Dir, e.Base, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, fmt.Errorf("open directory %s: %w", dir, err)
+		return false, fmt.Errorf("open %q: %w", e.Base, err)
 	}
 	defer unix.Close(fd)
-	var size int64
-	w := walker{enter: func(dir int, base string) (bool, error) {
-		var st unix.Stat_t
-		err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err = unix.Fstatat(fd, child, &unix.Stat_t{}, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Walk visits all that is below a directory, which may be a running container's: by descriptor, and never through a link.
+// What vanishes meanwhile is left out.
+func Walk(dir string, visit func(Entry) error) error {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open directory %s: %w", dir, err)
+	}
+	defer unix.Close(fd)
+	w := &walker{}
+	w.enter = func(dir int, base string) (bool, error) {
+		e := Entry{Dir: dir, Base: base, walker: w}
+		err := unix.Fstatat(dir, base, &e.Stat, unix.AT_SYMLINK_NOFOLLOW)
 		if err == unix.ENOENT {
 			return false, nil
 		}
-		if st.Mode&unix.S_IFMT == unix.S_IFREG {
-			size += st.Size
+		if err == nil {
+			err = visit(e)
 		}
-		return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR, err
-	}}
-	if err := w.below(fd); err != nil {
-		return 0, fmt.Errorf("size of %s: %w", dir, err)
+		return e.IsDir(), err
 	}
-	return size, nil
+	return w.below(fd)
 }
 
 // removeAll deletes name in dir, and all below it, without ever following a link.

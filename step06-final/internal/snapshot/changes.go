@@ -41,14 +41,19 @@ func (s *Snapshot) Changes() ([]Change, error) {
 	if s.Kind == copyKind {
 		return s.compare()
 	}
-	upper := filepath.Join(s.dir, "upper")
 	var changes []Change
-	err := filepath.WalkDir(upper, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || path == upper {
-			return err
+	added := "" // a directory that the layers do not have, and so nothing below it
+	err := layer.Walk(filepath.Join(s.dir, "upper"), func(e layer.Entry) error {
+		name := "/" + e.Name()
+		if added != "" && strings.HasPrefix(name, added) {
+			changes = append(changes, Change{Added, name})
+			return nil
 		}
-		found, err := s.change(path, path[len(upper):])
+		found, err := s.change(e, name)
 		changes = append(changes, found...)
+		if e.IsDir() && len(found) == 1 && found[0].Kind == Added {
+			added = name + "/"
+		}
 		return err
 	})
 	if err != nil {
@@ -59,27 +64,24 @@ func (s *Snapshot) Changes() ([]Change, error) {
 }
 
 // change tells what one file in the upper directory means.
-func (s *Snapshot) change(path, name string) ([]Change, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
+func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
+	if e.IsWhiteout() {
+		return []Change{{Deleted, name}}, nil
 	}
 	below, err := s.lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case isWhiteout(info):
-		return []Change{{Deleted, name}}, nil
-	case below == nil:
+	if below == nil {
 		return []Change{{Added, name}}, nil
 	}
 	changes := []Change{{Changed, name}}
-	if !info.IsDir() || !below.IsDir() {
+	if !e.IsDir() || !below.IsDir() {
 		return changes, nil
 	}
+
 	// An opaque directory was deleted and made again: what it had before is gone, without a whiteout for each.
-	opaque, err := layer.IsOpaque(path, s.Whiteouts)
+	opaque, err := e.IsOpaque(s.Whiteouts)
 	if err != nil || !opaque {
 		return changes, err
 	}
@@ -88,10 +90,12 @@ func (s *Snapshot) change(path, name string) ([]Change, error) {
 		return nil, err
 	}
 	for _, child := range names {
-		if _, err := os.Lstat(filepath.Join(path, child)); errors.Is(err, fs.ErrNotExist) {
-			changes = append(changes, Change{Deleted, name + "/" + child})
-		} else if err != nil {
+		has, err := e.Has(child)
+		if err != nil {
 			return nil, err
+		}
+		if !has {
+			changes = append(changes, Change{Deleted, name + "/" + child})
 		}
 	}
 	return changes, nil

@@ -2,15 +2,14 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/layer"
@@ -50,16 +49,8 @@ type mark struct {
 // look notes the marks of all files below tree, by name relative to it.
 func look(tree string) (map[string]mark, error) {
 	marks := map[string]mark{}
-	err := filepath.WalkDir(tree, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || path == tree {
-			return err
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		st := info.Sys().(*syscall.Stat_t)
-		marks[path[len(tree)+1:]] = mark{st.Ino, st.Ctim.Nano()}
+	err := layer.Walk(tree, func(e layer.Entry) error {
+		marks[e.Name()] = mark{e.Stat.Ino, unix.TimespecToNsec(e.Stat.Ctim)}
 		return nil
 	})
 	if err != nil {
@@ -116,22 +107,20 @@ func (s *Snapshot) diffCopy(w io.Writer, o layer.Options) error {
 }
 
 func (s *Snapshot) sizeCopy() (int64, error) {
-	changes, err := s.compare()
-	if err != nil {
+	var was map[string]mark
+	if err := disk.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
 		return 0, err
 	}
 	var size int64
-	for _, c := range changes {
-		info, err := os.Lstat(s.Root() + c.Path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+	err := layer.Walk(s.Root(), func(e layer.Entry) error {
+		isFile := e.Stat.Mode&unix.S_IFMT == unix.S_IFREG
+		if isFile && was[e.Name()] != (mark{e.Stat.Ino, unix.TimespecToNsec(e.Stat.Ctim)}) {
+			size += e.Stat.Size
 		}
-		if err != nil {
-			return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
-		}
-		if info.Mode().IsRegular() {
-			size += info.Size()
-		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
 	}
 	return size, nil
 }

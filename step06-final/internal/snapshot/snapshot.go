@@ -208,7 +208,12 @@ func (s *Snapshot) Size() (int64, error) {
 	if s.Kind == copyKind {
 		return s.sizeCopy()
 	}
-	size, err := layer.Size(filepath.Join(s.dir, "upper"))
+	err := layer.Walk(filepath.Join(s.dir, "upper"), func(e layer.Entry) error {
+		if e.Stat.Mode&unix.S_IFMT == unix.S_IFREG {
+			size += e.Stat.Size
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
 	}
