@@ -160,8 +160,7 @@ try_volume_link() {
 }
 check try_volume_link "卷和工作目录跟着镜像里的链接出去 / volumes and the working directory follow links of the image [CVE-2021-30465, CVE-2024-45310]" "internal/early/resolve.go"
 
-LAYER_MUTANT=(internal/layer/root.go 'unix.O_PATH.unix.O_NOFOLLOW' 'unix.O_PATH'
-	internal/layer/lookup.go 'component, .st, unix.AT_SYMLINK_NOFOLLOW' 'component, \&st, 0')
+LAYER_MUTANT=(internal/layer/root.go 'unix.O_PATH.unix.O_NOFOLLOW' 'unix.O_PATH')
 
 copy_links() {
 	engine create --name links attacker true >/dev/null
@@ -182,6 +181,29 @@ try_copy_links() {
 	rm -f "$WORK/host-files/planted"
 }
 check try_copy_links "cp 跟着镜像里的链接出去 / cp follows links of the image [CVE-2019-14271, CVE-2018-15664]" "internal/layer/root.go"
+
+# What the container's tree says is no name, no mode and no privilege on the host.
+copy_out() {
+	mkdir -m 700 "$WORK/home"
+	engine run --name chooser attacker sh -c 'busybox mkdir -p /evil/.ssh /pub; echo key >/evil/.ssh/authorized_keys
+		busybox ln -s /evil/.ssh /data; echo x >/pub/x; busybox chmod 6755 /pub/x; busybox chmod 777 /pub' >/dev/null
+	engine cp chooser:/data/ "$WORK/home" >/dev/null 2>&1 || true
+	engine cp chooser:/pub/. "$WORK/home" >/dev/null 2>&1 || true
+	OUT=$(cd "$WORK/home" && find . -name .ssh -o -perm /6000 -o -perm -002 ! -type l)
+	engine rm -f chooser >/dev/null
+	rm -rf "$WORK/home"
+}
+try_copy_out() {
+	copy_out
+	[ -z "$OUT" ] || fail_because "the container has chosen: $OUT"
+	mutant internal/engine/copy.go 's.isDir = found.Mode.unix.S_IFMT == unix.S_IFDIR' '&; s.name = path.Base(found.Name)' \
+		internal/layer/unpack.go 'if u.o.Merge {' 'if false {' \
+		internal/layer/unpack.go 'if u.o.Harmless != nil && mode' 'if false \&\& mode'
+	copy_out
+	expect_contains "防御关掉 without the defence: name" ".ssh" "$OUT"
+	expect_contains "防御关掉 without the defence: set-user-id" "./x" "$OUT"
+}
+check try_copy_out "cp 出来的名字、模式和 setuid 位由容器挑 / the container chooses name, mode and set-user-id bit of a copy on the host" "internal/engine/copy.go"
 
 # The container exchanges a directory and a link, thousands of times a second, while cp runs.
 race() {
