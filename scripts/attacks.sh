@@ -191,7 +191,7 @@ copy_out() {
 	engine cp chooser:/pub/. "$WORK/home" >/dev/null 2>&1 || true
 	OUT=$(cd "$WORK/home" && find . -name .ssh -o -perm /6000 -o -perm -002 ! -type l)
 	engine rm -f chooser >/dev/null
-	rm -rf "$WORK/home"
+	rm -rf "${WORK:?}/home"
 }
 try_copy_out() {
 	copy_out
