@@ -9,18 +9,8 @@ import (
 )
 
 // proxyArgs may be given without ARG, and are no part of what makes a step different.
-var proxyArgs = []string{
-	"HTTP_PROXY",
-	"http_proxy",
-	"HTTPS_PROXY",
-	"https_proxy",
-	"FTP_PROXY",
-	"ftp_proxy",
-	"NO_PROXY",
-	"no_proxy",
-	"ALL_PROXY",
-	"all_proxy",
-}
+var proxyArgs = []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy",
+	"NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"}
 
 // platformArgs are set by the builder itself.
 func platformArgs() []string {

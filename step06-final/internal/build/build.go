@@ -249,11 +249,8 @@ func (b *builder) base(name, platform string) (*image.Image, error) {
 	if platform == "" {
 		platform = b.o.Platform
 	}
-	return b.images.Pull(
-		b.ctx,
-		name,
-		image.PullOptions{Platform: platform, PlainHTTP: b.o.PlainHTTP, Progress: b.o.Out},
-	)
+	return b.images.Pull(b.ctx, name, image.PullOptions{Platform: platform, PlainHTTP: b.o.PlainHTTP,
+		Progress: b.o.Out})
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -60,26 +60,16 @@ func (b *bench) run(_ context.Context, s *snapshot.Snapshot, c v1.ImageConfig, a
 	if err := s.Mount(""); err != nil {
 		return err
 	}
-
 	path := argv[0]
 	if !strings.Contains(path, "/") {
 		path = "/bin/" + path
 	}
-
 	dir := c.WorkingDir
 	if dir == "" {
 		dir = "/"
 	}
-
-	cmd := &exec.Cmd{
-		Path:        path,
-		Args:        argv,
-		Env:         c.Env,
-		Dir:         dir,
-		Stdout:      out,
-		Stderr:      out,
-		SysProcAttr: &syscall.SysProcAttr{Chroot: s.Root()},
-	}
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: c.Env, Dir: dir, Stdout: out, Stderr: out,
+		SysProcAttr: &syscall.SysProcAttr{Chroot: s.Root()}}
 	return cmd.Run()
 }
 
@@ -411,10 +401,9 @@ func TestPatternsStayInTheTree(t *testing.T) {
 	secret := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(secret, "secret"), nil, 0o600))
 	b.write("Base", "FROM host\nRUN ln -s "+secret+" /link && mkdir /real && echo in > /real/file && ln -s /real /ok\n")
-	b.must(
-		"FROM host\nRUN [\"/bin/sh\", \"-c\", \"ln -s "+secret+" /link; mkdir /real; echo in > /real/file; ln -s /real /ok\"]\n",
-		func(o *Options) { o.Tags = []string{"base"} },
-	)
+	b.must("FROM host\nRUN [\"/bin/sh\", \"-c\", \"ln -s "+secret+
+		" /link; mkdir /real; echo in > /real/file; ln -s /real /ok\"]\n",
+		func(o *Options) { o.Tags = []string{"base"} })
 
 	_, err := b.build("FROM host\nCOPY --from=base /link/* /x/\n")
 	require.ErrorContains(t, err, "matches no file")
@@ -435,12 +424,8 @@ func TestHostileContexts(t *testing.T) {
 			path := filepath.Join(b.context, name)
 			os.Remove(path)
 			require.NoError(t, os.Symlink(target, path))
-			_, err := Build(
-				context.Background(),
-				b.images,
-				b.snapshots,
-				Options{Context: b.context, Run: b.run, Out: &b.out},
-			)
+			_, err := Build(context.Background(), b.images, b.snapshots,
+				Options{Context: b.context, Run: b.run, Out: &b.out})
 			if name == "Dockerfile" {
 				require.ErrorContains(t, err, "read the Dockerfile", target)
 				require.NotContains(t, err.Error(), "PASSWORD")
@@ -455,22 +440,14 @@ func TestHostileContexts(t *testing.T) {
 		b.write("Dockerfile", "FROM host\n")
 		os.Remove(fifo)
 		require.NoError(t, unix.Mkfifo(fifo, 0o600))
-		_, err := Build(
-			context.Background(),
-			b.images,
-			b.snapshots,
-			Options{Context: b.context, Run: b.run, Out: &b.out},
-		)
+		_, err := Build(context.Background(), b.images, b.snapshots,
+			Options{Context: b.context, Run: b.run, Out: &b.out})
 		require.ErrorContains(t, err, "is not a file")
 		require.NoError(t, os.Remove(fifo))
 	}
 
-	_, err := Build(
-		context.Background(),
-		b.images,
-		b.snapshots,
-		Options{Context: b.context, Dockerfile: "/dev/zero", Run: b.run, Out: &b.out},
-	)
+	_, err := Build(context.Background(), b.images, b.snapshots,
+		Options{Context: b.context, Dockerfile: "/dev/zero", Run: b.run, Out: &b.out})
 	require.ErrorContains(t, err, "is not a file")
 }
 
@@ -485,12 +462,10 @@ func TestStandardInput(t *testing.T) {
 	var archive bytes.Buffer
 	compressed := gzip.NewWriter(&archive)
 	w := tar.NewWriter(compressed)
-
-	for name, text := range map[string]string{"Dockerfile": "FROM host\nCOPY f /f\n", "f": "content", "D2": "FROM host\nCOPY f /g\n"} {
-		require.NoError(
-			t,
-			w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}),
-		)
+	for name, text := range map[string]string{"Dockerfile": "FROM host\nCOPY f /f\n", "f": "content",
+		"D2": "FROM host\nCOPY f /g\n"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644,
+			Size: int64(len(text))}))
 		_, err := io.WriteString(w, text)
 		require.NoError(t, err)
 	}
@@ -570,7 +545,8 @@ func TestLinksAndHiddenDirectories(t *testing.T) {
 func TestSameImageFromTheCache(t *testing.T) {
 	b := newBench(t)
 	b.write("f", "x")
-	dockerfile := "FROM host\nARG A=1\nENV B=$A\nCOPY f /f\nWORKDIR /new/dir\nRUN [\"/bin/sh\", \"-c\", \"echo > /made\"]\nCMD [\"x\"]\n"
+	dockerfile :=
+		"FROM host\nARG A=1\nENV B=$A\nCOPY f /f\nWORKDIR /new/dir\nRUN [\"/bin/sh\", \"-c\", \"echo > /made\"]\nCMD [\"x\"]\n"
 	first := b.must(dockerfile)
 	require.Equal(t, first.ID, b.must(dockerfile).ID)
 	require.NotEqual(t, first.ID, b.must(dockerfile+"LABEL a=b\n").ID)
@@ -648,7 +624,8 @@ func TestRunErrorIsKept(t *testing.T) {
 
 func TestIgnore(t *testing.T) {
 	list := &ignoreList{}
-	for _, line := range []string{"*.log", "!keep.log", "build/", "**/node_modules", "a/**/z", "doc?", "[xy].c", "# comment", ""} {
+	for _, line := range []string{"*.log", "!keep.log", "build/", "**/node_modules", "a/**/z", "doc?", "[xy].c",
+		"# comment", ""} {
 		require.NoError(t, list.add(line))
 	}
 	for name, want := range map[string]bool{

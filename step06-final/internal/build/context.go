@@ -40,9 +40,7 @@ func (b *builder) readContext() ([]byte, error) {
 
 	if remoteContext.MatchString(b.o.Context) {
 		return nil, fmt.Errorf(
-			"the context %s is not on this machine: clone or download it, then build the directory",
-			b.o.Context,
-		)
+			"the context %s is not on this machine: clone or download it, then build the directory", b.o.Context)
 	}
 
 	info, err := os.Stat(b.o.Context)

@@ -400,14 +400,8 @@ func (cp *copier) target(root, destination string) (string, error) {
 func (cp *copier) write(w io.Writer, target string, forKey bool) error {
 	out := tar.NewWriter(w)
 	if cp.mkdir != "" && !forKey {
-		h := &tar.Header{
-			Typeflag: tar.TypeDir,
-			Name:     cp.mkdir + "/",
-			Mode:     0755,
-			Uid:      cp.uid,
-			Gid:      cp.gid,
-			ModTime:  time.Unix(0, 0),
-		}
+		h := &tar.Header{Typeflag: tar.TypeDir, Name: cp.mkdir + "/", Mode: 0755, Uid: cp.uid, Gid: cp.gid,
+			ModTime: time.Unix(0, 0)}
 		if err := out.WriteHeader(h); err != nil {
 			return fmt.Errorf("copy: %w", err)
 		}
@@ -433,13 +427,8 @@ func (cp *copier) writeSource(out *tar.Writer, s source, target string, forKey b
 
 	switch {
 	case s.inline:
-		h := &tar.Header{
-			Typeflag: tar.TypeReg,
-			Name:     name,
-			Mode:     0644,
-			Size:     int64(len(s.content)),
-			ModTime:  time.Unix(0, 0),
-		}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0644, Size: int64(len(s.content)),
+			ModTime: time.Unix(0, 0)}
 		return cp.entry(out, h, bytes.NewReader(s.content), forKey)
 	case s.archive && forKey:
 		return cp.archiveEntries(out, s, name+"/", forKey)

@@ -165,10 +165,8 @@ func (b *builder) noteSetting(c *current, in dockerfile.Instruction) error {
 // note adds a line to the history.
 func (c *current) note(createdBy string, empty bool, when time.Time) {
 	c.Config.Created = &when
-	c.Config.History = append(
-		append([]v1.History(nil), c.Config.History...),
-		v1.History{Created: &when, CreatedBy: createdBy, EmptyLayer: empty},
-	)
+	c.Config.History = append(append([]v1.History(nil), c.Config.History...),
+		v1.History{Created: &when, CreatedBy: createdBy, EmptyLayer: empty})
 }
 
 // run executes RUN in a container, unless the same was run on the same files before.

@@ -261,7 +261,8 @@ func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
 	}
 
-	for flag, target := range map[string]*time.Duration{"interval": &h.Interval, "timeout": &h.Timeout, "start-period": &h.StartPeriod} {
+	for flag, target := range map[string]*time.Duration{"interval": &h.Interval, "timeout": &h.Timeout,
+		"start-period": &h.StartPeriod} {
 		if value := in.Flag(flag); value != "" {
 			d, err := time.ParseDuration(value)
 			if err != nil {

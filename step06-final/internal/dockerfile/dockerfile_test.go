@@ -35,7 +35,8 @@ func TestChange(t *testing.T) {
 		require.Equal(t, want, c, line)
 	}
 
-	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999", "EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x",
+	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999",
+		"EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x",
 		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD",
 		"ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "onbuild maintainer me", "STOPSIGNAL SIGFLY", "STOPSIGNAL 99", "VOLUME", "VOLUME []", "EXPOSE",
 		"EXPOSE 9-8", "EXPOSE 80/"} {
@@ -47,9 +48,8 @@ func TestChange(t *testing.T) {
 // ENTRYPOINT forgets the CMD of the base, and a setting does not change what another image shares
 // with it.
 func TestChangesDoNotLeak(t *testing.T) {
-	base := Config{
-		ImageConfig: v1.ImageConfig{Cmd: []string{"c"}, Env: []string{"A=1"}, Labels: map[string]string{"a": "b"}},
-	}
+	base := Config{ImageConfig: v1.ImageConfig{Cmd: []string{"c"}, Env: []string{"A=1"},
+		Labels: map[string]string{"a": "b"}}}
 	copied := base
 	for _, line := range []string{`ENTRYPOINT ["e"]`, "ENV A=2", "LABEL a=c", "EXPOSE 1", "VOLUME /x"} {
 		require.NoError(t, copied.Change(line))

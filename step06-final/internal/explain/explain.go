@@ -65,14 +65,9 @@ func Write(w io.Writer, e *engine.Engine, v engine.View) error {
 	if !v.Running {
 		p.chapter = chapterSupervision
 		p.line(
-			"it does not run, so the kernel knows nothing about it: namespaces, cgroups and mounts ended with its last process",
-		)
-		p.line(
-			"exit status %d%s; `mydocker start %s` makes all of it anew",
-			v.State.ExitCode,
-			oomText(v.State.OOMKilled),
-			v.Name,
-		)
+			"it does not run, so the kernel knows nothing about it: namespaces, cgroups and mounts ended with its last process")
+		p.line("exit status %d%s; `mydocker start %s` makes all of it anew", v.State.ExitCode,
+			oomText(v.State.OOMKilled), v.Name)
 		return p.w.Flush()
 	}
 
@@ -104,7 +99,8 @@ func (p *page) processes(rc *runtime.Container) {
 	if status, err := readStatus(p.proc("status")); err != nil {
 		p.unknown("pids", err)
 	} else if inside := status["NSpid"]; inside != "" {
-		p.line("NSpid: %s (its number in each PID namespace, outermost first)", strings.Join(strings.Fields(inside), " → "))
+		p.line("NSpid: %s (its number in each PID namespace, outermost first)",
+			strings.Join(strings.Fields(inside), " → "))
 	}
 	if rc.SupervisorPid != 0 {
 		p.lineOf(chapterSupervision, "supervisor: pid %d, keeps log and exit status", rc.SupervisorPid)
@@ -113,16 +109,10 @@ func (p *page) processes(rc *runtime.Container) {
 
 // namespaceChapters are the namespaces in the order in which the course introduces them.
 var namespaceChapters = []struct{ file, chapter, what string }{
-	{
-		"uts",
-		chapterUTS,
-		"host name",
-	}, {"ipc", chapterUTS, "System V IPC, POSIX queues"}, {"pid", chapterMount, "process ids"},
-	{
-		"mnt",
-		chapterMount,
-		"mounts",
-	}, {"user", chapterUser, "ids and capabilities"}, {"net", chapterUser, "interfaces, ports, rules"},
+	{"uts", chapterUTS, "host name"}, {"ipc", chapterUTS, "System V IPC, POSIX queues"},
+	{"pid", chapterMount, "process ids"},
+	{"mnt", chapterMount, "mounts"}, {"user", chapterUser, "ids and capabilities"},
+	{"net", chapterUser, "interfaces, ports, rules"},
 	{"cgroup", chapterCgroups, "view of the cgroup tree"}, {"time", chapterCgroups, "boot-time clocks"},
 }
 
@@ -204,11 +194,8 @@ func readStatus(path string) (map[string]string, error) {
 }
 
 // seccompModes are the values of Seccomp in /proc/PID/status (proc(5)).
-var seccompModes = map[string]string{
-	"0": "off: every system call is allowed",
-	"1": "strict: read, write, _exit, sigreturn",
-	"2": "filter",
-}
+var seccompModes = map[string]string{"0": "off: every system call is allowed",
+	"1": "strict: read, write, _exit, sigreturn", "2": "filter"}
 
 func (p *page) capabilities() {
 	p.title("privileges of init", chapterSecurity)
@@ -219,7 +206,9 @@ func (p *page) capabilities() {
 	}
 
 	for _, set := range []struct{ field, meaning string }{
-		{"CapEff", "effective: what the kernel checks"}, {"CapBnd", "bounding: what a set-uid program could get at most"}, {"CapAmb", "ambient: what survives execve without set-uid"},
+		{"CapEff", "effective: what the kernel checks"},
+		{"CapBnd", "bounding: what a set-uid program could get at most"},
+		{"CapAmb", "ambient: what survives execve without set-uid"},
 	} {
 		mask, err := strconv.ParseUint(status[set.field], 16, 64)
 		if err != nil {
@@ -230,10 +219,8 @@ func (p *page) capabilities() {
 		p.line("%s = %s", set.meaning, capabilityText(mask))
 	}
 
-	p.line(
-		"no_new_privs: %s (1: execve gains nothing, not even from a set-uid program)",
-		orUnknown(status["NoNewPrivs"]),
-	)
+	p.line("no_new_privs: %s (1: execve gains nothing, not even from a set-uid program)",
+		orUnknown(status["NoNewPrivs"]))
 	mode := orUnknown(seccompModes[status["Seccomp"]])
 	if filters := status["Seccomp_filters"]; filters != "" {
 		mode += ", " + filters + " program(s)"
@@ -269,23 +256,11 @@ func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 	}
 
 	s := sample.Cgroup
-	p.line(
-		"memory: %s used, peak %s, limit %s, %d OOM kills",
-		size(s.Memory.Usage),
-		size(s.Memory.Peak),
-		limit(s.Memory.Limit),
-		s.Memory.OOMKills,
-	)
-	p.line(
-		"cpu: %.3f s used (%.3f s user, %.3f s system), quota %s, throttled %.3f s in %d of %d periods",
-		seconds(s.CPU.Usage),
-		seconds(s.CPU.User),
-		seconds(s.CPU.System),
-		quota(v),
-		seconds(s.CPU.ThrottledTime),
-		s.CPU.ThrottledPeriods,
-		s.CPU.Periods,
-	)
+	p.line("memory: %s used, peak %s, limit %s, %d OOM kills", size(s.Memory.Usage), size(s.Memory.Peak),
+		limit(s.Memory.Limit), s.Memory.OOMKills)
+	p.line("cpu: %.3f s used (%.3f s user, %.3f s system), quota %s, throttled %.3f s in %d of %d periods",
+		seconds(s.CPU.Usage), seconds(s.CPU.User), seconds(s.CPU.System),
+		quota(v), seconds(s.CPU.ThrottledTime), s.CPU.ThrottledPeriods, s.CPU.Periods)
 	pids := "none"
 	if s.Pids.Limit > 0 {
 		pids = strconv.FormatUint(s.Pids.Limit, 10)
@@ -293,13 +268,8 @@ func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 
 	p.line("pids: %d, limit %s", s.Pids.Current, pids)
 	for _, device := range s.IO {
-		p.line(
-			"device %d:%d: %s read, %s written",
-			device.Major,
-			device.Minor,
-			size(device.ReadBytes),
-			size(device.WriteBytes),
-		)
+		p.line("device %d:%d: %s read, %s written", device.Major, device.Minor, size(device.ReadBytes),
+			size(device.WriteBytes))
 	}
 }
 
@@ -407,12 +377,8 @@ func (p *page) overlay(options string) {
 		case "upperdir":
 			p.lineOf(chapterOverlay, "    changes go to %s", value)
 		case "lowerdir":
-			p.lineOf(
-				chapterOverlay,
-				"    read from %d layer(s): %s",
-				strings.Count(value, ":")+1,
-				strings.ReplaceAll(value, ":", " over "),
-			)
+			p.lineOf(chapterOverlay, "    read from %d layer(s): %s", strings.Count(value, ":")+1,
+				strings.ReplaceAll(value, ":", " over "))
 		}
 	}
 }

@@ -16,17 +16,8 @@ func TestChaptersExist(t *testing.T) {
 	if _, err := os.Stat(docs); err != nil {
 		t.Skip("this copy of the module has no docs beside it")
 	}
-	chapters := []string{
-		chapterUTS,
-		chapterMount,
-		chapterUser,
-		chapterCgroups,
-		chapterRootfs,
-		chapterSecurity,
-		chapterNetwork,
-		chapterSupervision,
-		chapterOverlay,
-	}
+	chapters := []string{chapterUTS, chapterMount, chapterUser, chapterCgroups, chapterRootfs, chapterSecurity,
+		chapterNetwork, chapterSupervision, chapterOverlay}
 	for _, ns := range namespaceChapters {
 		chapters = append(chapters, ns.chapter)
 	}
@@ -36,18 +27,11 @@ func TestChaptersExist(t *testing.T) {
 }
 
 func TestCgroupLines(t *testing.T) {
-	require.Equal(
-		t,
-		[]string{"/sys/fs/cgroup/mydocker/x  (v2)"},
-		cgroupLines(map[string]string{"": "/sys/fs/cgroup/mydocker/x"}),
-	)
-	require.Equal(
-		t,
-		[]string{"/sys/fs/cgroup/CONTROLLER/mydocker/x  (v1: cpu, memory)"},
-		cgroupLines(
-			map[string]string{"cpu": "/sys/fs/cgroup/cpu/mydocker/x", "memory": "/sys/fs/cgroup/memory/mydocker/x"},
-		),
-	)
+	require.Equal(t, []string{"/sys/fs/cgroup/mydocker/x  (v2)"},
+		cgroupLines(map[string]string{"": "/sys/fs/cgroup/mydocker/x"}))
+	require.Equal(t, []string{"/sys/fs/cgroup/CONTROLLER/mydocker/x  (v1: cpu, memory)"},
+		cgroupLines(map[string]string{"cpu": "/sys/fs/cgroup/cpu/mydocker/x",
+			"memory": "/sys/fs/cgroup/memory/mydocker/x"}))
 	require.Contains(t, cgroupLines(nil)[0], "delegation")
 }
 

@@ -42,21 +42,13 @@ func TestAgainstLibseccomp(t *testing.T) {
 		theirs, unknown := judge(t, profile)
 
 		compared, differ := 0, 0
+
 		for _, c := range callsToCompare(profile) {
 			if unknown[c.name] || stricter(name, c) {
 				continue
 			}
-			want, have := run(
-				t,
-				theirs,
-				c.audit,
-				c.number,
-				c.arguments...), run(
-				t,
-				ours,
-				c.audit,
-				c.number,
-				c.arguments...)
+			want, have := run(t, theirs, c.audit, c.number, c.arguments...),
+				run(t, ours, c.audit, c.number, c.arguments...)
 
 			// A call that no rule names may fail with ENOSYS, so that the C library tries an
 			// older one.
@@ -88,8 +80,8 @@ type comparedCall struct {
 // register.
 func stricter(profile string, c comparedCall) bool {
 	builtIn := strings.HasPrefix(profile, "built-in")
-	return builtIn && c.name == "socketcall" && c.arguments[0] == 1 ||
-		c.arch == specs.ArchX32 && c.arguments[0]>>32 != 0
+	return builtIn && c.name == "socketcall" && c.arguments[0] == 1 || c.arch == specs.ArchX32 &&
+		c.arguments[0]>>32 != 0
 }
 
 // callsToCompare lists each system call of each architecture of the profile, once or with
@@ -132,36 +124,9 @@ func callsToCompare(s *specs.LinuxSeccomp) []comparedCall {
 // interestingValues are families, personalities and clone flags, with their neighbours; on a
 // 64-bit architecture also with a bit in the upper half of the register.
 func interestingValues(arch specs.Arch) []uint64 {
-	values := []uint64{
-		0,
-		1,
-		2,
-		7,
-		8,
-		9,
-		31,
-		32,
-		35,
-		36,
-		37,
-		38,
-		39,
-		40,
-		41,
-		42,
-		43,
-		44,
-		47,
-		48,
-		63,
-		0x11,
-		0x20000,
+	values := []uint64{0, 1, 2, 7, 8, 9, 31, 32, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 47, 48, 63, 0x11, 0x20000,
 		0x20008,
-		0x1200011,
-		0x10000000,
-		0x7e020000,
-		0xffffffff,
-	}
+		0x1200011, 0x10000000, 0x7e020000, 0xffffffff}
 	if arch == specs.ArchX86 || arch == specs.ArchARM {
 		return values
 	}
@@ -215,6 +180,7 @@ func exporterInput(t *testing.T, s *specs.LinuxSeccomp) string {
 	operators := map[specs.LinuxSeccompOperator]int{specs.OpNotEqual: 1, specs.OpLessThan: 2, specs.OpLessEqual: 3,
 		// enum scmp_compare
 		specs.OpEqualTo: 4, specs.OpGreaterEqual: 5, specs.OpGreaterThan: 6, specs.OpMaskedEqual: 7}
+
 	for _, rule := range s.Syscalls {
 		conditions := ""
 		for _, c := range rule.Args {

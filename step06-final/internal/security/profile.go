@@ -44,12 +44,9 @@ utimes vfork vmsplice wait4 waitid waitpid write writev`
 // allowedWith are the system calls that come with a capability.
 var allowedWith = []struct{ capability, calls string }{
 	{"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-	{
-		"CAP_SYS_ADMIN",
-		`bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
+	{"CAP_SYS_ADMIN", `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
 		lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns
-		syslog umount umount2 unshare`,
-	},
+		syslog umount umount2 unshare`},
 	{"CAP_SYS_BOOT", "reboot"},
 	{"CAP_SYS_CHROOT", "chroot"},
 	{"CAP_SYS_MODULE", "delete_module init_module finit_module"},
@@ -70,10 +67,8 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 	eperm := uint(1)
 	s := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: &eperm}
 	allow := func(names string, conditions ...specs.LinuxSeccompArg) {
-		s.Syscalls = append(
-			s.Syscalls,
-			specs.LinuxSyscall{Names: strings.Fields(names), Action: specs.ActAllow, Args: conditions},
-		)
+		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: strings.Fields(names), Action: specs.ActAllow,
+			Args: conditions})
 	}
 	allow(alwaysAllowed)
 	allowSockets(allow)
@@ -114,10 +109,8 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 		const newNamespaces = 0x7e020000
 		allow("clone", specs.LinuxSeccompArg{Index: 0, Value: newNamespaces, ValueTwo: 0, Op: specs.OpMaskedEqual})
 		enosys := uint(38)
-		s.Syscalls = append(
-			s.Syscalls,
-			specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &enosys},
-		)
+		s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno,
+			ErrnoRet: &enosys})
 	}
 
 	return s

@@ -136,9 +136,7 @@ func seccompFlags(s *specs.LinuxSeccomp) (uintptr, error) {
 		for _, name := range call.Names {
 			if name == "write" {
 				return 0, fmt.Errorf(
-					"syscalls[%d]: SCMP_ACT_NOTIFY cannot be used for the write syscall: the runtime itself must write before the agent listens",
-					i,
-				)
+					"syscalls[%d]: SCMP_ACT_NOTIFY cannot be used for the write syscall: the runtime itself must write before the agent listens", i)
 			}
 		}
 	}
@@ -150,6 +148,7 @@ func seccompFlags(s *specs.LinuxSeccomp) (uintptr, error) {
 
 		flags |= 8 // SECCOMP_FILTER_FLAG_NEW_LISTENER
 	}
+
 	return flags, nil // a listenerPath without such a rule means nothing
 }
 
@@ -261,37 +260,18 @@ func compileCondition(c specs.LinuxSeccompArg, skip int) (code, error) {
 	case specs.OpNotEqual:
 		return code{loadHigh, {bpfJumpEqual, 0, 2, high}, loadLow, {bpfJumpEqual, fail(0), 0, value}}, nil
 	case specs.OpGreaterThan:
-		return code{
-			loadHigh,
-			{bpfJumpGreater, 3, 0, high},
-			{bpfJumpEqual, 0, fail(2), high},
-			loadLow,
-			{bpfJumpGreater, 0, fail(0), value},
-		}, nil
+		return code{loadHigh, {bpfJumpGreater, 3, 0, high}, {bpfJumpEqual, 0, fail(2), high}, loadLow,
+			{bpfJumpGreater, 0, fail(0), value}}, nil
 	case specs.OpGreaterEqual:
-		return code{
-			loadHigh,
-			{bpfJumpGreater, 3, 0, high},
-			{bpfJumpEqual, 0, fail(2), high},
-			loadLow,
-			{bpfJumpAtLeast, 0, fail(0), value},
-		}, nil
+		return code{loadHigh, {bpfJumpGreater, 3, 0, high}, {bpfJumpEqual, 0, fail(2), high}, loadLow,
+			{bpfJumpAtLeast, 0, fail(0), value}}, nil
 	case specs.OpLessThan:
-		return code{
-			loadHigh,
-			{bpfJumpGreater, fail(3), 0, high},
-			{bpfJumpEqual, 0, 2, high},
-			loadLow,
-			{bpfJumpAtLeast, fail(0), 0, value},
-		}, nil
+		return code{loadHigh, {bpfJumpGreater, fail(3), 0, high}, {bpfJumpEqual, 0, 2, high}, loadLow,
+			{bpfJumpAtLeast, fail(0), 0, value}}, nil
 	case specs.OpLessEqual:
-		return code{
-			loadHigh,
-			{bpfJumpGreater, fail(3), 0, high},
-			{bpfJumpEqual, 0, 2, high},
-			loadLow,
-			{bpfJumpGreater, fail(0), 0, value},
-		}, nil
+		return code{loadHigh, {bpfJumpGreater, fail(3), 0, high}, {bpfJumpEqual, 0, 2, high}, loadLow,
+			{bpfJumpGreater, fail(0), 0, value}}, nil
+
 	case specs.OpMaskedEqual: // argument & value == valueTwo
 		return code{loadHigh, {bpfAnd, 0, 0, high}, {bpfJumpEqual, 0, fail(3), uint32(c.ValueTwo >> 32)},
 			loadLow, {bpfAnd, 0, 0, value}, {bpfJumpEqual, 0, fail(0), uint32(c.ValueTwo)}}, nil
@@ -322,7 +302,8 @@ const x32Bit = 0x40000000
 
 // otherArchitectures are names of the specification that this program knows no system calls of:
 // it does not run on such machines.
-const otherArchitectures = " MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB "
+const otherArchitectures = " MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X" +
+	" PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB "
 
 // table is what one architecture, as the kernel names it in seccomp_data, can call. x86_64 has
 // two parts: x32 programs make calls of the same architecture with a bit set.

@@ -70,7 +70,8 @@ func native(t *testing.T) *arch.Info {
 
 // The generated tables are those of the library: `go generate` was run after its last change.
 func TestSyscallTables(t *testing.T) {
-	for name, info := range map[specs.Arch]*arch.Info{specs.ArchX86_64: arch.X86_64, specs.ArchX32: arch.X32, specs.ArchX86: arch.I386,
+	for name, info := range map[specs.Arch]*arch.Info{specs.ArchX86_64: arch.X86_64, specs.ArchX32: arch.X32,
+		specs.ArchX86:     arch.I386,
 		specs.ArchAARCH64: arch.AARCH64, specs.ArchARM: arch.ARM} {
 		ours := namesByArch[name]
 		assert.EqualValues(t, info.ID, ours.audit, name)
@@ -103,7 +104,8 @@ func TestDockersProfile(t *testing.T) {
 		assert.EqualValues(t, actionAllow, call(name), name)
 	}
 
-	for _, name := range []string{"mount", "unshare", "setns", "bpf", "reboot", "init_module", "ptrace_no", "keyctl", "add_key", "swapon", "userfaultfd", "perf_event_open"} {
+	for _, name := range []string{"mount", "unshare", "setns", "bpf", "reboot", "init_module", "ptrace_no",
+		"keyctl", "add_key", "swapon", "userfaultfd", "perf_event_open"} {
 		if _, ok := info.SyscallNames[name]; ok {
 			assert.EqualValues(t, eperm, call(name), name)
 		}
@@ -166,29 +168,17 @@ func TestConditions(t *testing.T) {
 		specs.OpMaskedEqual:  func(a, b uint64) bool { return a&b == 8 },
 	} {
 		for _, b := range values {
-			program, _, err := CompileSeccomp(
-				&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
+			program, _, err := CompileSeccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActErrno,
+				Syscalls: []specs.LinuxSyscall{
 					{Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{
-						{Index: 1, Op: op, Value: b, ValueTwo: 8}, {Index: 2, Op: specs.OpEqualTo, Value: 5}}}}},
-			)
+						{Index: 1, Op: op, Value: b, ValueTwo: 8}, {Index: 2, Op: specs.OpEqualTo, Value: 5}}}}})
 			require.NoError(t, err)
 			for _, a := range values {
 				number := uint32(info.SyscallNames["read"])
-				assert.Equal(
-					t,
-					holds(a, b),
-					run(t, program, uint32(info.ID), number, 0, a, 5) == actionAllow,
-					"%d %s %d",
-					a,
-					op,
-					b,
-				)
-				assert.NotEqualValues(
-					t,
-					actionAllow,
-					run(t, program, uint32(info.ID), number, 0, a, 6),
-					"both conditions must hold",
-				)
+				assert.Equal(t, holds(a, b), run(t, program, uint32(info.ID), number, 0, a, 5) == actionAllow,
+					"%d %s %d", a, op, b)
+				assert.NotEqualValues(t, actionAllow, run(t, program, uint32(info.ID), number, 0, a, 6),
+					"both conditions must hold")
 			}
 		}
 	}

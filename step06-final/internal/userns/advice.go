@@ -28,11 +28,14 @@ func Explain(err error) error {
 	case setting("user/max_user_namespaces") == "0":
 		advice = "user namespaces are switched off on this host: as root: `sysctl -w user.max_user_namespaces=10000`"
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS):
-		advice = "all user namespaces are in use, or nested more than 32 deep: as root: `sysctl -w user.max_user_namespaces=10000`"
+		advice =
+			"all user namespaces are in use, or nested more than 32 deep: as root: `sysctl -w user.max_user_namespaces=10000`"
 	case ordinary && setting("kernel/unprivileged_userns_clone") == "0":
-		advice = "ordinary users may not make user namespaces here: as root: `sysctl -w kernel.unprivileged_userns_clone=1`"
+		advice =
+			"ordinary users may not make user namespaces here: as root: `sysctl -w kernel.unprivileged_userns_clone=1`"
 	case ordinary && setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
-		advice = "AppArmor forbids user namespaces to ordinary users: as root: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`"
+		advice =
+			"AppArmor forbids user namespaces to ordinary users: as root: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`"
 	default:
 		return err
 	}

@@ -32,9 +32,8 @@ func TestExplain(t *testing.T) {
 	command := exec.Command("/proc/self/exe", "-test.run", "^TestExplain$", "-test.v")
 	command.Env = append(os.Environ(), role+"=1")
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{
-			{HostID: os.Getuid(), Size: 1},
-		}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
 	out, err := command.CombinedOutput()
 	if err != nil && exec.Command("unshare", "--user", "--map-root-user", "true").Run() != nil {
 		t.Skip("no user namespaces here: unshare(1) cannot make one either")

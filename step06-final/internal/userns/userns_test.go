@@ -10,11 +10,8 @@ import (
 )
 
 func TestParseRanges(t *testing.T) {
-	ranges, err := parseRanges(
-		strings.NewReader("# comment\nanna:100000:65536\nberta:1:2\n1000:300000:10\n\nanna:500000:0\n"),
-		"anna",
-		1000,
-	)
+	ranges, err := parseRanges(strings.NewReader(
+		"# comment\nanna:100000:65536\nberta:1:2\n1000:300000:10\n\nanna:500000:0\n"), "anna", 1000)
 	require.NoError(t, err)
 	assert.Equal(t, []idRange{{100000, 65536}, {300000, 10}}, ranges)
 	for _, bad := range []string{"anna:1\n", "anna:x:1\n", "anna:4294967295:2\n", "anna:-1:5\n"} {
