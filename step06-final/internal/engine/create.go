@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/layer"
@@ -47,12 +48,15 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if c.Name == "" {
 		c.Name = makeName(c.ID)
 	}
+	if err := checkConflicts(o.Config, o.HostConfig); err != nil {
+		return nil, err
+	}
 	settings, err := imageConfig(img)
 	if err != nil {
 		return nil, err
 	}
 	applyImage(&c.Config, settings, o)
-	if err := e.resolveJoined(&c.HostConfig); err != nil {
+	if err := e.resolveJoined(&c.Config, &c.HostConfig); err != nil {
 		return nil, err
 	}
 	e.chooseNetwork(&c.HostConfig)
@@ -242,15 +246,15 @@ func (e *Engine) makeSnapshot(c *store.Container, img *image.Image) error {
 // collectMounts brings together -v, --mount, --volumes-from and the image's volumes. The user's word wins over the image's.
 func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 	var list []spec.Mount
-	taken := map[string]bool{}
+	taken := map[string]spec.Mount{}
 	add := func(m spec.Mount, replace bool) error {
-		if taken[m.Destination] {
-			if replace {
+		if before, exists := taken[m.Destination]; exists {
+			if replace && m != before {
 				return fmt.Errorf("duplicate mount point: %s is given twice", m.Destination)
 			}
 			return nil
 		}
-		taken[m.Destination] = true
+		taken[m.Destination] = m
 		list = append(list, m)
 		return nil
 	}
@@ -269,10 +273,10 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 		}
 	}
 	for path := range c.HostConfig.Tmpfs {
-		if taken[path] {
+		if _, exists := taken[path]; exists {
 			return nil, fmt.Errorf("duplicate mount point: %s is given twice", path)
 		}
-		taken[path] = true
+		taken[path] = spec.Mount{Type: "tmpfs"}
 	}
 	for _, value := range c.HostConfig.VolumesFrom {
 		from, err := e.volumesFrom(value)
@@ -322,9 +326,24 @@ func (e *Engine) volumesFrom(value string) ([]spec.Mount, error) {
 	return mounts, nil
 }
 
+// makeSources makes the directories of -v that the host does not have, when the container starts, as docker does.
+func makeSources(mounts []spec.Mount) error {
+	for _, m := range mounts {
+		if m.Type == "bind" && m.MakeSource {
+			if err := os.MkdirAll(m.Source, 0o755); err != nil && !errors.Is(err, unix.ENOTDIR) {
+				return fmt.Errorf("make the bind source %s: %w; make it yourself, or write a name without / for a named volume", m.Source, err)
+			}
+		}
+	}
+	return nil
+}
+
 func checkSources(mounts []spec.Mount) error {
 	for _, m := range mounts {
 		if m.Type != "bind" {
+			continue
+		}
+		if _, err := os.Stat(m.Source); m.MakeSource && errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if _, err := os.Stat(m.Source); errors.Is(err, os.ErrNotExist) {
@@ -429,34 +448,9 @@ func exposedPorts(c *store.Container, published []network.PortMapping) ([]networ
 	return list, nil
 }
 
-// resolveJoined replaces the names of other containers by their ids, because names change.
-func (e *Engine) resolveJoined(h *spec.HostConfig) error {
-	for _, mode := range []*string{&h.NetworkMode, &h.IpcMode, &h.PidMode} {
-		if name, shared := sharedNetwork(*mode); shared {
-			other, err := e.Store.Find(name)
-			if err != nil {
-				return err
-			}
-			*mode = "container:" + other.ID
-		}
-	}
-	return nil
-}
-
-// sharedNetwork is the container whose network namespace c joins: --network container:NAME.
-func sharedNetwork(mode string) (name string, shared bool) {
-	if strings.HasPrefix(mode, "container:") {
-		return strings.TrimPrefix(mode, "container:"), true
-	}
-	return "", false
-}
-
 func (e *Engine) checkNetwork(c *store.Container) error {
 	mode := c.HostConfig.NetworkMode
 	if name, shared := sharedNetwork(mode); shared {
-		if len(c.HostConfig.PortBindings) > 0 || c.HostConfig.PublishAll {
-			return fmt.Errorf("conflicting options: ports are published by the container whose network is joined (--network %s)", mode)
-		}
 		_, err := e.Store.Find(name)
 		return err
 	}

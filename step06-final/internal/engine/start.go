@@ -56,6 +56,9 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := e.release(c); err != nil { // of an earlier run, when a crash kept it from doing so
 		return err
 	}
+	if err := makeSources(c.Mounts); err != nil {
+		return err
+	}
 	if err := checkSources(c.Mounts); err != nil {
 		return err
 	}
@@ -134,55 +137,14 @@ func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
 	if in.UIDMappings, in.GIDMappings, err = mappings(c.HostConfig); err != nil {
 		return in, err
 	}
-	files := c
-	if name, shared := sharedNetwork(c.HostConfig.NetworkMode); shared {
-		if files, in.NetNS, err = e.joined(name, "net"); err != nil {
-			return in, err
-		}
-	} else if err := e.writeFiles(c); err != nil {
-		return in, err
-	}
-	in.HostsFile, in.ResolvFile, in.HostnameFile = filepath.Join(files.Dir(), "hosts"), filepath.Join(files.Dir(), "resolv.conf"), filepath.Join(files.Dir(), "hostname")
-	if name, shared := sharedNetwork(c.HostConfig.IpcMode); shared {
-		if _, in.IPCNS, err = e.joined(name, "ipc"); err != nil {
-			return in, err
-		}
-	}
-	if name, shared := sharedNetwork(c.HostConfig.PidMode); shared {
-		if _, in.PidNS, err = e.joined(name, "pid"); err != nil {
-			return in, err
-		}
-	}
-	return in, nil
-}
-
-// joined is the path of a namespace of another container, which must run.
-func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
-	v, err := e.Find(name)
-	if err != nil {
-		return nil, "", err
-	}
-	if !v.Running {
-		return nil, "", fmt.Errorf("cannot join the %s namespace of container %s: it is not running; `mydocker start %s` first", kind, v.Name, v.Name)
-	}
-	return v.Container, fmt.Sprintf("/proc/%d/ns/%s", v.Pid, kind), nil
+	err = e.join(c, &in)
+	return in, err
 }
 
 // writeFiles writes the files that every container has of its own whatever its image says. They are written in place
 // later, never replaced: a bind mount is of the inode.
 func (e *Engine) writeFiles(c *store.Container) error {
-	hostname := c.Config.Hostname
-	if c.HostConfig.UTSMode == "host" {
-		own, err := os.Hostname()
-		if err != nil {
-			return fmt.Errorf("read the host's name: %w", err)
-		}
-		hostname = own
-	}
-	if hostname == "" {
-		hostname = c.ID[:12]
-	}
-	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname, ExtraHosts: c.HostConfig.ExtraHosts,
+	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname(c), ExtraHosts: c.HostConfig.ExtraHosts,
 		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err
@@ -192,7 +154,7 @@ func (e *Engine) writeFiles(c *store.Container) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv, "hostname": []byte(hostname + "\n")} {
+	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv, "hostname": []byte(hostname(c) + "\n")} {
 		if err := writeInPlace(filepath.Join(c.Dir(), name), content); err != nil {
 			return fmt.Errorf("write the container's %s: %w", name, err)
 		}

@@ -54,6 +54,9 @@ func (e *Engine) erase(id string) error {
 	if err := os.Remove(e.attachSocket(id)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	if err := dropSharedMemory(e.Store.Dir(id)); err != nil {
+		return err
+	}
 	return e.Store.Delete(id)
 }
 

@@ -220,6 +220,7 @@ func (e *Engine) release(c *store.Container) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		note(err)
 	}
+	note(dropSharedMemory(c.Dir()))
 	if err := os.Remove(e.attachSocket(c.ID)); err != nil && !os.IsNotExist(err) {
 		note(err)
 	}

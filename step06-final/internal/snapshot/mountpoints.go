@@ -8,17 +8,19 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// What the runtime mounts over in every container.
+// What the runtime mounts over in every container, and the two files by which programs know docker's containers: an empty
+// /.dockerenv, and /etc/mtab as a link, which says what is mounted.
 var (
 	mountPointDirs  = []string{"dev", "dev/pts", "dev/shm", "etc", "proc", "sys"}
-	mountPointFiles = []string{"dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
+	mountPointFiles = []string{"dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf", ".dockerenv"}
+	mountTableLink  = "etc/mtab"
 )
 
 // mountPointLayer returns the layer below all images that holds the mount points. The runtime would otherwise make them
 // in the container's own layer, and `diff` and `commit` would show them as the container's work. Whatever an image has
 // of these names hides them.
 func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error) {
-	name := "mountpoints"
+	name := "mountpoints-2" // another name when the content changes: the old layer may be in use
 	if m != nil {
 		name += "." + m.Key()
 	}
@@ -47,12 +49,18 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 			return "", fmt.Errorf("make mount points: %w", err)
 		}
 	}
+	if err := os.Symlink("/proc/mounts", filepath.Join(temp, mountTableLink)); err != nil {
+		return "", fmt.Errorf("make mount points: %w", err)
+	}
+	if err := os.Chmod(filepath.Join(temp, ".dockerenv"), 0755); err != nil {
+		return "", fmt.Errorf("make mount points: %w", err)
+	}
 	if !able.NoChown && m != nil {
 		uid, gid, err := m.ToHost(0, 0)
 		if err != nil {
 			return "", err
 		}
-		for _, name := range append(append([]string{"."}, mountPointDirs...), mountPointFiles...) {
+		for _, name := range append(append([]string{".", mountTableLink}, mountPointDirs...), mountPointFiles...) {
 			if err := os.Lchown(filepath.Join(temp, name), uid, gid); err != nil {
 				return "", fmt.Errorf("make mount points: %w", err)
 			}

@@ -214,7 +214,7 @@ func TestExport(t *testing.T) {
 			require.NoError(t, err)
 			names = append(names, h.Name)
 		}
-		require.Equal(t, []string{"./", "a", "b", "dev/", "dev/console"}, names[:5])
+		require.Equal(t, []string{"./", ".dockerenv", "a", "b", "dev/", "dev/console"}, names[:6])
 		require.NotContains(t, names, ".wh.x")
 	})
 }

@@ -23,6 +23,8 @@ type Input struct {
 	// Files of the engine that are bind mounted over the image's; empty: not mounted.
 	HostsFile, ResolvFile, HostnameFile string
 
+	ShmSource string // the host's directory that is /dev/shm; empty: one of its own
+
 	// Namespaces to join instead of making new ones: paths below /proc/PID/ns.
 	NetNS, IPCNS, PidNS string
 
@@ -193,7 +195,13 @@ func (in Input) mounts() []specs.Mount {
 	}
 	list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shm)}})
 	if in.HostConfig.IpcMode == "host" {
-		list[6] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: "/dev/shm", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+		in.ShmSource = "/dev/shm"
+	}
+	switch {
+	case in.HostConfig.IpcMode == "none":
+		list = list[:6]
+	case in.ShmSource != "":
+		list[6] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: in.ShmSource, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
 	}
 	for _, file := range []struct{ source, destination string }{
 		{in.ResolvFile, "/etc/resolv.conf"}, {in.HostnameFile, "/etc/hostname"}, {in.HostsFile, "/etc/hosts"},

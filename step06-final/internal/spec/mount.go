@@ -19,6 +19,7 @@ type Mount struct {
 	Propagation string `json:",omitempty"` // of a bind: rprivate (default), rslave, rshared, private, slave, shared
 	NoCopy      bool   `json:",omitempty"` // do not fill an empty volume from the image
 	TmpfsOpts   string `json:",omitempty"` // of a tmpfs: mount(8) options, such as size=64m,mode=1777
+	MakeSource  bool   `json:",omitempty"` // of -v: a host directory that is missing is made
 	Anonymous   bool   `json:",omitempty"` // removed together with the container
 }
 
@@ -53,6 +54,7 @@ func ParseVolume(value string) (Mount, error) {
 		if err := m.setSource(value); err != nil {
 			return Mount{}, err
 		}
+		m.MakeSource = m.Type == "bind"
 	}
 	if len(parts) == 3 {
 		if err := m.setOptions(value, parts[2]); err != nil {

@@ -42,12 +42,12 @@ func TestParseVolume(t *testing.T) {
 	require.NoError(t, err)
 	for text, want := range map[string]Mount{
 		"/data":            {Type: "volume", Destination: "/data", Anonymous: true},
-		"/src:/dst":        {Type: "bind", Source: "/src", Destination: "/dst"},
-		"/src/../a:/dst/":  {Type: "bind", Source: "/a", Destination: "/dst"},
-		"/src:/dst:ro":     {Type: "bind", Source: "/src", Destination: "/dst", ReadOnly: true},
-		"./x:/dst":         {Type: "bind", Source: filepath.Join(work, "x"), Destination: "/dst"},
+		"/src:/dst":        {Type: "bind", MakeSource: true, Source: "/src", Destination: "/dst"},
+		"/src/../a:/dst/":  {Type: "bind", MakeSource: true, Source: "/a", Destination: "/dst"},
+		"/src:/dst:ro":     {Type: "bind", MakeSource: true, Source: "/src", Destination: "/dst", ReadOnly: true},
+		"./x:/dst":         {Type: "bind", MakeSource: true, Source: filepath.Join(work, "x"), Destination: "/dst"},
 		"data:/dst:nocopy": {Type: "volume", Name: "data", Destination: "/dst", NoCopy: true},
-		"/a:/b:rslave,ro":  {Type: "bind", Source: "/a", Destination: "/b", ReadOnly: true, Propagation: "rslave"},
+		"/a:/b:rslave,ro":  {Type: "bind", MakeSource: true, Source: "/a", Destination: "/b", ReadOnly: true, Propagation: "rslave"},
 	} {
 		got, err := ParseVolume(text)
 		require.NoError(t, err, text)
