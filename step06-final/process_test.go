@@ -249,3 +249,24 @@ func TestCallersUmaskIsNotTheContainers(t *testing.T) {
 	require.Equal(t, "0022\nread", must(t, "run", "--rm", "--network", "none", "-u", "1000", "-v", "masked:/data", "host",
 		"sh", "-c", "umask; ls /data && cat /etc/hosts /etc/hostname /etc/resolv.conf > /dev/null && echo read"))
 }
+
+// TestIncomingExecIsNeverMoreThanTheContainer: who may trace processes attaches to each that comes in, at once (runc before 1.2 lost
+// all its capabilities that way).
+func TestIncomingExecIsNeverMoreThanTheContainer(t *testing.T) {
+	for name, flags := range map[string][]string{
+		"default":     {"--cap-add", "SYS_PTRACE"},
+		"only ptrace": {"--cap-drop", "ALL", "--cap-add", "SYS_PTRACE"},
+		"set-user-id": {"--cap-add", "SYS_PTRACE", "--security-opt", "no-new-privileges=false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			remove(t, "tracer")
+			line := append([]string{"run", "-d", "--name", "tracer", "--network", "none", "-v", os.Getenv(sandboxed) + "/attacker:/attacker:ro"}, flags...)
+			must(t, append(line, "host", "/attacker", "trace-incoming", "5")...)
+			eventually(t, "the tracer watches", func() bool { return strings.Contains(docker("logs", "tracer").out, "watching") })
+			for i := 0; i < 200 && docker("exec", "tracer", "true").code == 0; i++ {
+			}
+			out := must(t, "logs", "tracer")
+			require.Equal(t, "1", must(t, "wait", "tracer"), out)
+		})
+	}
+}

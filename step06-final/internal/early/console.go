@@ -48,6 +48,9 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 	}
 	syscall.Close(slave)
 	p.hasConsole = true
+	if p.pidNamespace >= 0 {
+		return nil // it is the program's
+	}
 	return takeTerminal()
 }
 

@@ -82,18 +82,25 @@ func setCapabilities(effective, permitted, inheritable, ambient uint64) error {
 	return nil
 }
 
+// sockFilter is struct sock_fprog.
+type sockFilter struct {
+	length       uint16
+	instructions unsafe.Pointer
+}
+
+const (
+	setModeFilter = 1 // of seccomp(2); prctl(2) counts from 1, and calls it 2
+	prSetSeccomp  = 22
+)
+
 // seccomp loads a filter (seccomp(2)): an array of struct sock_filter of eight bytes each. When the flags ask for a listener, its
 // descriptor's number goes to the parent, who takes a copy (pidfd_getfd(2)).
 func (p *initProcess) seccomp(flags uintptr, filter []byte) error {
-	const setModeFilter, newListener = 1, 8
-	program := struct {
-		length uint16
-		filter unsafe.Pointer
-	}{uint16(len(filter) / 8), unsafe.Pointer(&filter[0])}
+	const newListener = 8
+	program := sockFilter{uint16(len(filter) / 8), unsafe.Pointer(&filter[0])}
 	fd, _, errno := syscall.RawSyscall(sysSeccomp, setModeFilter, flags, uintptr(unsafe.Pointer(&program)))
 	if errno == syscall.ENOSYS && flags == 0 { // before seccomp(2), Linux 3.17, there was prctl
-		const prSetSeccomp, modeFilter = 22, 2
-		return call(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)), 0, 0)
+		return call(syscall.SYS_PRCTL, prSetSeccomp, setModeFilter+1, uintptr(unsafe.Pointer(&program)), 0, 0)
 	}
 	if errno != 0 {
 		return errno

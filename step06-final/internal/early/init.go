@@ -19,15 +19,19 @@ type initProcess struct {
 	env       []string
 	path      string // of the program to execute
 
-	effective  uint64 // capabilities that the program is looked up with
-	inCwd      bool   // the working directory has been entered
-	hasConsole bool   // the standard streams are a terminal of the container's own
+	effective    uint64 // capabilities that the program is looked up with
+	pidNamespace int    // to fork the program into: see inside.go, -1 if there is none
+	filter       []byte // of seccomp, for the program alone
+	filterFlags  uintptr
+
+	inCwd      bool // the working directory has been entered
+	hasConsole bool // the standard streams are a terminal of the container's own
 }
 
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
 	heedSignals()
-	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, emptyDir: -1, fileStage: -1}
+	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, pidNamespace: -1, emptyDir: -1, fileStage: -1}
 	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {
 		p.fail("prctl PR_SET_DUMPABLE", err)
@@ -94,6 +98,10 @@ func (p *initProcess) perform(step Step) {
 	// The process.
 	case "setsid":
 		_, err = syscall.Setsid()
+	case "program-inside": // descriptor of a pid namespace
+		p.pidNamespace = number(0)
+	case "join-pid-namespace": // of what is forked from now on
+		err = call(sysSetns, uintptr(p.pidNamespace), syscall.CLONE_NEWPID, 0, 0, 0)
 	case "keyring":
 		joinKeyring(a[0])
 	case "personality":
@@ -208,6 +216,8 @@ func (p *initProcess) perform(step Step) {
 		err = prctl(prSetNoNewPrivs, 1)
 	case "seccomp": // flags, filter
 		err, object = p.seccomp(uintptr(number(0)), []byte(a[1])), ""
+	case "seccomp-at-last": // flags, filter
+		p.filterFlags, p.filter = uintptr(number(0)), []byte(a[1])
 	case "bounding-set": // bits that stay, last capability of this kernel
 		err = dropBounding(uint64(number(0)), number(1))
 	case "groups":

@@ -141,6 +141,9 @@ func (p *initProcess) execute(preserve int) error {
 			return errno
 		}
 	}
+	if p.pidNamespace >= 0 {
+		return p.executeInside(path, argv, envv)
+	}
 	// Not syscall.Exec: that would set the limit of open files back to what it was when this process began.
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))

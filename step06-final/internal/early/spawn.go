@@ -28,6 +28,7 @@ type Spawn struct {
 	WaitForGo  bool     // the child waits for one MsgGo before it executes anything (ID maps must be written first)
 	BecomeRoot bool     // the child becomes uid and gid 0 of its user namespace before it executes anything
 	Hidden     bool     // those who are in the joined namespaces already must not look into the child
+	Outside    bool     // the child stays in our pid namespace, and enters another one itself (see inside.go)
 }
 
 // Source is a path to open (O_PATH) in the new mount namespace, while the child still has the ids of the caller: root of a user
@@ -101,10 +102,10 @@ func (s *Spawn) startOnThisThread() (int, error) {
 	if errno != 0 {
 		return 0, &Error{"clone", errno}
 	}
-	if !c.twoForks {
+	if !c.reports {
 		return int(pid), nil
 	}
-	return c.awaitGrandchild(int(pid))
+	return c.awaitReport(int(pid))
 }
 
 // child is everything that the forked process needs, prepared by the parent: after the fork nothing may be allocated.
@@ -116,7 +117,8 @@ type child struct {
 	waitForGo  bool
 	becomeRoot bool
 	hidden     bool
-	twoForks   bool // the child joins namespaces, then forks once more: that process is inside of the pid namespace
+	reports    bool // the child joins namespaces and reports how that went
+	twoForks   bool // and then it forks once more: that process is inside of the pid namespace
 	report     [2]int
 	files      []int // duplicates, all numbered higher than any final number
 	sources    []childSource
@@ -144,7 +146,8 @@ type cloneArgs struct {
 func (s *Spawn) prepare() (*child, error) {
 	c := &child{joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags, cgroupFd: s.CgroupFd,
 		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
-		twoForks: len(s.Joins) > 0 || s.Offsets != ""}
+		reports: len(s.Joins) > 0 || s.Offsets != ""}
+	c.twoForks = c.reports && !s.Outside
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
 		if fd == FromSources {
@@ -168,7 +171,7 @@ func (s *Spawn) prepare() (*child, error) {
 		}
 		c.sources = append(c.sources, childSource{source.Fd, path})
 	}
-	if c.twoForks {
+	if c.reports {
 		if err := syscall.Pipe2(c.report[:], syscall.O_CLOEXEC); err != nil {
 			c.close()
 			return nil, &Error{"pipe2", err.(syscall.Errno)}
@@ -207,12 +210,16 @@ func (c *child) close() {
 	c.report = [2]int{-1, -1}
 }
 
-// awaitGrandchild reads the report of the first child: the pid of the second, or the join that failed.
-func (c *child) awaitGrandchild(first int) (int, error) {
+// awaitReport reads the report of the first child: the pid of the second, or the join that failed. A child that does not fork
+// says nothing: it has joined everything when execve has closed the pipe.
+func (c *child) awaitReport(first int) (int, error) {
 	syscall.Close(c.report[1])
 	c.report[1] = -1
 	var report [12]byte
 	n, err := readFull(c.report[0], report[:])
+	if !c.twoForks && err == nil && n == 0 {
+		return first, nil
+	}
 	for {
 		if _, waitErr := syscall.Wait4(first, nil, 0, nil); waitErr != syscall.EINTR {
 			break
@@ -286,7 +293,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	var fd uintptr
 	var result uintptr
 	firstFlags := c.cloneFlags | uintptr(syscall.SIGCHLD)
-	if c.twoForks {
+	if c.reports {
 		firstFlags = uintptr(syscall.SIGCHLD)
 	} else if !c.waitForGo {
 		firstFlags |= syscall.CLONE_VM | syscall.CLONE_VFORK
@@ -308,7 +315,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	}
 
 	// From here on: the child.
-	if c.twoForks {
+	if c.reports {
 		for i = 0; i < len(c.joins); i++ {
 			_, _, errno = syscall.RawSyscall(sysSetns, uintptr(c.joins[i].Fd), uintptr(c.joins[i].Type), 0)
 			if errno != 0 {
@@ -339,6 +346,8 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 		if c.hidden {
 			syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0)
 		}
+	}
+	if c.twoForks {
 		// A pid namespace that was joined holds only the children from now on. CLONE_PARENT makes this one
 		// our parent's child, so that our parent can wait for it.
 		i = stageClone

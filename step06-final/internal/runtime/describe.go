@@ -37,7 +37,7 @@ func describeStep(step early.Step) string {
 		return "prctl(PR_CAPBSET_DROP), what stays: " + capabilityNames(number(0))
 	case step[0] == "capabilities" && len(a) == 4:
 		return fmt.Sprintf("capset(effective %s; permitted %s; inheritable %s; ambient %s)", capabilityNames(number(0)), capabilityNames(number(1)), capabilityNames(number(2)), capabilityNames(number(3)))
-	case step[0] == "seccomp" && len(a) == 2:
+	case (step[0] == "seccomp" || step[0] == "seccomp-at-last") && len(a) == 2:
 		return fmt.Sprintf("seccomp(SECCOMP_SET_MODE_FILTER, flags %s, %d instructions)", a[0], len(a[1])/8)
 	case step[0] == "environment":
 		return fmt.Sprintf("environment of %d variables", len(a)) // values may be secrets
@@ -53,7 +53,7 @@ func describeStep(step early.Step) string {
 
 // calls are the steps that are one system call with the step's arguments.
 var calls = map[string]string{
-	"setsid": "setsid", "hostname": "sethostname", "domainname": "setdomainname", "pivot-root": "pivot_root", "chroot": "chroot",
+	"setsid": "setsid", "join-pid-namespace": "setns(CLONE_NEWPID)", "hostname": "sethostname", "domainname": "setdomainname", "pivot-root": "pivot_root", "chroot": "chroot",
 	"new-cgroup-namespace": "unshare(CLONE_NEWCGROUP)", "symlink": "symlink", "umask": "umask", "chdir": "chdir", "ids": "setresuid, setresgid", "groups": "setgroups",
 	"no-new-privileges": "prctl(PR_SET_NO_NEW_PRIVS, 1)", "execute": "execve", "readonly": "read-only bind mount", "mask": "mask by a bind mount",
 }

@@ -33,6 +33,12 @@ func isProgramError(err error) bool {
 	return errors.As(err, &step) && (strings.HasPrefix(step.Text, "program") || strings.HasPrefix(step.Text, "execute"))
 }
 
+// programError is the reason why a program could not be executed that was forked into the container.
+func programError(path string, errno unix.Errno) error {
+	e := &StepError{Text: "execute: " + path + ": " + errno.Error(), Errno: errno}
+	return fmt.Errorf("set up the container: %w%s", e, stepAdvice(e))
+}
+
 // initError turns the last message of an early process into an error.
 func initError(kind byte, payload []byte) error {
 	switch {
@@ -54,7 +60,7 @@ var stepFields = map[string]string{
 	"copy-up": "mounts", "device": "linux.devices", "bind-device": "linux.devices", "mask": "linux.maskedPaths", "readonly": "linux.readonlyPaths",
 	"propagation": "linux.rootfsPropagation", "run-hook": "hooks", "personality": "linux.personality", "memory-policy": "linux.memoryPolicy",
 	"scheduler": "process.scheduler", "io-priority": "process.ioPriority", "cpu-affinity": "process.execCPUAffinity",
-	"console": "process.terminal", "seccomp": "linux.seccomp", "groups": "process.user.additionalGids", "ids": "process.user",
+	"console": "process.terminal", "seccomp": "linux.seccomp", "seccomp-at-last": "linux.seccomp", "groups": "process.user.additionalGids", "ids": "process.user",
 	"bounding-set": "process.capabilities.bounding", "capabilities": "process.capabilities", "directory": "process.cwd", "chdir": "process.cwd",
 }
 

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -111,6 +112,9 @@ type execution struct {
 	files     *fileTable
 	rlimits   []rlimit
 	console   *os.File // our end of the socket for the terminal; nil when the caller gave one
+
+	pidNamespace *os.File // that the process enters last of all; nil: it is born there
+	program      int      // the pid of what the process has forked there, 0 as long as there is none
 }
 
 func (e *execution) start() (int, error) {
@@ -126,6 +130,7 @@ func (e *execution) start() (int, error) {
 		return 0, err
 	}
 	defer func() { e.files.close() }()
+	e.stayOutside()
 	steps, err := e.plan()
 	if err != nil {
 		return 0, err
@@ -136,7 +141,7 @@ func (e *execution) start() (int, error) {
 	}
 	e.files.owned = append(e.files.owned, exe)
 	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1, Joins: e.ns.joins,
-		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden()}
+		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden(), Outside: e.pidNamespace != nil}
 	if err := joinGroup(e.group, e.files, spawn); err != nil {
 		return 0, err
 	}
@@ -185,7 +190,11 @@ func (e *execution) plan() ([]early.Step, error) {
 		}
 		p.add("enter-root", itoa(e.files.add(root)))
 	}
-	p.add("setsid")
+	if p.inside = e.pidNamespace != nil; p.inside {
+		p.add("program-inside", itoa(e.files.add(dup(e.pidNamespace))))
+	} else {
+		p.add("setsid")
+	}
 	p.add("keyring", "_ses."+c.ID)
 	p.add("own-null")
 	if e.process.Terminal {
@@ -239,13 +248,42 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 		return 0, err
 	}
 	e.container.runtime.debug("nsexec container setup: process %d is in the container's namespaces", pid)
-	if err := e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan); err != nil {
-		if killErr := unix.Kill(pid, unix.SIGKILL); killErr == nil || killErr == unix.ESRCH {
-			_, _ = waitChild(pid) // its code says nothing: the error is known
+	err = e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan)
+
+	// The codes of those that are not the program say nothing: the error is known.
+	if e.pidNamespace != nil {
+		if err != nil {
+			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended, as it does when it has forked
 		}
-		return 0, err
+		_, _ = waitChild(pid)
+		pid = e.program
 	}
-	return pid, nil
+	if err == nil {
+		err = announce(pid, e.options.PidFile, e.options.PidfdSocket)
+	}
+	if err != nil && pid != 0 {
+		if killErr := unix.Kill(pid, unix.SIGKILL); killErr == nil || killErr == unix.ESRCH {
+			_, _ = waitChild(pid)
+		}
+	}
+	return pid, err
+}
+
+// stayOutside takes the pid namespace out of those that the process joins when it is born: see early/inside.go. One that is not
+// the container's own user namespace's can only be joined before that.
+func (e *execution) stayOutside() {
+	for _, n := range e.container.Spec.Linux.Namespaces {
+		if n.Type == specs.PIDNamespace && n.Path != "" && e.ns.joined[specs.UserNamespace] {
+			return
+		}
+	}
+	for i, join := range e.ns.joins {
+		if join.Type == unix.CLONE_NEWPID {
+			e.ns.joins = append(append([]early.Join{}, e.ns.joins[:i]...), e.ns.joins[i+1:]...)
+			e.pidNamespace = e.ns.fileOf(join)
+			return
+		}
+	}
 }
 
 // accompany takes the new process from its first instruction to its execve.
@@ -271,12 +309,14 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 		return err
 	}
 	e.container.runtime.debug("setns_init: about to exec: execve has closed the connection")
-
-	return announce(pid, e.options.PidFile, e.options.PidfdSocket)
+	return nil
 }
 
+// converse answers the messages of the process until execve has closed the connection. What failed in the program comes before
+// or after its pid.
 func (e *execution) converse(sync, pid int) error {
 	ready := false
+	var failed error
 	for {
 		kind, payload, err := early.ReceiveMessage(sync)
 		switch {
@@ -298,7 +338,13 @@ func (e *execution) converse(sync, pid int) error {
 			if err := handListenerOn(sync, payload, pid, e.container); err != nil {
 				return err
 			}
-		case kind == 0 && ready:
+		case kind == early.MsgPid && len(payload) == 4 && e.pidNamespace != nil:
+			e.program = int(binary.LittleEndian.Uint32(payload))
+		case kind == early.MsgExecError && len(payload) >= 4 && ready:
+			failed = programError(e.process.Args[0], unix.Errno(binary.LittleEndian.Uint32(payload)))
+		case kind == 0 && failed != nil:
+			return failed
+		case kind == 0 && ready && (e.pidNamespace == nil || e.program != 0):
 			return nil // closed by execve
 		default:
 			return initError(kind, payload)

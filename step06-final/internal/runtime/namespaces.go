@@ -45,6 +45,16 @@ func (n *namespaces) close() {
 	}
 }
 
+// fileOf is the file that a join names by its descriptor.
+func (n *namespaces) fileOf(join early.Join) *os.File {
+	for _, f := range n.files {
+		if int(f.Fd()) == join.Fd {
+			return f
+		}
+	}
+	return nil
+}
+
 // sortJoins puts the user namespace where it belongs. For an ordinary user it comes first: it gives the right to join the others. For root it comes
 // last: afterwards the rights over namespaces of the host's own user namespace are gone.
 func (n *namespaces) sortJoins() {

@@ -31,6 +31,7 @@ type planner struct {
 	files *fileTable   // descriptors for init, by number
 
 	sources []early.Source // of bind mounts, see source
+	inside  bool           // the process itself is outside of the pid namespace, and forks the program into it
 }
 
 func (p *planner) add(name string, arguments ...string) {
@@ -221,6 +222,9 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 		return err
 	}
 	p.add("limits") // while the process still has our uid: then no right of ours is needed for limits that only go down
+	if p.inside {
+		p.add("join-pid-namespace")
+	}
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
 	// The directory is entered twice: here, because it may be closed to all but root, and by the user, if it is closed to root
 	// (a network file system).
@@ -260,6 +264,9 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	p.add("ready")
 	wait()
 	if filter != nil && !loadEarly {
+		if p.inside && !allowsFork(linux.Seccomp) {
+			filter[0] = "seccomp-at-last"
+		}
 		p.steps = append(p.steps, filter)
 	}
 	hooks()
@@ -317,6 +324,28 @@ func (p *planner) seccompStep() (early.Step, error) {
 		return nil, nil
 	}
 	return early.Step{"seccomp", utoa(flags), string(filter)}, nil
+}
+
+// allowsFork says whether a process under the filter can fork the program into a pid namespace. Under a filter that is too
+// narrow for that the program loads it itself: who may trace processes of the container could stop it just before.
+func allowsFork(filter *specs.LinuxSeccomp) bool {
+	lets := func(action specs.LinuxSeccompAction) bool { return action == specs.ActAllow || action == specs.ActLog }
+	for _, name := range []string{"clone", "setsid", "ioctl", "write", "exit_group", "execve"} {
+		allowed := lets(filter.DefaultAction)
+		for _, rule := range filter.Syscalls {
+			for _, n := range rule.Names {
+				if n == name && lets(rule.Action) {
+					allowed = true
+				} else if n == name && len(rule.Args) == 0 {
+					return false
+				}
+			}
+		}
+		if !allowed {
+			return false
+		}
+	}
+	return true
 }
 
 type capabilityBits struct{ bounding, effective, permitted, inheritable, ambient uint64 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -98,17 +99,18 @@ var attacks = map[string]func(args []string) error{
 		_, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buffer)
 		return err
 	},
-	"release-agent": releaseAgent,
-	"clone3":        clone3,
-	"read-memory":   readMemory,
-	"remount":       func(args []string) error { return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND, "") },
-	"unmask":        func(args []string) error { return unix.Unmount(args[0], 0) },
-	"list":          list,
-	"look-around":   lookAround,
-	"create":        create,
-	"variable":      variable,
-	"group":         group,
-	"signal":        signal,
+	"release-agent":  releaseAgent,
+	"clone3":         clone3,
+	"read-memory":    readMemory,
+	"remount":        func(args []string) error { return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND, "") },
+	"unmask":         func(args []string) error { return unix.Unmount(args[0], 0) },
+	"list":           list,
+	"look-around":    lookAround,
+	"create":         create,
+	"variable":       variable,
+	"group":          group,
+	"signal":         signal,
+	"trace-incoming": traceIncoming,
 }
 
 // rawSocket is socket(2) with an argument that the wrapper of the library would cut.
@@ -377,4 +379,60 @@ func signal(args []string) error {
 		return err
 	}
 	return unix.Kill(pid, 0)
+}
+
+// traceIncoming attaches to every process that appears, as soon as it appears, and looks for one that is not yet confined as we
+// are: with a capability beyond our bounding set, or without a filter. It ends after args[0] processes, or ten seconds.
+func traceIncoming(args []string) error {
+	wanted, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	known, _ := os.ReadDir("/proc")
+	for _, entry := range known {
+		seen[entry.Name()] = true
+	}
+	bounding := field("/proc/self/status", "CapBnd:")
+	fmt.Println("watching")
+	for caught, end := 0, time.Now().Add(10*time.Second); caught < wanted && time.Now().Before(end); {
+		entries, _ := os.ReadDir("/proc")
+		for _, entry := range entries {
+			pid, err := strconv.Atoi(entry.Name())
+			if err != nil || seen[entry.Name()] {
+				continue
+			}
+			seen[entry.Name()] = true
+			if unix.PtraceAttach(pid) != nil {
+				continue
+			}
+			caught++
+			status := fmt.Sprintf("/proc/%d/status", pid)
+			permitted, filter := field(status, "CapPrm:"), field(status, "Seccomp:")
+			unix.Wait4(pid, nil, 0, nil)
+			unix.PtraceDetach(pid)
+			if beyond(permitted, bounding) || filter == "0" {
+				fmt.Printf("process %d has %s, filter %s\n", pid, permitted, filter)
+				return nil
+			}
+		}
+	}
+	return unix.EPERM
+}
+
+func beyond(permitted, bounding string) bool {
+	p, _ := strconv.ParseUint(permitted, 16, 64)
+	b, _ := strconv.ParseUint(bounding, 16, 64)
+	return p&^b != 0
+}
+
+// field reads one field of a file such as /proc/self/status.
+func field(path, name string) string {
+	data, _ := os.ReadFile(path)
+	for _, line := range strings.Split(string(data), "\n") {
+		if strings.HasPrefix(line, name) {
+			return strings.TrimSpace(strings.TrimPrefix(line, name))
+		}
+	}
+	return ""
 }
