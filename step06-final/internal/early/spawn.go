@@ -118,6 +118,7 @@ type child struct {
 	becomeRoot bool
 	hidden     bool
 	reports    bool // the child joins namespaces and reports how that went
+	alone      bool // it joins a time namespace, which only a process may that shares no memory (time_namespaces(7))
 	twoForks   bool // and then it forks once more: that process is inside of the pid namespace
 	report     [2]int
 	files      []int // duplicates, all numbered higher than any final number
@@ -148,6 +149,9 @@ func (s *Spawn) prepare() (*child, error) {
 		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
 		reports: len(s.Joins) > 0 || s.Offsets != ""}
 	c.twoForks = c.reports && !s.Outside
+	for _, join := range s.Joins {
+		c.alone = c.alone || join.Type == CloneNewTime
+	}
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
 		if fd == FromSources {
@@ -293,9 +297,9 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	var fd uintptr
 	var result uintptr
 	firstFlags := c.cloneFlags | uintptr(syscall.SIGCHLD)
-	if c.reports {
+	if c.twoForks {
 		firstFlags = uintptr(syscall.SIGCHLD)
-	} else if !c.waitForGo {
+	} else if !c.waitForGo && !c.alone {
 		firstFlags |= syscall.CLONE_VM | syscall.CLONE_VFORK
 	}
 
@@ -343,7 +347,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			}
 		}
 		// The next process is seen by the container, and is still a copy of us, with all descriptors of ours (CVE-2016-9962).
-		if c.hidden {
+		if c.hidden && c.twoForks {
 			syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0)
 		}
 	}
