@@ -117,7 +117,7 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	detach := ctx.Bool("detach")
 	streams := ctx.StringSlice("attach")
 	if detach && len(streams) > 0 {
-		return usageError(ctx, "-d and -a contradict each other")
+		return &statusError{exitFailure, errors.New("Conflicting options: -a and -d")}
 	}
 	for _, stream := range streams {
 		if !containsFold([]string{"stdin", "stdout", "stderr"}, stream) {
