@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/systemd"
 )
 
 // command is one subcommand. The flags are those of runc. There is no framework for this command line: it is started for every container,
@@ -71,7 +72,7 @@ func noCheckpoint(*context, *flag.FlagSet) (int, error) {
 func noFlags(*flag.FlagSet) {}
 
 func main() {
-	c := &context{runtime: &runtime.Runtime{}}
+	c := &context{runtime: &runtime.Runtime{Scopes: &systemd.Manager{}}}
 	code, err := c.main(os.Args[1:])
 	if err != nil {
 		c.report("error", err.Error())
@@ -88,12 +89,11 @@ func (c *context) main(arguments []string) (int, error) {
 	global := newFlags("myrunc")
 	version := global.Bool("version", false, "print the version")
 	global.BoolVar(version, "v", false, "print the version")
-	systemd := false
 	global.StringVar(&c.runtime.Root, "root", defaultRoot(), "directory for the state of containers")
 	global.StringVar(&c.logPath, "log", "", "write errors and warnings to this file too")
 	global.StringVar(&c.logFormat, "log-format", "text", "format of the log: text or json")
 	global.BoolVar(&c.debug, "debug", false, "log every kernel operation, in order")
-	global.BoolVar(&systemd, "systemd-cgroup", false, "not supported: cgroups are made directly (cgroupfs)")
+	global.BoolVar(&c.runtime.SystemdCgroup, "systemd-cgroup", false, "have systemd make cgroups: linux.cgroupsPath is SLICE:PREFIX:NAME")
 	global.String("rootless", "auto", "accepted for compatibility with runc: an ordinary user is recognised anyway")
 	global.String("criu", "", "accepted for compatibility with runc; there is no checkpoint")
 	err := global.Parse(arguments)
@@ -106,9 +106,6 @@ func (c *context) main(arguments []string) (int, error) {
 	}
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return 1, fmt.Errorf("--log-format %q: must be text or json", c.logFormat)
-	}
-	if systemd {
-		return 1, errors.New("--systemd-cgroup: this runtime makes cgroups directly: use the cgroupfs manager (podman --cgroup-manager cgroupfs, SystemdCgroup = false for containerd)")
 	}
 	c.runtime.Warn = func(format string, a ...interface{}) { c.report("warning", fmt.Sprintf(format, a...)) }
 	if c.debug {

@@ -28,7 +28,7 @@ func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
 	everything := false
 	all := []specs.LinuxDeviceCgroup{{Allow: false, Type: "a"}}
 	for _, r := range rules {
-		if isEverything(r) {
+		if IsEverything(r) {
 			everything = r.Allow
 			all = all[:0]
 		}
@@ -40,8 +40,8 @@ func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
 	return append(all, DefaultDevices()...)
 }
 
-// isEverything says whether a rule is for all devices and every access, which makes the rules before it void.
-func isEverything(r specs.LinuxDeviceCgroup) bool {
+// IsEverything says whether a rule is for all devices and every access, which makes the rules before it void.
+func IsEverything(r specs.LinuxDeviceCgroup) bool {
 	wild := func(n *int64) bool { return n == nil || *n < 0 }
 	return (r.Type == "" || r.Type == "a") && wild(r.Major) && wild(r.Minor) && (r.Access == "" || len(r.Access) == 3)
 }
@@ -67,7 +67,7 @@ func (g *Group) setDevicesV1(rules []specs.LinuxDeviceCgroup) error {
 
 // deviceLinesV1 writes a rule as the kernel wants it. Type a has no numbers there: a rule for both types is two lines.
 func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
-	if isEverything(r) {
+	if IsEverything(r) {
 		return []string{"a"}
 	}
 	number := func(n *int64) string {

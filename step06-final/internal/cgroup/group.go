@@ -32,7 +32,7 @@ func New(path string) (*Group, error) {
 		}
 	}
 	if strings.Contains(path, ":") && !strings.Contains(path, "/") {
-		return nil, fmt.Errorf("linux.cgroupsPath: %q is meant for systemd: use the cgroupfs manager and a path such as /mydocker/ID", path)
+		return nil, fmt.Errorf("linux.cgroupsPath: %q is meant for systemd: give --systemd-cgroup, or use the cgroupfs manager and a path such as /mydocker/ID", path)
 	}
 	host, err := Detect()
 	if err != nil {

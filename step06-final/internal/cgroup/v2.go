@@ -143,7 +143,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 	}
 	if c := r.CPU; c != nil {
 		if c.Shares != nil && *c.Shares != 0 {
-			add("cpu", "cpu.shares", "cpu.weight", strconv.FormatUint(weightOfShares(*c.Shares), 10))
+			add("cpu", "cpu.shares", "cpu.weight", strconv.FormatUint(WeightOfShares(*c.Shares), 10))
 		}
 		if c.Quota != nil && *c.Quota != 0 || c.Period != nil && *c.Period != 0 {
 			value := ""
@@ -226,8 +226,8 @@ func swapV2(m *specs.LinuxMemory) (string, error) {
 	return strconv.FormatInt(*m.Swap-*m.Limit, 10), nil
 }
 
-// weightOfShares maps the range of cpu.shares, 2 to 262144, to that of cpu.weight, 1 to 10000, as every runtime does.
-func weightOfShares(shares uint64) uint64 {
+// WeightOfShares maps the range of cpu.shares, 2 to 262144, to that of cpu.weight, 1 to 10000, as every runtime does.
+func WeightOfShares(shares uint64) uint64 {
 	if shares < 2 {
 		shares = 2
 	}

@@ -27,6 +27,7 @@ type Container struct {
 
 	runtime         *Runtime
 	cgroupMade      bool // no directory of CgroupPaths was there before this container
+	scope           *Scope
 	creatorPid      int
 	creatorPidStart uint64
 }

@@ -41,6 +41,7 @@ type creation struct {
 	console   *os.File         // the supervisor's end of the socket for the terminal
 	hasDir    bool
 	hasCgroup bool
+	hasScope  bool
 }
 
 // Create makes a container: its namespaces exist, and its init has set everything up and waits for Start. On an error nothing is left
@@ -135,11 +136,15 @@ func (c *creation) read() error {
 		return err
 	}
 	path := c.Spec.Linux.CgroupsPath
-	if path == "" {
-		path = "/" + c.ID
-		if os.Geteuid() != 0 {
-			path = c.ID // below the user's own cgroup, which may have been delegated
+	switch {
+	case c.runtime.SystemdCgroup:
+		if path, err = c.planScope(); err != nil {
+			return err
 		}
+	case path == "" && os.Geteuid() != 0:
+		path = c.ID // below the user's own cgroup, which may have been delegated
+	case path == "":
+		path = "/" + c.ID
 	}
 	if c.cgroups, err = cgroup.New(path); err != nil {
 		return err
@@ -249,7 +254,7 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 		console = c.files.add(socket)
 	}
 	pids := -1
-	if _, tasks := c.cgroups.Tasks(); tasks != "" {
+	if _, tasks := c.cgroups.Tasks(); tasks != "" && c.scope == nil {
 		// Opened when the cgroup exists; the number is reserved now.
 		pids = len(c.files.fds)
 		c.files.fds = append(c.files.fds, -1)
@@ -398,7 +403,7 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	}
 	defer ours.Close()
 	spawn.Sync = int(theirs.Fd())
-	if c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
+	if c.scope != nil || c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
 		spawn.WaitForGo = true
 	}
 	var supervisor *supervisor
@@ -464,7 +469,11 @@ func (c *creation) admit(sync int, spawn *early.Spawn) error {
 			return err
 		}
 	}
-	if c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
+	if c.scope != nil {
+		if err := c.startScope(); err != nil {
+			return err
+		}
+	} else if c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
 		if err := c.cgroups.Enter(c.Pid); err != nil {
 			return err
 		}
@@ -561,8 +570,11 @@ func (c *creation) undo() error {
 			c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, c.State())
 		}
 	}
+	if c.hasScope {
+		keep(c.stopScope())
+	}
 	if c.hasCgroup {
-		if c.cgroupMade {
+		if c.cgroupMade || c.hasScope {
 			keep(c.cgroups.Remove())
 		}
 		c.cgroups.RemoveMade()

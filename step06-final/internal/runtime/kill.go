@@ -96,6 +96,11 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	if len(c.CgroupPaths) == 0 {
 		return fmt.Errorf("update: container %q has no cgroup", c.ID)
 	}
+	if c.scope != nil && c.runtime.Scopes != nil {
+		if err := c.runtime.Scopes.Set(*c.scope, r); err != nil {
+			return fmt.Errorf("update: %w", err)
+		}
+	}
 	g := c.group()
 	g.Debug = c.runtime.Debug
 	if err := g.Set(r); err != nil {
@@ -131,6 +136,9 @@ func (c *Container) Delete(force bool) error {
 		if err := c.group().KillAll(5 * time.Second); err != nil {
 			return err
 		}
+	}
+	if err := c.stopScope(); err != nil {
+		return err
 	}
 	if err := c.group().Remove(); err != nil {
 		return err

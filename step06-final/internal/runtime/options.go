@@ -13,6 +13,9 @@ type Runtime struct {
 	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
 	Warn  func(format string, args ...interface{}) // told what was left out; nil: nobody listens
 
+	SystemdCgroup bool         // new containers get a scope of systemd, and linux.cgroupsPath is SLICE:PREFIX:NAME
+	Scopes        ScopeManager // nil: containers in scopes can be neither made nor deleted
+
 	CgroupOptional bool // an ordinary user's container may go without the cgroup that linux.cgroupsPath names
 }
 

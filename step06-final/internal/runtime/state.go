@@ -29,6 +29,7 @@ type savedState struct {
 	Created         time.Time         `json:"created"`
 	CgroupPaths     map[string]string `json:"cgroupPaths,omitempty"`
 	CgroupMade      bool              `json:"cgroupMade,omitempty"`
+	Scope           *Scope            `json:"scope,omitempty"`
 }
 
 const (
@@ -75,7 +76,7 @@ func (c *Container) save() error {
 func (c *Container) saved() savedState {
 	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid, PidStart: c.PidStart,
 		CreatorPid: c.creatorPid, CreatorPidStart: c.creatorPidStart,
-		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade}
+		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade, Scope: c.scope}
 }
 
 // notExist is the error for an unknown id.
@@ -125,7 +126,7 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 	if err == nil && json.Unmarshal(data, &s) == nil {
 		c.Bundle, c.Rootfs, c.Pid, c.PidStart = s.Bundle, s.Rootfs, s.Pid, s.PidStart
 		c.creatorPid, c.creatorPidStart, c.SupervisorPid = s.CreatorPid, s.CreatorPidStart, s.SupervisorPid
-		c.Created, c.CgroupPaths, c.cgroupMade = s.Created, s.CgroupPaths, s.CgroupMade
+		c.Created, c.CgroupPaths, c.cgroupMade, c.scope = s.Created, s.CgroupPaths, s.CgroupMade, s.Scope
 	}
 	return c, nil
 }
