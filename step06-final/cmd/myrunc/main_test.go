@@ -284,7 +284,6 @@ func TestMistakes(t *testing.T) {
 		"usage: myrunc start ID":                 {"start"},
 		"usage: myrunc state ID":                 {"state", "a", "b"},
 		"usage: myrunc list":                     {"list", "a"},
-		"cgroupfs":                               {"--systemd-cgroup", "create", "x"},
 		"--log-format \"xml\"":                   {"--log-format", "xml", "list"},
 		"signal \"SIGFOO\" is unknown":           {"kill", "x", "SIGFOO"},
 		"only letters, digits":                   {"state", "a/b"},
