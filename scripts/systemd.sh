@@ -49,11 +49,9 @@ Description=checks
 After=multi-user.target user@1000.service
 [Service]
 Type=oneshot
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/ttyS0
-ExecStart=/bin/sh -c 'mkdir -p /payload; tar -xf /dev/vdb -C /payload; bash /payload/guest.sh; echo "guest-status: $?"; systemctl poweroff --force --force'
+ExecStart=/bin/sh -c 'exec >/dev/ttyS0 2>&1; mkdir -p /payload; tar -xf /dev/vdb -C /payload; bash /payload/guest.sh; echo "guest-status: $?"; sync; systemctl poweroff --force --force'
 UNIT
+  ln -sf /dev/null "$cache/root/etc/systemd/system/serial-getty@ttyS0.service" # it would hang up our terminal
   mkdir -p "$cache/root/etc/systemd/system/default.target.wants"
   ln -sf ../guest.service "$cache/root/etc/systemd/system/default.target.wants/guest.service"
   mke2fs -q -t ext4 -d "$cache/root" "$cache/root.ext4" 4G

@@ -187,9 +187,9 @@ func (p *initProcess) perform(step Step) {
 		if err = p.dropFileStage(); err == nil {
 			err = p.awaitHooks()
 		}
-	case "run-hook": // path, timeout in seconds or 0, number of arguments, arguments…, environment…
-		n := number(2)
-		err = runHook(a[0], a[3:3+n], a[3+n:], []byte(p.states[0][0]), number(1))
+	case "run-hook": // name in errors, path, timeout in seconds or 0, number of arguments, arguments…, environment…
+		n := number(3)
+		err, object = runHook(a[1], a[4:4+n], a[4+n:], []byte(p.states[0][0]), number(2)), ": "+a[0]+": "+a[1]
 	case "limits":
 		if err = SendMessage(p.sync, MsgLimits, nil); err == nil {
 			p.expect(MsgGo)

@@ -30,7 +30,7 @@ func IsProgramNotExecutable(err error) bool {
 
 func isProgramError(err error) bool {
 	var step *StepError
-	return errors.As(err, &step) && (strings.HasPrefix(step.Text, "program") || strings.HasPrefix(step.Text, "execute"))
+	return errors.As(err, &step) && (strings.HasPrefix(step.Text, "program") || strings.HasPrefix(step.Text, "exec "))
 }
 
 // programError is the reason why a program could not be executed that was forked into the container.
@@ -43,7 +43,11 @@ func programError(path string, errno unix.Errno) error {
 func initError(kind byte, payload []byte) error {
 	switch {
 	case kind == early.MsgError && len(payload) >= 4:
-		e := &StepError{Text: string(payload[4:]), Errno: unix.Errno(binary.LittleEndian.Uint32(payload))}
+		text := string(payload[4:])
+		if program := strings.TrimPrefix(text, "execute: "); program != text {
+			text = "exec " + program // as runc words it, and os/exec
+		}
+		e := &StepError{Text: text, Errno: unix.Errno(binary.LittleEndian.Uint32(payload))}
 		return fmt.Errorf("set up the container: %w%s%s", e, stepField(e.Text), stepAdvice(e))
 	case kind == early.MsgExecError && len(payload) >= 4:
 		return fmt.Errorf("execute the init stage: %w", unix.Errno(binary.LittleEndian.Uint32(payload)))
@@ -81,9 +85,9 @@ func stepAdvice(e *StepError) string {
 		return " (executable file not found in $PATH of the container: check process.args and the image)"
 	case strings.HasPrefix(e.Text, "program") && e.Errno == unix.EACCES:
 		return " (the file is not executable: chmod +x, or it is a directory)"
-	case strings.HasPrefix(e.Text, "execute") && e.Errno == unix.ENOENT:
+	case strings.HasPrefix(e.Text, "exec ") && e.Errno == unix.ENOENT:
 		return " (the program's interpreter or loader does not exist in the image)"
-	case strings.HasPrefix(e.Text, "execute") && e.Errno == unix.ENOEXEC:
+	case strings.HasPrefix(e.Text, "exec ") && e.Errno == unix.ENOEXEC:
 		return " (not a program for this machine, or a script without #!)"
 	case strings.HasPrefix(e.Text, "pivot-root") && e.Errno == unix.EINVAL:
 		return " (the host's root is an initramfs? use --no-pivot)"

@@ -69,8 +69,8 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	hooks := p.spec.Hooks
 	if hooks != nil && len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
 		p.add("hooks")
-		for _, h := range hooks.CreateContainer {
-			p.addHook(h, os.Environ())
+		for i, h := range hooks.CreateContainer {
+			p.addHook(hookName("createContainer", i), h, os.Environ())
 		}
 	}
 	process := p.spec.Process
@@ -91,14 +91,14 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		if hooks == nil {
 			return
 		}
-		for _, h := range hooks.StartContainer {
-			p.addHook(h, process.Env)
+		for i, h := range hooks.StartContainer {
+			p.addHook(hookName("startContainer", i), h, process.Env)
 		}
 	})
 }
 
 // addHook plans a hook. One that does not say what its environment is gets the inherited one, as with runc.
-func (p *planner) addHook(h specs.Hook, inherited []string) {
+func (p *planner) addHook(name string, h specs.Hook, inherited []string) {
 	env := h.Env
 	if env == nil {
 		env = inherited
@@ -111,7 +111,7 @@ func (p *planner) addHook(h specs.Hook, inherited []string) {
 	if len(arguments) == 0 {
 		arguments = []string{h.Path}
 	}
-	step := append([]string{h.Path, itoa(timeout), itoa(len(arguments))}, arguments...)
+	step := append([]string{name, h.Path, itoa(timeout), itoa(len(arguments))}, arguments...)
 	p.add("run-hook", append(step, env...)...)
 }
 

@@ -24,10 +24,15 @@ func runHooks(kind string, hooks []specs.Hook, state specs.State) error {
 	}
 	for i, h := range hooks {
 		if err := runHook(h, data); err != nil {
-			return fmt.Errorf("hook %s[%d] (%s): %w", kind, i, h.Path, err)
+			return fmt.Errorf("%s: %s: %w", hookName(kind, i), h.Path, err)
 		}
 	}
 	return nil
+}
+
+// hookName names a hook in errors, as runc does.
+func hookName(kind string, number int) string {
+	return fmt.Sprintf("error running %s hook #%d", kind, number)
 }
 
 // runLateHooks runs hooks that cannot change anything any more (poststart, poststop): one that fails is a warning, and the others run all the same.
