@@ -1,5 +1,6 @@
 // Package systemd has systemd make the cgroups of containers, as scopes (org.freedesktop.systemd1(5), systemd.scope(5)). On a host that
-// systemd runs it is the one writer of the cgroup tree; a container's cgroup is delegated to the runtime. Only cmd/myrunc links this.
+// systemd runs it is the one writer of the cgroup tree; a container's cgroup is delegated to the runtime. Only cmd/myrunc links this
+// (docs/zh/08-step06-oci.md).
 package systemd
 
 import (
