@@ -122,7 +122,9 @@ thaw_later() {
 
 # run_file starts one file of tests in cgroups of its own, from which nothing can get out.
 run_file() {
-  local directory file me=$BASHPID
+  local directory file
+  # A process in a frozen cgroup cannot be killed, and the namespace does not end before it.
+  thaw_later "$BASHPID" > /dev/null 2>&1 &
   for directory in /sys/fs/cgroup/*/; do
     [ -e "$directory/tasks" ] || continue
     mkdir -p "$directory/$group"
@@ -133,8 +135,6 @@ run_file() {
   done
   export -f inside
   export suite work limit
-  # A process in a frozen cgroup cannot be killed, and the namespace does not end before it.
-  thaw_later "$me" > /dev/null 2>&1 &
   unshare --mount --pid --fork --kill-child --cgroup --mount-proc --propagation private bash -c 'inside "$@"' inside "$@"
 }
 

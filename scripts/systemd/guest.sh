@@ -32,7 +32,7 @@ suite() { # root|user
   check "$as: import" p import -q /tmp/image.tar box
   check "$as: the cgroup manager is systemd" sh -c "[ \"\$(cat)\" = systemd ]" < <(p info --format '{{.Host.CgroupManager}}')
   check "$as: run" sh -c '[ "$(cat)" = hello ]' < <(p run --rm box echo hello 2>&1)
-  check "$as: run -d with limits" p run -d --name c --memory 64m --pids-limit 77 --cpus 0.5 box sleep 1000
+  check "$as: run -d with limits" p run -d --name c --cap-add mknod --memory 64m --pids-limit 77 --cpus 0.5 box sleep 1000
   id=$(p inspect --format '{{.Id}}' c)
   check "$as: a scope of systemd" grep -q "libpod-$id.scope" <(scopes "$as")
   group=$(sed -n 's/^0:://p; s/^.*:name=systemd://p' "/proc/$(p inspect --format '{{.State.Pid}}' c)/cgroup" | head -n 1)
@@ -49,7 +49,7 @@ suite() { # root|user
   check "$as: exec" sh -c '[ "$(cat)" = in ]' < <(p exec c echo in 2>&1)
   if [ "$as" = root ]; then
     check "$as: daemon-reload changes no limit" sh -c 'systemctl daemon-reload && [ "$(systemctl show -p TasksMax --value "libpod-$1.scope")" = 77 ]' sh "$id"
-    check "$as: and no device rule" sh -c '! podman --runtime /usr/local/bin/myrunc exec c sh -c "echo > /dev/kmsg" 2>/dev/null'
+    check "$as: and no device rule" p exec c sh -c 'busybox mknod /k c 1 11 && ! : > /k && busybox mknod /n c 1 3 && : > /n'
     check "$as: update" sh -c 'myrunc --root /run/myrunc update --pids-limit 55 "$1" && [ "$(systemctl show -p TasksMax --value "libpod-$1.scope")" = 55 ]' sh "$id"
   fi
   check "$as: pause" p pause c

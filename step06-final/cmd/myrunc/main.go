@@ -209,13 +209,19 @@ func revision() string {
 	return "unknown"
 }
 
-// defaultRoot is /run/myrunc, and for an ordinary user a directory of the session.
+// defaultRoot is /run/myrunc, and for an ordinary user a directory of the session. Podman starts us as root of the user's own user namespace.
 func defaultRoot() string {
-	if os.Geteuid() == 0 {
-		return "/run/myrunc"
+	session := os.Getenv("XDG_RUNTIME_DIR")
+	user := os.Geteuid() != 0
+	if !user && session != "" && os.Getenv("USER") != "root" {
+		user = runtime.InUserNamespace()
 	}
-	if directory := os.Getenv("XDG_RUNTIME_DIR"); directory != "" {
-		return directory + "/myrunc"
+
+	switch {
+	case !user:
+		return "/run/myrunc"
+	case session != "":
+		return session + "/myrunc"
 	}
 	return sharedRoot()
 }

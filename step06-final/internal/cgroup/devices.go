@@ -3,6 +3,7 @@ package cgroup
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -43,7 +44,21 @@ func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
 // IsEverything says whether a rule is for all devices and every access, which makes the rules before it void.
 func IsEverything(r specs.LinuxDeviceCgroup) bool {
 	wild := func(n *int64) bool { return n == nil || *n < 0 }
-	return (r.Type == "" || r.Type == "a") && wild(r.Major) && wild(r.Minor) && (r.Access == "" || len(r.Access) == 3)
+	return (r.Type == "" || r.Type == "a") && wild(r.Major) && wild(r.Minor) && accessOf(r) == "rwm"
+}
+
+// accessOf is what a rule is about: reading, writing, making the node. Nothing written means all; another letter means nothing, as for runc.
+func accessOf(r specs.LinuxDeviceCgroup) string {
+	if r.Access == "" {
+		return "rwm"
+	}
+	access := ""
+	for _, letter := range "rwm" {
+		if strings.ContainsRune(r.Access, letter) {
+			access += string(letter)
+		}
+	}
+	return access
 }
 
 // setDevicesV1 writes the rules, in order, into devices.allow and devices.deny.
@@ -76,9 +91,9 @@ func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 		}
 		return strconv.FormatInt(*n, 10)
 	}
-	access := r.Access
+	access := accessOf(r)
 	if access == "" {
-		access = "rwm"
+		return nil
 	}
 	kinds := []string{r.Type}
 	if r.Type == "" || r.Type == "a" {

@@ -141,6 +141,17 @@ func decide(t *testing.T, program []instruction, kind, access, major, minor int6
 	return false
 }
 
+// Letters that are no access mean nothing; a rule is for every access only if it says so.
+func TestDeviceAccess(t *testing.T) {
+	n := int64(1)
+	for access, want := range map[string]string{"": "rwm", "rwa": "rw", "mwr": "rwm", "rrr": "r"} {
+		rule := specs.LinuxDeviceCgroup{Type: "c", Major: &n, Minor: &n, Access: access}
+		assert.Equal(t, []string{"c 1:1 " + want}, deviceLinesV1(rule), access)
+		assert.Equal(t, want == "rwm", IsEverything(specs.LinuxDeviceCgroup{Access: access}), access)
+	}
+	assert.Empty(t, deviceLinesV1(specs.LinuxDeviceCgroup{Type: "c", Major: &n, Minor: &n, Access: "x"}))
+}
+
 func TestDeviceProgram(t *testing.T) {
 	const block, char, mknod, read, write = 1, 2, 1, 2, 4
 	n := func(i int64) *int64 { return &i }

@@ -291,7 +291,7 @@ func (c *creation) consoleSocket() (*os.File, error) {
 // cgroup were asked for.
 func (c *creation) makeCgroup() error {
 	resources := c.Spec.Linux.Resources
-	rootless := os.Geteuid() != 0 || c.inUserNamespace()
+	rootless := os.Geteuid() != 0 || InUserNamespace()
 	if err := c.cgroups.Create(c.cgroupMade); err != nil {
 		if rootless && c.mayGoWithoutCgroup() && (errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS)) {
 			c.runtime.debug("no cgroup for the container: %v", err)
@@ -321,8 +321,8 @@ func (c *creation) mayGoWithoutCgroup() bool {
 	return (c.Spec.Linux.CgroupsPath == "" || c.runtime.CgroupOptional) && !hasLimits(c.Spec.Linux.Resources)
 }
 
-// inUserNamespace says whether this runtime itself runs as root of a user namespace.
-func (c *creation) inUserNamespace() bool {
+// InUserNamespace says whether this runtime itself runs as root of a user namespace.
+func InUserNamespace() bool {
 	data, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return false

@@ -78,7 +78,7 @@ func slicePath(slice string) (string, error) {
 
 // planScope says where systemd will make the container's cgroup.
 func (c *creation) planScope() (cgroupPath string, err error) {
-	user := os.Geteuid() != 0 || c.inUserNamespace()
+	user := os.Geteuid() != 0 || InUserNamespace()
 	scope, err := parseScope(c.Spec.Linux.CgroupsPath, c.ID, user)
 	if err != nil {
 		return "", err
