@@ -106,6 +106,10 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			s.env = a
 		case "health": // milliseconds, command
 			s.health.interval, s.health.command = int64(number(0)), a[1:]
+		case "hold": // sockets of published ports: nothing is done with them, and whatever we execute does not get them
+			for i := range a {
+				syscall.CloseOnExec(number(i))
+			}
 		case "attach":
 			s.listener, s.socket = number(0), a[1]
 		case "terminal":

@@ -64,7 +64,7 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if err != nil {
 		return fmt.Errorf("RUN %s: %w", strings.Join(argv, " "), err)
 	}
-	if err := e.attachNetworks(c, rc); err != nil {
+	if err := e.attachNetworks(c, rc, nil); err != nil {
 		return err
 	}
 	if err := rc.Start(); err != nil {

@@ -100,11 +100,17 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := e.beginHealth(c, supervisor); err != nil {
 		return err
 	}
+	ports, err := e.holdPorts(c)
+	if err != nil {
+		return err
+	}
+	defer ports.Close() // the supervisor keeps them
+	supervisor.Hold = ports.Files()
 	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: c.ID, Bundle: c.Dir(), Spec: s, Supervisor: supervisor})
 	if err != nil {
 		return fmt.Errorf("create the process of container %s: %w", c.Name, err)
 	}
-	if err := e.attachNetworks(c, rc); err != nil {
+	if err := e.attachNetworks(c, rc, ports); err != nil {
 		return err
 	}
 	if ready != nil {
@@ -206,23 +212,42 @@ func LogPath(c *store.Container) string { return filepath.Join(c.Dir(), "log") }
 // attachSocket is short because a socket's path may have 107 bytes only (unix(7)).
 func (e *Engine) attachSocket(id string) string { return filepath.Join(e.State, "attach", id[:16]) }
 
-// attachNetworks connects a container whose process exists but has not begun.
-func (e *Engine) attachNetworks(c *store.Container, rc *runtime.Container) error {
+// ownNetwork says whether interfaces are made for the container. Else init brings lo up.
+func ownNetwork(c *store.Container) bool {
 	mode := c.HostConfig.NetworkMode
-	if _, shared := sharedNetwork(mode); shared || mode == network.ModeHost || mode == network.ModeNone {
-		return nil // init has brought lo up
+	_, shared := sharedNetwork(mode)
+	return !shared && mode != network.ModeHost && mode != network.ModeNone
+}
+
+// holdPorts takes the host ports before there is a process.
+func (e *Engine) holdPorts(c *store.Container) (*network.HeldPorts, error) {
+	r := network.AttachRequest{}
+	if ownNetwork(c) {
+		var err error
+		if r, err = e.attachRequest(c); err != nil {
+			return nil, err
+		}
+	}
+	return e.Networks.Hold(r)
+}
+
+// attachNetworks connects a container whose process exists but has not begun.
+func (e *Engine) attachNetworks(c *store.Container, rc *runtime.Container, ports *network.HeldPorts) error {
+	if !ownNetwork(c) {
+		return nil
 	}
 	r, err := e.attachRequest(c)
 	if err != nil {
 		return err
 	}
-	r.Pid = rc.Pid
+	r.Pid, r.Held = rc.Pid, ports
 	if _, err := e.Networks.Attach(r); err != nil {
 		return err
 	}
 	for _, extra := range c.Networks {
 		more := r
 		more.Network, more.IP, more.MAC, more.Ports, more.Aliases = extra.Network, net.ParseIP(extra.IP), "", nil, extra.Aliases
+		more.Held = nil
 		if _, err := e.Networks.Attach(more); err != nil {
 			return err
 		}

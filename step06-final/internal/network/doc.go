@@ -18,6 +18,12 @@
 // back to the same bridge (a container uses the host's address to reach a neighbour, or itself) is masqueraded too:
 // otherwise the neighbour would answer directly, from an address that the asker never called.
 //
+// The host's port is held by a socket in the container's supervisor, which drops whatever comes to it: so no other program of
+// the host can take the port. The rules redirect packets before a socket is looked for.
+//
+// The rules are a list (firewall.go) that iptables writes where it is installed, and that we hand to nf_tables ourselves
+// where it is not (nftables.go). A kernel without both gives a container its network, but no way out of it.
+//
 // An ordinary user may change none of this. There a program, slirp4netns or pasta, takes the packets from a tap device in
 // the container and speaks for it with sockets of its own; published ports are sockets that it listens on.
 //
@@ -28,7 +34,8 @@
 // takes the lock, changes the files, then makes the kernel follow: the rules are not edited but rendered whole, and
 // what differs is written table by table in one transaction. So a crash anywhere leaves nothing that the next operation
 // cannot put right; nor does somebody who flushes our rules with all others, as `firewall-cmd --reload` does.
-// A bridge and the rules exist only while a container is attached. One thing stays: net.ipv4.ip_forward is set to 1 when a
+// A bridge and the rules exist while a container is attached, and a second longer, since the next one often comes at once
+// (idle.go). One thing stays: net.ipv4.ip_forward is set to 1 when a
 // network is brought up, and not set back, for nobody can know who else relies on it by then.
 //
 // # Names
@@ -42,8 +49,7 @@
 // # Not supported
 //
 // IPv6: containers have no IPv6 address and a port cannot be published on one. `curl localhost:8080` works, because a
-// refused ::1 is followed by 127.0.0.1. A published port is tested to be free at the start, but not held by a socket: a
-// host process that binds it afterwards gets no traffic. A firewall of the host that drops forwarded packets in nf_tables
+// refused ::1 is followed by 127.0.0.1. A firewall of the host that drops forwarded packets in nf_tables
 // itself (firewalld since RHEL 8) drops them whatever another table accepts: `firewall-cmd --zone=trusted
 // --add-interface=mydocker0` tells it. Under slirp4netns a published UDP port answers other hosts but not the host's own
 // 127.0.0.1, since the host's loopback is closed to the container.

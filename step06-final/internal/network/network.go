@@ -89,6 +89,7 @@ type AttachRequest struct {
 	IP          net.IP // empty: the lowest free one
 	MAC         string // empty: made from the address, as docker does (02:42:…)
 	Ports       []PortMapping
+	Held        *HeldPorts // by Hold, with the same Ports; nil: they are only tested to be free
 	Aliases     []string
 	HostsPath   string   // file that is bind mounted as /etc/hosts; rewritten in place (same inode) when members come and go
 	ExtraHosts  []string // --add-host, for HostsPath

@@ -37,6 +37,10 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if r.Held != nil {
+		e.Ports = r.Held.Ports
+		return n, e, &reservation{}, nil
+	}
 	ports, reserved, err := s.reservePorts(r.Ports)
 	if err != nil {
 		return nil, nil, nil, err

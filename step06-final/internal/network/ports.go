@@ -63,11 +63,11 @@ func parsePort(value string) ([]PortMapping, error) {
 		return nil, fmt.Errorf("protocol %q is not supported: only tcp and udp are", proto)
 	}
 	if strings.Contains(ports, "[") {
-		return nil, errors.New("publishing on an IPv6 address is not supported")
+		return nil, errors.New("containers have no IPv6 address here: publish on one of IPv4, such as 127.0.0.1")
 	}
 	parts := strings.Split(ports, ":")
 	if len(parts) > 3 {
-		return nil, errors.New("too many colons (IPv6 addresses are not supported)")
+		return nil, errors.New("too many colons, or an IPv6 address, which containers do not have here")
 	}
 	first, last, err := parsePortRange(parts[len(parts)-1])
 	if err != nil {

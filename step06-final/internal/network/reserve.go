@@ -19,6 +19,44 @@ func (r *reservation) close() {
 	r.sockets = nil // may be called again
 }
 
+// HeldPorts are the host ports of a container, chosen and taken before its first process exists. Their sockets answer nothing: packets
+// for a published port are redirected before a socket is looked for.
+type HeldPorts struct {
+	Ports    []PortMapping
+	reserved *reservation
+}
+
+// Files are the descriptors of the sockets. Whoever keeps them open keeps the ports from every other program of the host.
+func (h *HeldPorts) Files() []int { return h.reserved.sockets }
+
+// Close is for this process; another one may have the sockets by then.
+func (h *HeldPorts) Close() { h.reserved.close() }
+
+// Hold takes the ports that a request wants to publish. An ordinary user's are taken by the network helper itself.
+func (m *Manager) Hold(r AttachRequest) (*HeldPorts, error) {
+	held := &HeldPorts{Ports: r.Ports, reserved: &reservation{}}
+	if m.userMode || len(r.Ports) == 0 {
+		return held, nil
+	}
+	err := m.locked(func(s *state) (err error) {
+		m.dropDead(s)
+		if held.Ports, held.reserved, err = s.reservePorts(r.Ports); err != nil {
+			return err
+		}
+		for i, p := range held.Ports {
+			if err := holdPort(held.reserved.sockets[i], p.Proto); err != nil {
+				held.Close()
+				return fmt.Errorf("hold port %s: %w", p, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("attach container %s to network %s: %w", r.containerName(), r.network(), err)
+	}
+	return held, nil
+}
+
 // reservePorts chooses a host port for every mapping that leaves it open and finds out whether all of them are free: not
 // published by another container of ours (DNAT leaves no socket to collide with), and not bound by a process of the host.
 func (s *state) reservePorts(wanted []PortMapping) ([]PortMapping, *reservation, error) {
@@ -76,8 +114,12 @@ func (p PortMapping) validate() error {
 	return err
 }
 
-// reserveOne binds one socket; a HostPort of 0 becomes the port that the kernel gave.
+// reserveOne binds one socket; a HostPort of 0 becomes the port that the kernel gave. A port of our own containers is looked for first:
+// it is taken by a socket too, and its error can say whose it is.
 func (s *state) reserveOne(r *reservation, p *PortMapping, chosen []PortMapping) error {
+	if err := s.published(*p, chosen); err != nil {
+		return err
+	}
 	fd, port, err := bindPort(*p)
 	if err != nil {
 		return err
@@ -119,6 +161,19 @@ func bindPort(p PortMapping) (fd int, port uint16, err error) {
 		return 0, 0, bindError(p, err)
 	}
 	return fd, uint16(bound.(*unix.SockaddrInet4).Port), nil
+}
+
+// holdPort makes a bound socket one that lets nobody else have the port, but has no answer: a filter drops every packet. A TCP socket
+// must listen for that. While it is only bound, another one with SO_REUSEADDR could be bound beside it, and listen.
+func holdPort(fd int, proto string) error {
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop}); err != nil {
+		return err
+	}
+	if proto == "tcp" {
+		return unix.Listen(fd, 0)
+	}
+	return nil
 }
 
 func bindError(p PortMapping, err error) error {

@@ -52,6 +52,8 @@ type SupervisorOptions struct {
 	OnExit       []string // argv executed (absolute path) after the exit file is written; empty: none
 	OnExitEnv    []string
 
+	Hold []int // descriptors that stay open as long as the supervisor lives
+
 	HealthInterval time.Duration // between two health checks; 0: none
 	HealthCommand  []string      // argv that makes one check, with OnExitEnv
 }

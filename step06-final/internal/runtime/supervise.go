@@ -88,6 +88,11 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		add("on-exit", o.OnExit...)
 		add("on-exit-environment", o.OnExitEnv...)
 	}
+	var hold []string
+	for _, fd := range o.Hold {
+		hold = append(hold, pass(fd))
+	}
+	add("hold", hold...)
 	if o.HealthInterval > 0 {
 		add("health", append([]string{strconv.FormatInt(o.HealthInterval.Milliseconds(), 10)}, o.HealthCommand...)...)
 	}
