@@ -40,6 +40,11 @@ func (m *Manager) Hold(r AttachRequest) (*HeldPorts, error) {
 	}
 	err := m.locked(func(s *state) (err error) {
 		m.dropDead(s)
+		for _, p := range r.Ports { // a port of ours is taken by a socket, too, whose error could not say whose it is
+			if err := s.published(p, nil); err != nil && p.HostPortLast == 0 {
+				return fmt.Errorf("publish port %s: %w", p, err)
+			}
+		}
 		if held.Ports, held.reserved, err = s.reservePorts(r.Ports); err != nil {
 			return err
 		}
@@ -114,12 +119,8 @@ func (p PortMapping) validate() error {
 	return err
 }
 
-// reserveOne binds one socket; a HostPort of 0 becomes the port that the kernel gave. A port of our own containers is looked for first:
-// it is taken by a socket too, and its error can say whose it is.
+// reserveOne binds one socket; a HostPort of 0 becomes the port that the kernel gave.
 func (s *state) reserveOne(r *reservation, p *PortMapping, chosen []PortMapping) error {
-	if err := s.published(*p, chosen); err != nil {
-		return err
-	}
 	fd, port, err := bindPort(*p)
 	if err != nil {
 		return err
