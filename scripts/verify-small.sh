@@ -126,11 +126,12 @@ check_killed() {
 		sleep "0.0$round"
 		kill_supervisors
 		wait $! 2>/dev/null || true
-		small rm -f "$name" >/dev/null 2>&1 || true
+		small rm -f "$name" >/dev/null 2>"$WORK/said" || grep -q "No such container" "$WORK/said" || fail_because "$(<"$WORK/said")"
 	done
-	until_true 10 test -z "$(cgroups)" || fail_because "$(cgroups)"
+	until_true 20 no_cgroups || fail_because "$(cgroups)"
 	until_true 10 nothing_new "$before" || fail_because "$before -> $(links)"
 }
+no_cgroups() { [ -z "$(cgroups)" ]; }
 nothing_new() { [ "$(links)" = "$1" ]; }
 
 check_clean() {

@@ -207,10 +207,16 @@ func findRecord(name string) (*record, error) {
 	return nil, failWith(1, "several containers begin with %s: give more of the ID", name)
 }
 
-// remove deletes all that belongs to a container that has ended.
+// remove deletes all that belongs to a container that has ended. One whose supervisor was killed may
+// still be about to end, and write.
 func (r *record) remove() error {
-	if err := os.RemoveAll(r.dir()); err != nil {
-		return fail("remove the container %s: %v", r.Name, err)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := os.RemoveAll(r.dir())
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fail("remove the container %s: %v", r.Name, err)
+		}
 	}
-	return nil
 }

@@ -60,6 +60,9 @@ func detach(r *record) error {
 	if err != nil || string(answer) == readyMessage {
 		return err
 	}
+	if len(answer) == 0 {
+		return fail("the supervisor of container %s was killed: see: ps -a; dmesg | tail", r.Name)
+	}
 	status := exitSetup
 	code, reason, _ := strings.Cut(string(answer), " ")
 	if n, err := strconv.Atoi(code); err == nil {
