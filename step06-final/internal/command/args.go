@@ -9,15 +9,17 @@ import (
 	"mydocker/step06-final/internal/engine"
 )
 
-// normalise rewrites a command line from docker's (GNU's) rules to the simpler ones of package flag: -it is -i -t, -p80 is
-// -p 80, --name=x and --name x are one, -e and --env are one flag, and flags may stand behind arguments, except for the
-// commands whose arguments are a command of their own: there the first argument ends the flags.
+// normalise rewrites a command line from docker's (GNU's) rules to the simpler ones of package
+// flag: -it is -i -t, -p80 is -p 80, --name=x and --name x are one, -e and --env are one flag, and
+// flags may stand behind arguments, except for the commands whose arguments are a command of their
+// own: there the first argument ends the flags.
 func normalise(app *cli.App, args []string) ([]string, error) {
 	global, rest, err := splitFlags(app.Flags, args[1:], false, "mydocker")
 	if err != nil {
 		return nil, err
 	}
 	out := append([]string{args[0]}, global...)
+
 	commands, path := app.Commands, "mydocker"
 	for len(rest) > 0 {
 		c := findCommand(commands, rest[0])
@@ -41,10 +43,12 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 		}
 		return append(append(append(out, flags...), "--"), arguments...), nil
 	}
+
 	return out, nil
 }
 
-// takesCommand are the commands whose flags end at the first argument, because what follows is another program's.
+// takesCommand are the commands whose flags end at the first argument, because what follows is
+// another program's.
 var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true, "internal-complete": true,
 	"container run": true, "container create": true, "container exec": true, "container top": true}
 
@@ -57,8 +61,8 @@ func findCommand(commands []cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// splitFlags separates flags, in the form --name=value or --name, from arguments. Whichever name of a flag was written, the first
-// comes out.
+// splitFlags separates flags, in the form --name=value or --name, from arguments. Whichever name of
+// a flag was written, the first comes out.
 func splitFlags(known []cli.Flag, args []string, interspersed bool, command string) (flags, rest []string, err error) {
 	table := flagTable(known)
 	fail := func(format string, args ...interface{}) ([]string, []string, error) {

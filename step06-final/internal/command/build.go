@@ -21,7 +21,8 @@ var stepFlags = []string{"add-host", "cgroup-parent", "cpu-period", "cpu-quota",
 func buildCommand() cli.Command {
 	flags := []cli.Flag{
 		cli.StringSliceFlag{Name: "build-arg", Usage: "value for an ARG (`NAME=VALUE`, or NAME for the caller's)"},
-		cli.StringSliceFlag{Name: "cache-from", Usage: "accepted: every step that was built here is in the cache (`IMAGE`)"},
+		cli.StringSliceFlag{Name: "cache-from",
+			Usage: "accepted: every step that was built here is in the cache (`IMAGE`)"},
 		cli.BoolFlag{Name: "compress", Usage: "accepted: the context is not sent anywhere"},
 		cli.StringFlag{Name: "file, f", Usage: "`FILE` instead of DIRECTORY/Dockerfile; - reads standard input"},
 		cli.BoolFlag{Name: "force-rm", Usage: "accepted: the containers of RUN are always removed"},
@@ -39,6 +40,7 @@ func buildCommand() cli.Command {
 		cli.StringSliceFlag{Name: "tag, t", Usage: "`NAME[:TAG]` for the image"},
 		cli.StringFlag{Name: "target", Usage: "`STAGE` to stop at"},
 	}
+
 	for _, flag := range createFlags() {
 		name, _, _ := strings.Cut(flag.GetName(), ",")
 		if contains(stepFlags, name) {
@@ -64,6 +66,7 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 		NoCache: ctx.Bool("no-cache"), Pull: ctx.Bool("pull"), PlainHTTP: ctx.Bool("plain-http"), Out: os.Stdout,
 		Run: e.RunStep(r.hostConfig()),
 	}
+
 	for _, value := range ctx.StringSlice("build-arg") {
 		variable, set, err := spec.ParseEnv(value)
 		r.fail("build-arg", err)
@@ -72,6 +75,7 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 			o.Args[name] = val
 		}
 	}
+
 	r.oneOf("isolation", "default")
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
@@ -86,6 +90,7 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	for _, tag := range o.Tags {
 		e.NamedImageEvent("tag", tag)
 	}

@@ -10,7 +10,8 @@ import (
 	"mydocker/step06-final/internal/engine"
 )
 
-// completionScripts ask this program what may follow, so that they know every command and flag, and the names that exist now.
+// completionScripts ask this program what may follow, so that they know every command and flag, and
+// the names that exist now.
 var completionScripts = map[string]string{
 	"bash": `_mydocker() {
     local IFS=$'\n'
@@ -58,11 +59,13 @@ func completionCommands() []cli.Command {
 	}}
 }
 
-// complete lists what the last of the words can become. Nothing is an answer too: the shell completes names of files then.
+// complete lists what the last of the words can become. Nothing is an answer too: the shell
+// completes names of files then.
 func complete(ctx *cli.Context, words []string) []string {
 	if len(words) == 0 {
 		words = []string{""}
 	}
+
 	known, commands, path := ctx.App.Flags, ctx.App.Commands, ""
 	var candidates []string
 	value := "" // the flag whose value comes next

@@ -17,7 +17,8 @@ import (
 func copyCommands() []cli.Command {
 	return []cli.Command{
 		{
-			Name: "cp", Usage: "Copy files between a container and the host", ArgsUsage: "CONTAINER:SOURCE TARGET|-  or  SOURCE|- CONTAINER:TARGET",
+			Name: "cp", Usage: "Copy files between a container and the host",
+			ArgsUsage: "CONTAINER:SOURCE TARGET|-  or  SOURCE|- CONTAINER:TARGET",
 			Flags: []cli.Flag{
 				cli.BoolFlag{Name: "archive, a", Usage: "keep owners"},
 				cli.BoolFlag{Name: "follow-link, L", Usage: "follow a symbolic link as SOURCE"},
@@ -26,36 +27,21 @@ func copyCommands() []cli.Command {
 			Description: examples("mydocker cp web:/etc/passwd .", "mydocker cp site/. web:/srv", "mydocker cp web:/var/log - | tar t"),
 			Action:      withEngine(2, 2, copyAction),
 		},
+
 		{
-			Name: "diff", Usage: "List what a container has added (A), changed (C) and deleted (D)", ArgsUsage: "CONTAINER",
+			Name: "diff", Usage: "List what a container has added (A), changed (C) and deleted (D)",
+			ArgsUsage:   "CONTAINER",
 			Description: examples("mydocker diff web"),
-			Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().First())
-				if err != nil {
-					return err
-				}
-				changes, err := e.Changes(v)
-				if err != nil {
-					return err
-				}
-				for _, change := range changes {
-					fmt.Printf("%c %s\n", change.Kind, visible(change.Path))
-				}
-				return nil
-			}),
+			Action:      withEngine(1, 1, diffAction),
 		},
+
 		{
 			Name: "export", Usage: "Write a container's file system as a tar", ArgsUsage: "CONTAINER",
 			Flags:       []cli.Flag{cli.StringFlag{Name: "output, o", Usage: "`FILE` instead of stdout"}},
 			Description: examples("mydocker export -o web.tar web"),
-			Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().First())
-				if err != nil {
-					return err
-				}
-				return writeTo(ctx.String("output"), func(w io.Writer) error { return e.Export(v, w) })
-			}),
+			Action:      withEngine(1, 1, exportAction),
 		},
+
 		{
 			Name: "port", Usage: "List a container's published ports", ArgsUsage: "CONTAINER [PORT[/PROTO]]",
 			Description: examples("mydocker port web", "mydocker port web 80/tcp"),
@@ -64,7 +50,31 @@ func copyCommands() []cli.Command {
 	}
 }
 
-// splitContainerPath separates CONTAINER:PATH. A path of the host that has a colon is written with a slash before it, as docker demands.
+func exportAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	return writeTo(ctx.String("output"), func(w io.Writer) error { return e.Export(v, w) })
+}
+
+func diffAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	changes, err := e.Changes(v)
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		fmt.Printf("%c %s\n", change.Kind, visible(change.Path))
+	}
+	return nil
+}
+
+// splitContainerPath separates CONTAINER:PATH. A path of the host that has a colon is written with
+// a slash before it, as docker demands.
 func splitContainerPath(arg string) (container, path string) {
 	if strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, ".") {
 		return "", arg
@@ -107,6 +117,7 @@ func portAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	var lines []string
 	for _, ep := range endpoints {
 		for _, p := range ep.Ports {
@@ -115,10 +126,12 @@ func portAction(ctx *cli.Context, e *engine.Engine) error {
 			}
 		}
 	}
+
 	if len(lines) == 0 && ctx.NArg() == 2 {
 		return fmt.Errorf("no public port '%s' published for %s", ctx.Args().Get(1), v.Name)
 	}
 	sort.Strings(lines)
+
 	for _, line := range lines {
 		fmt.Println(line)
 	}

@@ -16,10 +16,13 @@ import (
 // createFlags are the flags that `run` and `create` share, in docker's alphabetical order.
 func createFlags() []cli.Flag {
 	return []cli.Flag{
-		cli.StringSliceFlag{Name: "add-host", Usage: "add a line `NAME:IP` to /etc/hosts (host-gateway stands for the host)"},
+		cli.StringSliceFlag{Name: "add-host",
+			Usage: "add a line `NAME:IP` to /etc/hosts (host-gateway stands for the host)"},
 		cli.StringSliceFlag{Name: "annotation", Usage: "add an annotation to the OCI spec (`KEY=VALUE`), for hooks"},
 		cli.StringSliceFlag{Name: "attach, a", Usage: "connect only to `STREAM` (stdin, stdout, stderr)"},
-		cli.StringFlag{Name: "blkio-weight", Usage: "block I/O `WEIGHT` relative to others, 10 to 1000; 0: the usual one"},
+		cli.StringFlag{Name: "blkio-weight",
+			Usage: "block I/O `WEIGHT` relative to others, 10 to 1000; 0: the usual one"},
+
 		cli.StringSliceFlag{Name: "cap-add", Usage: "add a Linux capability (`CAP`, or ALL)"},
 		cli.StringSliceFlag{Name: "cap-drop", Usage: "drop a Linux capability (`CAP`, or ALL)"},
 		cli.StringFlag{Name: "cgroup-parent", Usage: "cgroup `PATH` under which the container's is made"},
@@ -31,6 +34,7 @@ func createFlags() []cli.Flag {
 		cli.StringFlag{Name: "cpus", Usage: "`NUMBER` of CPUs, such as 0.5"},
 		cli.StringFlag{Name: "cpuset-cpus", Usage: "CPUs to run on, a `LIST` such as 0-2,4"},
 		cli.StringFlag{Name: "cpuset-mems", Usage: "memory nodes to use, a `LIST`"},
+
 		cli.StringFlag{Name: "detach-keys", Usage: "`KEYS` that detach from the container (ctrl-p,ctrl-q)"},
 		cli.StringSliceFlag{Name: "device", Usage: "give a host device to the container (`HOST[:CONTAINER[:rwm]]`)"},
 		cli.StringSliceFlag{Name: "device-cgroup-rule", Usage: "allow devices by `RULE`, such as 'c 10:200 rwm'"},
@@ -42,37 +46,52 @@ func createFlags() []cli.Flag {
 		cli.StringSliceFlag{Name: "dns-option, dns-opt", Usage: "`OPTION` for resolv.conf"},
 		cli.StringSliceFlag{Name: "dns-search", Usage: "DNS search `DOMAIN`"},
 		cli.StringFlag{Name: "domainname", Usage: "NIS domain `NAME`"},
+
 		cli.StringFlag{Name: "entrypoint", Usage: "`COMMAND` in place of the image's entrypoint; empty: none"},
-		cli.StringSliceFlag{Name: "env, e", Usage: "set an environment variable (`NAME=VALUE`, or NAME for the caller's value)"},
+		cli.StringSliceFlag{Name: "env, e",
+			Usage: "set an environment variable (`NAME=VALUE`, or NAME for the caller's value)"},
 		cli.StringSliceFlag{Name: "env-file", Usage: "read environment variables from `FILE`"},
 		cli.StringSliceFlag{Name: "expose", Usage: "`PORT[/PROTO]` that -P publishes too"},
 		cli.StringSliceFlag{Name: "group-add", Usage: "supplementary `GROUP`"},
-		cli.StringFlag{Name: "health-cmd", Usage: "`COMMAND` for the shell that tells whether the container does its work"},
+
+		cli.StringFlag{Name: "health-cmd",
+			Usage: "`COMMAND` for the shell that tells whether the container does its work"},
 		cli.StringFlag{Name: "health-interval", Usage: "`DURATION` between two checks (30s)"},
 		cli.StringFlag{Name: "health-retries", Usage: "`NUMBER` of failures in a row that make it unhealthy (3)"},
-		cli.StringFlag{Name: "health-start-period", Usage: "`DURATION` at the start in which failures do not count (0s)"},
+		cli.StringFlag{Name: "health-start-period",
+			Usage: "`DURATION` at the start in which failures do not count (0s)"},
 		cli.StringFlag{Name: "health-timeout", Usage: "`DURATION` after which a check has failed (30s)"},
 		cli.StringFlag{Name: "hostname, h", Usage: "host `NAME` in the container"},
+
 		cli.BoolFlag{Name: "init", Usage: "run an init that forwards signals and reaps processes"},
 		cli.BoolFlag{Name: "interactive, i", Usage: "keep stdin open"},
 		cli.StringFlag{Name: "ip", Usage: "IPv4 `ADDRESS` in the container's network"},
 		cli.StringFlag{Name: "ipc", Usage: "IPC namespace (`MODE` private, shareable, none, host or container:NAME)"},
 		cli.StringSliceFlag{Name: "label, l", Usage: "set metadata (`KEY=VALUE`)"},
 		cli.StringSliceFlag{Name: "label-file", Usage: "read labels from `FILE`"},
-		cli.StringFlag{Name: "log-driver", Usage: "`DRIVER` json-file or local (both: the engine's own format) or none"},
+		cli.StringFlag{Name: "log-driver",
+			Usage: "`DRIVER` json-file or local (both: the engine's own format) or none"},
 		cli.StringSliceFlag{Name: "log-opt", Usage: "log `OPTION` max-size=SIZE or max-file=NUMBER"},
+
 		cli.StringFlag{Name: "mac-address", Usage: "MAC `ADDRESS`"},
 		cli.StringFlag{Name: "memory, m", Usage: "memory limit in `BYTES`, with a unit b, k, m or g"},
 		cli.StringFlag{Name: "memory-reservation", Usage: "soft memory limit in `BYTES`"},
 		cli.StringFlag{Name: "memory-swap", Usage: "limit of memory and swap together in `BYTES`; -1: unlimited swap"},
-		cli.StringSliceFlag{Name: "mount", Usage: "mount a file system (`type=bind|volume|tmpfs,source=…,target=…[,readonly]`)"},
+		cli.StringSliceFlag{Name: "mount",
+			Usage: "mount a file system (`type=bind|volume|tmpfs,source=…,target=…[,readonly]`)"},
 		cli.StringFlag{Name: "name", Usage: "`NAME` of the container"},
-		cli.StringFlag{Name: "net-cls-classid", Usage: "`CLASSID` that tags the container's packets (cgroup v1 net_cls), such as 0x100001"},
-		cli.StringFlag{Name: "network, net", Usage: "`NETWORK` bridge, host, none, container:NAME or a user-defined one"},
-		cli.StringSliceFlag{Name: "network-alias, net-alias", Usage: "further `NAME` by which others in the network find the container"},
+		cli.StringFlag{Name: "net-cls-classid",
+			Usage: "`CLASSID` that tags the container's packets (cgroup v1 net_cls), such as 0x100001"},
+		cli.StringFlag{Name: "network, net",
+			Usage: "`NETWORK` bridge, host, none, container:NAME or a user-defined one"},
+		cli.StringSliceFlag{Name: "network-alias, net-alias",
+			Usage: "further `NAME` by which others in the network find the container"},
 		cli.BoolFlag{Name: "no-healthcheck", Usage: "do not run the image's health check"},
+
 		cli.BoolFlag{Name: "oom-kill-disable", Usage: "stall instead of killing when memory is used up (cgroup v1)"},
-		cli.StringFlag{Name: "oom-score-adj", Usage: "preference of the kernel's OOM killer, a `NUMBER` from -1000 to 1000"},
+		cli.StringFlag{Name: "oom-score-adj",
+			Usage: "preference of the kernel's OOM killer, a `NUMBER` from -1000 to 1000"},
+
 		cli.StringFlag{Name: "pid", Usage: "PID namespace (`MODE` host or container:NAME)"},
 		cli.Int64Flag{Name: "pids-limit", Usage: "limit of processes and threads (`NUMBER`); -1: unlimited"},
 		cli.StringFlag{Name: "platform", Usage: "`OS/ARCH` of the image when it is pulled"},
@@ -81,27 +100,32 @@ func createFlags() []cli.Flag {
 		cli.BoolFlag{Name: "publish-all, P", Usage: "publish every exposed port on a free port of the host"},
 		cli.StringFlag{Name: "pull", Usage: "pull the image `WHEN` missing, always or never", Value: "missing"},
 		cli.BoolFlag{Name: "quiet, q", Usage: "no progress when the image is pulled"},
+
 		cli.BoolFlag{Name: "read-only", Usage: "read-only root file system"},
 		cli.StringFlag{Name: "restart", Usage: "`POLICY` no, always, unless-stopped or on-failure[:MAX]", Value: "no"},
 		cli.BoolFlag{Name: "rm", Usage: "remove the container when it has ended"},
-		cli.StringSliceFlag{Name: "security-opt", Usage: "`OPTION` no-new-privileges=BOOL, seccomp=unconfined|FILE, systempaths=unconfined"},
+		cli.StringSliceFlag{Name: "security-opt",
+			Usage: "`OPTION` no-new-privileges=BOOL, seccomp=unconfined|FILE, systempaths=unconfined"},
 		cli.StringFlag{Name: "shm-size", Usage: "size of /dev/shm in `BYTES` (64m)"},
 		cli.StringFlag{Name: "stop-signal", Usage: "`SIGNAL` that stop sends (TERM)"},
 		cli.StringFlag{Name: "stop-timeout", Usage: "`SECONDS` that stop waits before it kills (10)"},
 		cli.StringSliceFlag{Name: "sysctl", Usage: "set a kernel parameter of the namespaces (`NAME=VALUE`)"},
+
 		cli.StringSliceFlag{Name: "tmpfs", Usage: "mount a tmpfs (`PATH[:OPTIONS]`)"},
 		cli.BoolFlag{Name: "tty, t", Usage: "give the container a terminal"},
 		cli.StringSliceFlag{Name: "ulimit", Usage: "resource limit (`NAME=SOFT[:HARD]`)"},
 		cli.StringFlag{Name: "user, u", Usage: "`USER[:GROUP]` by name or number"},
 		cli.StringFlag{Name: "userns", Usage: "user namespace (`MODE` host, or remap: root inside is nobody outside)"},
 		cli.StringFlag{Name: "uts", Usage: "UTS namespace (`MODE` private or host)"},
+
 		cli.StringSliceFlag{Name: "volume, v", Usage: "mount a volume or host directory (`[SOURCE:]TARGET[:ro]`)"},
 		cli.StringSliceFlag{Name: "volumes-from", Usage: "mount the volumes of another `CONTAINER[:ro]`"},
 		cli.StringFlag{Name: "workdir, w", Usage: "working `DIRECTORY`"},
 	}
 }
 
-// reader reads flag values that need parsing and keeps the first error, so that the list of flags reads like a list.
+// reader reads flag values that need parsing and keeps the first error, so that the list of flags
+// reads like a list.
 type reader struct {
 	ctx *cli.Context
 	err error
@@ -222,7 +246,9 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 		Tty: ctx.Bool("tty"), OpenStdin: ctx.Bool("interactive"), WorkingDir: ctx.String("workdir"), StopSignal: ctx.String("stop-signal"),
 		MacAddress: ctx.String("mac-address"), Labels: r.pairs("label", "label-file"), ExposedPorts: r.exposed(), Env: r.environment(),
 	}
-	// Who starts it in the foreground feeds it, and the end of that input is the end of the container's (docker: StdinOnce).
+
+	// Who starts it in the foreground feeds it, and the end of that input is the end of the
+	// container's (docker: StdinOnce).
 	o.Config.AttachStdout = !ctx.Bool("detach")
 	o.Config.AttachStderr = o.Config.AttachStdout
 	o.Config.AttachStdin = o.Config.OpenStdin && o.Config.AttachStdout
@@ -231,6 +257,7 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 		timeout := int(seconds)
 		o.Config.StopTimeout = &timeout
 	}
+
 	o.Config.Healthcheck = r.healthcheck()
 	o.HostConfig = r.hostConfig()
 	if r.err != nil {
@@ -246,13 +273,15 @@ func (r *reader) hostConfig() spec.HostConfig {
 		NetworkMode: ctx.String("network"), PortBindings: ctx.StringSlice("publish"), PublishAll: ctx.Bool("publish-all"),
 		AutoRemove: ctx.Bool("rm"), CapAdd: ctx.StringSlice("cap-add"), CapDrop: ctx.StringSlice("cap-drop"),
 		Privileged: ctx.Bool("privileged"), ReadonlyRootfs: ctx.Bool("read-only"), SecurityOpt: ctx.StringSlice("security-opt"),
-		Annotations: r.pairs("annotation", ""), UsernsMode: r.oneOf("userns", "host", "remap", "auto"), IpcMode: r.oneOf("ipc", "none", "private", "shareable", "host", "container:NAME"),
+		Annotations: r.pairs("annotation", ""), UsernsMode: r.oneOf("userns", "host", "remap", "auto"),
+		IpcMode: r.oneOf("ipc", "none", "private", "shareable", "host", "container:NAME"),
 		PidMode: r.oneOf("pid", "private", "host", "container:NAME"), UTSMode: r.oneOf("uts", "private", "host"),
 		CgroupnsMode: r.oneOf("cgroupns", "private", "host"), GroupAdd: ctx.StringSlice("group-add"), Sysctls: r.pairs("sysctl", ""),
 		CgroupParent: ctx.String("cgroup-parent"), Init: ctx.Bool("init"), DNS: ctx.StringSlice("dns"), DNSSearch: ctx.StringSlice("dns-search"),
 		DNSOptions: ctx.StringSlice("dns-option"), ExtraHosts: ctx.StringSlice("add-host"), NetworkAliases: ctx.StringSlice("network-alias"),
 		IPAddress: ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", spec.ParseBytes),
 	}
+
 	h.DeviceReadBps, h.DeviceWriteBps = r.throttles("device-read-bps", true), r.throttles("device-write-bps", true)
 	h.DeviceReadIOps, h.DeviceWriteIOps = r.throttles("device-read-iops", false), r.throttles("device-write-iops", false)
 	h.DeviceCgroupRules = ctx.StringSlice("device-cgroup-rule")
@@ -260,41 +289,49 @@ func (r *reader) hostConfig() spec.HostConfig {
 		_, err := spec.ParseDeviceRule(value)
 		r.fail("device-cgroup-rule", err)
 	}
+
 	class, _ := r.number("net-cls-classid", 0, 1<<32-1)
 	h.NetClsClassID = uint32(class)
 	if score, given := r.number("oom-score-adj", -1000, 1000); given {
 		adjustment := int(score)
 		h.OomScoreAdj = &adjustment
 	}
+
 	var err error
 	for _, value := range ctx.StringSlice("mount") {
 		m, err := spec.ParseMount(value)
 		r.fail("mount", err)
 		h.Mounts = append(h.Mounts, m)
 	}
+
 	for _, value := range h.Binds {
 		_, err := spec.ParseVolume(value)
 		r.fail("volume", err)
 	}
+
 	for _, value := range ctx.StringSlice("tmpfs") {
 		path, options, err := spec.ParseTmpfs(value)
 		r.fail("tmpfs", err)
 		h.Tmpfs[path] = options
 	}
+
 	for _, value := range ctx.StringSlice("ulimit") {
 		u, err := spec.ParseUlimit(value)
 		r.fail("ulimit", err)
 		h.Ulimits = append(h.Ulimits, u)
 	}
+
 	for _, value := range ctx.StringSlice("device") {
 		d, err := spec.ParseDevice(value)
 		r.fail("device", err)
 		h.Devices = append(h.Devices, d)
 	}
+
 	for _, value := range h.PortBindings {
 		_, err := network.ParsePort(value)
 		r.fail("publish", err)
 	}
+
 	h.RestartPolicy, err = spec.ParseRestart(ctx.String("restart"))
 	r.fail("restart", err)
 	_, err = spec.ParseSecurityOptions(h.SecurityOpt)
@@ -343,6 +380,7 @@ func (r *reader) logConfig() spec.LogConfig {
 	if config.Type == "" {
 		config.Type = "json-file"
 	}
+
 	for key, value := range config.Options {
 		var err error
 		switch key {
@@ -372,6 +410,7 @@ func (r *reader) logConfig() spec.LogConfig {
 		}
 		r.fail("log-opt", err)
 	}
+
 	return config
 }
 

@@ -69,7 +69,8 @@ func imageGroup() cli.Command {
 		inspectCommand("image", "Show everything about images"),
 		{
 			Name: "prune", Usage: "Remove images that nothing uses", ArgsUsage: " ",
-			Flags:       []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "every image without a container, not only those without a name"}, forceFlag, pruneFilterFlag},
+			Flags: []cli.Flag{cli.BoolFlag{Name: "all, a",
+				Usage: "every image without a container, not only those without a name"}, forceFlag, pruneFilterFlag},
 			Description: examples("mydocker image prune -af", "mydocker image prune -a --filter until=240h"),
 			Action: pruneAction(func(ctx *cli.Context) string {
 				if ctx.Bool("all") {
@@ -98,8 +99,8 @@ func internalCommands() []cli.Command {
 	}}
 }
 
-// exited leaves a container alone that is gone: `run --rm` has been faster. Opening the engine would make its directories again, which their
-// owner may be removing just now.
+// exited leaves a container alone that is gone: `run --rm` has been faster. Opening the engine
+// would make its directories again, which their owner may be removing just now.
 func exited(ctx *cli.Context) error {
 	containers := store.Store{Data: ctx.GlobalString("root")}
 	if _, err := os.Stat(containers.Dir(ctx.Args().First())); !errors.Is(err, os.ErrNotExist) {

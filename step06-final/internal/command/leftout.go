@@ -7,10 +7,12 @@ import (
 	"mydocker/step06-final/internal/engine"
 )
 
-// What docker has and this engine has not, on purpose (docs/en/differences.md, "Left out"), with what to use in its place. Who writes
-// one of these is told that, and not that he has mistyped something.
+// What docker has and this engine has not, on purpose (docs/en/differences.md, "Left out"), with
+// what to use in its place. Who writes one of these is told that, and not that he has mistyped
+// something.
 
-// leftOutFlags are flags of the commands in which they are looked for; run and create have them in common.
+// leftOutFlags are flags of the commands in which they are looked for; run and create have them in
+// common.
 var leftOutFlags = map[string]string{
 	"run --link":                "put both containers into a user-defined network (network create), where they find each other by name",
 	"run --gpus":                "give the devices with --device, such as --device /dev/dri",

@@ -21,33 +21,41 @@ func lifecycleCommands() []cli.Command {
 	}
 	return []cli.Command{
 		{
-			Name: "stop", Usage: "Stop one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
+			Name: "stop", Usage: "Stop one or more running containers",
+			ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
 			Description: examples("mydocker stop web", "mydocker stop -t 2 web db"),
 			Action:      withTimeout((*engine.Engine).Stop),
 		},
+
 		{
-			Name: "restart", Usage: "Restart one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
+			Name: "restart", Usage: "Restart one or more containers",
+			ArgsUsage: "CONTAINER [CONTAINER...]", Flags: stopFlags,
 			Description: examples("mydocker restart -t 1 web"),
 			Action:      withTimeout((*engine.Engine).Restart),
 		},
+
 		{
-			Name: "kill", Usage: "Send a signal to one or more running containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Name: "kill", Usage: "Send a signal to one or more running containers",
+			ArgsUsage:   "CONTAINER [CONTAINER...]",
 			Flags:       []cli.Flag{cli.StringFlag{Name: "signal, s", Usage: "`SIGNAL` to send (KILL)"}},
 			Description: examples("mydocker kill web", "mydocker kill -s HUP web"),
-			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
-				return e.Kill(v, ctx.String("signal"))
-			}),
+			Action:      eachContainer(killAction),
 		},
+
 		{
-			Name: "pause", Usage: "Freeze all processes of one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Name: "pause", Usage: "Freeze all processes of one or more containers",
+			ArgsUsage:   "CONTAINER [CONTAINER...]",
 			Description: examples("mydocker pause web"),
-			Action:      eachContainer(func(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Pause(v) }),
+			Action:      eachContainer(pauseAction),
 		},
+
 		{
-			Name: "unpause", Usage: "Thaw all processes of one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Name: "unpause", Usage: "Thaw all processes of one or more containers",
+			ArgsUsage:   "CONTAINER [CONTAINER...]",
 			Description: examples("mydocker unpause web"),
-			Action:      eachContainer(func(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Unpause(v) }),
+			Action:      eachContainer(unpauseAction),
 		},
+
 		{
 			Name: "rm", Usage: "Remove one or more containers", ArgsUsage: "CONTAINER [CONTAINER...]",
 			Flags: []cli.Flag{
@@ -55,61 +63,29 @@ func lifecycleCommands() []cli.Command {
 				cli.BoolFlag{Name: "volumes, v", Usage: "remove anonymous volumes too"},
 			},
 			Description: examples("mydocker rm web", "mydocker rm -f $(mydocker ps -aq)"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				force := ctx.Bool("force")
-				err := eachAtOnce(ctx, func(name string) error {
-					err := e.RemoveNamed(name, engine.RemoveOptions{Force: force, Volumes: ctx.Bool("volumes")})
-					if force && errors.As(err, new(*store.NotFoundError)) {
-						return absentError{err}
-					}
-					return err
-				})
-				if tidyErr := e.Networks.Tidy(0); err == nil {
-					err = tidyErr
-				}
-				return err
-			}),
+			Action:      withEngine(1, -1, removeAction),
 		},
+
 		{
-			Name: "wait", Usage: "Wait until containers have ended, then print their exit statuses", ArgsUsage: "CONTAINER [CONTAINER...]",
+			Name: "wait", Usage: "Wait until containers have ended, then print their exit statuses",
+			ArgsUsage:   "CONTAINER [CONTAINER...]",
 			Description: examples("mydocker wait job"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				return forEach(ctx, func(name string) (string, error) {
-					c, err := e.Store.Find(name)
-					if err != nil {
-						return "", err
-					}
-					status, err := e.Wait(c)
-					return strconv.Itoa(status), err
-				})
-			}),
+			Action:      withEngine(1, -1, waitAction),
 		},
+
 		{
 			Name: "rename", Usage: "Give a container another name", ArgsUsage: "CONTAINER NEW_NAME",
 			Description: examples("mydocker rename web old-web"),
-			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().First())
-				if err != nil {
-					return err
-				}
-				return e.Rename(v, strings.TrimPrefix(ctx.Args().Get(1), "/"))
-			}),
+			Action:      withEngine(2, 2, renameAction),
 		},
+
 		{
-			Name: "update", Usage: "Change limits of one or more containers, while they run", ArgsUsage: "CONTAINER [CONTAINER...]", Flags: updateFlags(),
+			Name: "update", Usage: "Change limits of one or more containers, while they run",
+			ArgsUsage: "CONTAINER [CONTAINER...]", Flags: updateFlags(),
 			Description: examples("mydocker update -m 100m --cpus 1.5 web", "mydocker update --restart unless-stopped web"),
-			Action: eachContainer(func(ctx *cli.Context, e *engine.Engine, v engine.View) error {
-				if ctx.NumFlags() == 0 {
-					return fmt.Errorf("nothing to update: give one or more flags; see `mydocker update --help`")
-				}
-				r := &reader{ctx: ctx}
-				o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"), RestartGiven: ctx.IsSet("restart")}
-				if r.err != nil {
-					return usageError(ctx, "%v", r.err)
-				}
-				return e.Update(v, o)
-			}),
+			Action:      eachContainer(updateAction),
 		},
+
 		{
 			Name: "exec", Usage: "Run a command in a running container", ArgsUsage: "CONTAINER COMMAND [ARG...]",
 			Flags: []cli.Flag{
@@ -126,12 +102,14 @@ func lifecycleCommands() []cli.Command {
 			Description: examples("mydocker exec -it web sh", "mydocker exec -e LANG=C web env"),
 			Action:      withEngine(2, -1, execAction),
 		},
+
 		{
 			Name: "logs", Usage: "Print what a container has written", ArgsUsage: "CONTAINER",
 			Flags: []cli.Flag{
 				cli.BoolFlag{Name: "details", Usage: "print what --log-opt labels and env chose, too"},
 				cli.BoolFlag{Name: "follow, f", Usage: "wait for more until the container ends"},
-				cli.StringFlag{Name: "since", Usage: "only what is newer than `TIME` (10m, 2024-01-02T03:04:05Z or seconds since 1970)"},
+				cli.StringFlag{Name: "since",
+					Usage: "only what is newer than `TIME` (10m, 2024-01-02T03:04:05Z or seconds since 1970)"},
 				cli.StringFlag{Name: "until", Usage: "only what is older than `TIME`"},
 				cli.StringFlag{Name: "tail, n", Usage: "only the last `NUMBER` of lines, or all", Value: "all"},
 				cli.BoolFlag{Name: "timestamps, t", Usage: "print the time of each line"},
@@ -152,6 +130,56 @@ func updateFlags() []cli.Flag {
 		}
 	}
 	return flags
+}
+
+func killAction(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+	return e.Kill(v, ctx.String("signal"))
+}
+
+func pauseAction(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Pause(v) }
+
+func unpauseAction(_ *cli.Context, e *engine.Engine, v engine.View) error { return e.Unpause(v) }
+
+func removeAction(ctx *cli.Context, e *engine.Engine) error {
+	o := engine.RemoveOptions{Force: ctx.Bool("force"), Volumes: ctx.Bool("volumes")}
+	return eachAtOnce(ctx, func(name string) error {
+		err := e.RemoveNamed(name, o)
+		if o.Force && errors.As(err, new(*store.NotFoundError)) {
+			return absentError{err}
+		}
+		return err
+	})
+}
+
+func waitAction(ctx *cli.Context, e *engine.Engine) error {
+	return forEach(ctx, func(name string) (string, error) {
+		c, err := e.Store.Find(name)
+		if err != nil {
+			return "", err
+		}
+		status, err := e.Wait(c)
+		return strconv.Itoa(status), err
+	})
+}
+
+func renameAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	return e.Rename(v, strings.TrimPrefix(ctx.Args().Get(1), "/"))
+}
+
+func updateAction(ctx *cli.Context, e *engine.Engine, v engine.View) error {
+	if ctx.NumFlags() == 0 {
+		return fmt.Errorf("nothing to update: give one or more flags; see `mydocker update --help`")
+	}
+	r := &reader{ctx: ctx}
+	o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"), RestartGiven: ctx.IsSet("restart")}
+	if r.err != nil {
+		return usageError(ctx, "%v", r.err)
+	}
+	return e.Update(v, o)
 }
 
 // withTimeout is an action on containers that takes --signal and --time.
@@ -187,6 +215,7 @@ func execAction(ctx *cli.Context, e *engine.Engine) error {
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
 	}
+
 	var err error
 	if o.DetachKeys, err = engine.ParseDetachKeys(ctx.String("detach-keys")); err != nil {
 		return usageError(ctx, "%v", err)
@@ -194,6 +223,7 @@ func execAction(ctx *cli.Context, e *engine.Engine) error {
 	if o.Tty && o.Interactive && !o.Detach && !engine.IsTerminal(os.Stdin) {
 		return &statusError{exitFailure, fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
 	}
+
 	v, err := e.Find(ctx.Args().First())
 	if err != nil {
 		return err
@@ -228,6 +258,7 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 	if o.Until, err = parseTime(ctx.String("until")); err != nil {
 		return fmt.Errorf("--until: %w", err)
 	}
+
 	details := logDetails(v)
 	unfinished := map[bool]bool{} // by stream: what follows goes on in the same line
 	return e.Logs(v, o, func(r logs.Record) error {
@@ -254,7 +285,8 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 	})
 }
 
-// logDetails is what --log-opt labels=… and env=… chose of a container's labels and variables, as `logs --details` prints it.
+// logDetails is what --log-opt labels=… and env=… chose of a container's labels and variables, as
+// `logs --details` prints it.
 func logDetails(v engine.View) string {
 	chosen := map[string]string{}
 	for _, name := range strings.Split(v.HostConfig.LogConfig.Options["labels"], ",") {

@@ -1,5 +1,6 @@
-// Package command is the command line: docker's commands, flags, output and exit statuses on top of package engine. A file for each group
-// of commands. Its story is told in docs/zh/08-step06-engine.md.
+// Package command is the command line: docker's commands, flags, output and exit statuses on top of
+// package engine. A file for each group of commands. Its story is told in
+// docs/zh/08-step06-engine.md.
 package command
 
 import (
@@ -72,7 +73,8 @@ func Main(args []string) int {
 	return status
 }
 
-// forgetEmptyVariables makes MYDOCKER_ROOT= the same as no MYDOCKER_ROOT: an empty path would be the current directory.
+// forgetEmptyVariables makes MYDOCKER_ROOT= the same as no MYDOCKER_ROOT: an empty path would be
+// the current directory.
 func forgetEmptyVariables() {
 	for _, name := range []string{"MYDOCKER_ROOT", "MYDOCKER_STATE"} {
 		if os.Getenv(name) == "" {
@@ -93,11 +95,14 @@ func newApp() *cli.App {
 	app.UsageText = "mydocker [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARG...]"
 	app.HideHelp = true
 	app.Flags = []cli.Flag{
-		cli.StringFlag{Name: "root", EnvVar: "MYDOCKER_ROOT", Usage: "`DIR` for images, containers, volumes and networks", Value: engine.DefaultRoot()},
-		cli.StringFlag{Name: "state", EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot", Value: engine.DefaultState()},
+		cli.StringFlag{Name: "root",
+			EnvVar: "MYDOCKER_ROOT", Usage: "`DIR` for images, containers, volumes and networks", Value: engine.DefaultRoot()},
+		cli.StringFlag{Name: "state",
+			EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot", Value: engine.DefaultState()},
 		cli.BoolFlag{Name: "debug, D", Usage: "tell every kernel operation as it happens"},
 		cli.HelpFlag,
 	}
+
 	app.ExitErrHandler = func(*cli.Context, error) {} // Main prints errors and sets the status
 	app.OnUsageError = func(ctx *cli.Context, err error, _ bool) error { return usageError(ctx, "%v", err) }
 	app.Action = func(ctx *cli.Context) error {
@@ -109,6 +114,7 @@ func newApp() *cli.App {
 		}
 		return shell(ctx)
 	}
+
 	app.Commands = commands()
 	prepare(app.Commands)
 	return app
@@ -153,6 +159,7 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 		logrus.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true, DisableQuote: true})
 		debug = logrus.Debugf
 	}
+
 	warn := func(format string, args ...interface{}) {
 		fmt.Fprintln(os.Stderr, "mydocker: warning: "+visible(fmt.Sprintf(format, args...)))
 	}
@@ -220,7 +227,8 @@ func each(ctx *cli.Context, do func(name string) error) error {
 // absentError is for -f of what is not there: it is told, and is no failure.
 type absentError struct{ error }
 
-// forEach does something for every argument and prints what came of it; failures are told and the rest goes on.
+// forEach does something for every argument and prints what came of it; failures are told and the
+// rest goes on.
 func forEach(ctx *cli.Context, do func(name string) (result string, err error)) error {
 	failed := false
 	for _, name := range ctx.Args() {
@@ -240,10 +248,12 @@ func forEach(ctx *cli.Context, do func(name string) (result string, err error)) 
 	return nil
 }
 
-// manyAtOnce is how many containers are stopped, killed or removed at the same time, as with docker.
+// manyAtOnce is how many containers are stopped, killed or removed at the same time, as with
+// docker.
 const manyAtOnce = 50
 
-// eachAtOnce is each for many arguments at the same time. What came of them is still printed in their order.
+// eachAtOnce is each for many arguments at the same time. What came of them is still printed in
+// their order.
 func eachAtOnce(ctx *cli.Context, do func(name string) error) error {
 	outcomes := make([]chan error, ctx.NArg())
 	free := make(chan struct{}, manyAtOnce)
@@ -285,6 +295,7 @@ func writeTo(path string, write func(io.Writer) error) (err error) {
 		}
 		return write(os.Stdout)
 	}
+
 	file, err := os.CreateTemp(filepath.Dir(path), ".mydocker-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -295,6 +306,7 @@ func writeTo(path string, write func(io.Writer) error) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
+
 	if err := write(file); err != nil {
 		return err
 	}

@@ -33,18 +33,23 @@ func networkGroup() cli.Command {
 	return cli.Command{Name: "network", Usage: "Manage networks", Subcommands: []cli.Command{
 		{
 			Name: "create", Usage: "Create a network", ArgsUsage: "NAME",
-			Flags: []cli.Flag{cli.StringFlag{Name: "driver, d", Usage: "`DRIVER`; there is only bridge", Value: "bridge"},
+			Flags: []cli.Flag{cli.StringFlag{Name: "driver, d",
+				Usage: "`DRIVER`; there is only bridge", Value: "bridge"},
 				cli.StringFlag{Name: "gateway", Usage: "the bridge's own `ADDRESS`"},
 				cli.BoolFlag{Name: "internal", Usage: "no way out and no way in"},
 				cli.StringFlag{Name: "ip-range", Usage: "give addresses from this part of the subnet (`CIDR`)"},
 				cli.StringSliceFlag{Name: "label", Usage: "set metadata (`KEY=VALUE`)"},
-				cli.StringSliceFlag{Name: "opt, o", Usage: "driver `OPTION` (com.docker.network.bridge.name, com.docker.network.driver.mtu)"},
+				cli.StringSliceFlag{Name: "opt, o",
+					Usage: "driver `OPTION` (com.docker.network.bridge.name, com.docker.network.driver.mtu)"},
 				cli.StringFlag{Name: "subnet", Usage: "subnet, such as 10.1.0.0/24 (`CIDR`)"}},
-			Description: examples("mydocker network create --subnet 10.5.0.0/24 back"), Action: withEngine(1, 1, createNetwork),
+			Description: examples("mydocker network create --subnet 10.5.0.0/24 back"),
+			Action:      withEngine(1, 1, createNetwork),
 		},
+
 		{
 			Name: "ls", Aliases: []string{"list"}, Usage: "List networks", ArgsUsage: " ",
-			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (driver, id, label, name)"},
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f",
+				Usage: "only those for which `KEY=VALUE` holds (driver, id, label, name)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each network, \"table TEMPLATE\" or json"},
 				cli.BoolFlag{Name: "no-trunc", Usage: "do not shorten"},
 				cli.BoolFlag{Name: "quiet, q", Usage: "only ids"}},
@@ -56,40 +61,24 @@ func networkGroup() cli.Command {
 			Flags: []cli.Flag{cli.StringSliceFlag{Name: "alias", Usage: "further `NAME` in the network"},
 				cli.StringFlag{Name: "ip", Usage: "IPv4 `ADDRESS`"}},
 			Description: examples("mydocker network connect back web"),
-			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().Get(1))
-				if err != nil {
-					return err
-				}
-				return e.ConnectNetwork(v, ctx.Args().First(), ctx.String("ip"), ctx.StringSlice("alias"))
-			}),
+			Action:      withEngine(2, 2, connectNetwork),
 		},
+
 		{
 			Name: "disconnect", Usage: "Take a container out of a network", ArgsUsage: "NETWORK CONTAINER",
 			Flags:       []cli.Flag{cli.BoolFlag{Name: "force, f", Usage: "accepted for compatibility"}},
 			Description: examples("mydocker network disconnect back web"),
-			Action: withEngine(2, 2, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().Get(1))
-				if err != nil {
-					return err
-				}
-				return e.DisconnectNetwork(v, ctx.Args().First())
-			}),
+			Action:      withEngine(2, 2, disconnectNetwork),
 		},
+
 		{
-			Name: "rm", Aliases: []string{"remove"}, Usage: "Remove one or more networks", ArgsUsage: "NETWORK [NETWORK...]",
+			Name: "rm", Aliases: []string{"remove"}, Usage: "Remove one or more networks",
+			ArgsUsage:   "NETWORK [NETWORK...]",
 			Flags:       []cli.Flag{cli.BoolFlag{Name: "force, f", Usage: "no error for one that does not exist"}},
 			Description: examples("mydocker network rm back"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				return each(ctx, func(name string) error {
-					err := e.RemoveNetwork(name)
-					if ctx.Bool("force") && errors.As(err, new(*network.NotFoundError)) {
-						return nil
-					}
-					return err
-				})
-			}),
+			Action:      withEngine(1, -1, removeNetworks),
 		},
+
 		{
 			Name: "prune", Usage: "Remove networks that no container uses", ArgsUsage: " ",
 			Flags:       []cli.Flag{forceFlag, pruneFilterFlag},
@@ -97,6 +86,32 @@ func networkGroup() cli.Command {
 			Action:      pruneAction(always("all networks that no container uses"), pruneNetworks),
 		},
 	}}
+}
+
+func removeNetworks(ctx *cli.Context, e *engine.Engine) error {
+	return each(ctx, func(name string) error {
+		err := e.RemoveNetwork(name)
+		if ctx.Bool("force") && errors.As(err, new(*network.NotFoundError)) {
+			return nil
+		}
+		return err
+	})
+}
+
+func disconnectNetwork(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	return e.DisconnectNetwork(v, ctx.Args().First())
+}
+
+func connectNetwork(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	return e.ConnectNetwork(v, ctx.Args().First(), ctx.String("ip"), ctx.StringSlice("alias"))
 }
 
 func createNetwork(ctx *cli.Context, e *engine.Engine) error {
@@ -123,6 +138,7 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	rows := []interface{}{}
 	for _, n := range networks {
 		keep := matchLabels(n.Labels, filters["label"])
@@ -140,5 +156,6 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 		}
 		rows = append(rows, row)
 	}
+
 	return networkList.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }

@@ -23,15 +23,16 @@ import (
 func observeCommands() []cli.Command {
 	return []cli.Command{
 		{
-			Name: "inspect", Usage: "Show everything about containers, images, volumes or networks", ArgsUsage: "NAME|ID [NAME|ID...]",
-			Flags: []cli.Flag{cli.StringFlag{Name: "format, f", Usage: "`TEMPLATE`, such as '{{.State.Status}}', or json"},
+			Name: "inspect", Usage: "Show everything about containers, images, volumes or networks",
+			ArgsUsage: "NAME|ID [NAME|ID...]",
+			Flags: []cli.Flag{cli.StringFlag{Name: "format, f",
+				Usage: "`TEMPLATE`, such as '{{.State.Status}}', or json"},
 				cli.BoolFlag{Name: "size, s", Usage: "containers: how much was written"},
 				cli.StringFlag{Name: "type", Usage: "look only for this `KIND` (container, image, volume, network)"}},
 			Description: examples("mydocker inspect web", "mydocker inspect -f '{{.State.Pid}} {{.NetworkSettings.IPAddress}}' web"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				return inspect(ctx, e, ctx.String("type"))
-			}),
+			Action:      withEngine(1, -1, inspectAction),
 		},
+
 		{
 			Name: "stats", Usage: "Show the live use of CPU, memory, network and disk", ArgsUsage: "[CONTAINER...]",
 			Flags: []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "all containers, not only running ones"},
@@ -41,32 +42,43 @@ func observeCommands() []cli.Command {
 			Description: examples("mydocker stats --no-stream", "mydocker stats web"),
 			Action:      withEngine(0, -1, statsAction),
 		},
+
 		{
 			Name: "top", Usage: "Show a container's processes", ArgsUsage: "CONTAINER [PS OPTIONS]",
 			Description: examples("mydocker top web", "mydocker top web -o pid,rss,args"),
 			Action:      withEngine(1, -1, topAction),
 		},
+
 		{
 			Name: "events", Usage: "Show what happens, as it happens", ArgsUsage: " ",
-			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (container, image, network, volume, event, type, label, scope)"},
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f",
+				Usage: "only those for which `KEY=VALUE` holds (container, image, network, volume, event, type, label, scope)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each event, or json"},
 				cli.StringFlag{Name: "since", Usage: "begin at `TIME`"},
 				cli.StringFlag{Name: "until", Usage: "end at `TIME`"}},
 			Description: examples("mydocker events --since 10m --until 0s", "mydocker events -f event=die"),
 			Action:      withEngine(0, 0, eventsAction),
 		},
+
 		{
-			Name: "explain", Usage: "Show how the kernel isolates a container, and which chapter teaches each part", ArgsUsage: "CONTAINER",
+			Name: "explain", Usage: "Show how the kernel isolates a container, and which chapter teaches each part",
+			ArgsUsage:   "CONTAINER",
 			Description: examples("mydocker explain web"),
-			Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().First())
-				if err != nil {
-					return err
-				}
-				return explain.Write(visibleTo{os.Stdout}, e, v)
-			}),
+			Action:      withEngine(1, 1, explainAction),
 		},
 	}
+}
+
+func explainAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	return explain.Write(visibleTo{os.Stdout}, e, v)
+}
+
+func inspectAction(ctx *cli.Context, e *engine.Engine) error {
+	return inspect(ctx, e, ctx.String("type"))
 }
 
 // inspect looks each name up among containers, then images, volumes and networks.
@@ -75,6 +87,7 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 		return fmt.Errorf("unknown type %q: want container, image, volume or network", kind)
 	}
 	objects := []interface{}{}
+
 	var missing []string
 	for _, name := range ctx.Args() {
 		object, found, err := findObject(ctx, e, kind, name)
@@ -87,6 +100,7 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 		}
 		objects = append(objects, object)
 	}
+
 	if err := printObjects(objects, ctx.String("format")); err != nil {
 		return err
 	}
@@ -96,6 +110,7 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 		}
 		return fmt.Errorf("no such %s: %s", kind, strings.Join(missing, ", "))
 	}
+
 	return nil
 }
 
@@ -109,6 +124,7 @@ func findObject(ctx *cli.Context, e *engine.Engine, kind, name string) (object i
 			return nil, false, err
 		}
 	}
+
 	if _, refErr := image.ParseReference(name); refErr == nil && (kind == "" || kind == "image") {
 		if img, err := e.Images.Resolve(name); err == nil {
 			i, err := e.InspectImage(img)
@@ -117,6 +133,7 @@ func findObject(ctx *cli.Context, e *engine.Engine, kind, name string) (object i
 			return nil, false, err
 		}
 	}
+
 	if kind == "" || kind == "volume" {
 		if v, err := e.Store.Volume(name); err == nil {
 			return engine.InspectVolume(v), true, nil
@@ -124,6 +141,7 @@ func findObject(ctx *cli.Context, e *engine.Engine, kind, name string) (object i
 			return nil, false, err
 		}
 	}
+
 	if kind == "" || kind == "network" {
 		n, err := e.InspectNetwork(name)
 		if errors.As(err, new(*network.NotFoundError)) {
@@ -131,6 +149,7 @@ func findObject(ctx *cli.Context, e *engine.Engine, kind, name string) (object i
 		}
 		return n, true, err
 	}
+
 	return nil, false, nil
 }
 
@@ -197,6 +216,7 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 			return nil, err
 		}
 	}
+
 	for _, name := range ctx.Args() {
 		v, err := e.Find(name)
 		if err != nil {
@@ -204,12 +224,14 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 		}
 		views = append(views, v)
 	}
+
 	rows := []interface{}{}
 	for _, v := range views {
 		if !v.Running && ctx.NArg() == 0 && !ctx.Bool("all") {
 			continue
 		}
-		row := statsRow{ID: v.ID[:12], Container: v.ID[:12], Name: v.Name, CPUPerc: "0.00%", MemUsage: "0B / 0B", MemPerc: "0.00%", NetIO: "0B / 0B", BlockIO: "0B / 0B", PIDs: "0"}
+		row := statsRow{ID: v.ID[:12], Container: v.ID[:12], Name: v.Name, CPUPerc: "0.00%", MemUsage: "0B / 0B", MemPerc: "0.00%", NetIO: "0B / 0B",
+			BlockIO: "0B / 0B", PIDs: "0"}
 		if ctx.Bool("no-trunc") {
 			row.ID = v.ID
 		}
@@ -226,15 +248,18 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 		}
 		rows = append(rows, row)
 	}
+
 	return rows, nil
 }
 
-// fillStats computes docker's columns: CPU in percent of one CPU, memory without the page cache that is given back first.
+// fillStats computes docker's columns: CPU in percent of one CPU, memory without the page cache
+// that is given back first.
 func fillStats(row *statsRow, before, now *engine.Sample) {
 	s := now.Cgroup
 	if before != nil && now.At.After(before.At) && s.CPU.Usage >= before.Cgroup.CPU.Usage {
 		row.CPUPerc = fmt.Sprintf("%.2f%%", float64(s.CPU.Usage-before.Cgroup.CPU.Usage)/float64(now.At.Sub(before.At).Nanoseconds())*100)
 	}
+
 	used := s.Memory.Usage
 	if s.Memory.InactiveFile < used {
 		used -= s.Memory.InactiveFile
@@ -247,7 +272,9 @@ func fillStats(row *statsRow, before, now *engine.Sample) {
 	if limit > 0 {
 		row.MemPerc = fmt.Sprintf("%.2f%%", float64(used)/float64(limit)*100)
 	}
+
 	row.NetIO = humanSize(float64(now.RxBytes), 3) + " / " + humanSize(float64(now.TxBytes), 3)
+
 	var read, written uint64
 	for _, device := range s.IO {
 		read += device.ReadBytes
@@ -285,6 +312,7 @@ func eventsAction(ctx *cli.Context, e *engine.Engine) error {
 			since = time.Unix(0, 0)
 		}
 	}
+
 	format, err := eventFormat(ctx.String("format"))
 	if err != nil {
 		return err
@@ -355,10 +383,12 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
-// matchImage: an image by id or name, with or without its tag; of a container the image that it was made from.
+// matchImage: an image by id or name, with or without its tag; of a container the image that it was
+// made from.
 func matchImage(event store.Event, value string) bool {
 	name := event.Actor.Attributes["name"]
 	switch event.Type {

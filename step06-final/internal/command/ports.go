@@ -15,7 +15,8 @@ type portRow struct {
 	container, ofHost uint16
 }
 
-// portList is docker's PORTS column: consecutive ports as ranges, then those that have another number on the host.
+// portList is docker's PORTS column: consecutive ports as ranges, then those that have another
+// number on the host.
 func portList(v engine.View, endpoints []network.Endpoint) string {
 	type portRange struct {
 		ip, proto   string
@@ -66,6 +67,7 @@ func portRows(v engine.View, endpoints []network.Endpoint) []portRow {
 			rows = append(rows, row)
 		}
 	}
+
 	for port := range v.Config.ExposedPorts {
 		mappings, err := network.ParsePort(port)
 		if err != nil {
@@ -93,7 +95,8 @@ func portRows(v engine.View, endpoints []network.Endpoint) []portRow {
 	return rows
 }
 
-// matchPort looks for a port, PORT[-PORT][/PROTOCOL]: of the host (publish), or of the container (expose).
+// matchPort looks for a port, PORT[-PORT][/PROTOCOL]: of the host (publish), or of the container
+// (expose).
 func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (bool, error) {
 	wanted, err := network.ParsePort(value)
 	if err != nil {
@@ -105,6 +108,7 @@ func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (
 			have[port] = true
 		}
 	}
+
 	for _, published := range v.HostConfig.PortBindings {
 		mappings, err := network.ParsePort(published)
 		if err != nil {
@@ -117,6 +121,7 @@ func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (
 			have[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] = true
 		}
 	}
+
 	if v.Running { // ports that were chosen at the start are only there
 		for _, ep := range endpoints {
 			for _, p := range ep.Ports {

@@ -22,7 +22,8 @@ var forceFlag = cli.BoolFlag{Name: "force, f", Usage: "do not ask"}
 // pruneFilterFlag is docker's --filter of the prune commands.
 var pruneFilterFlag = cli.StringSliceFlag{Name: "filter", Usage: "only those for which `KEY=VALUE` holds (label, until)"}
 
-// mayGo says whether something with these labels, made at that time, is among what the user wants removed.
+// mayGo says whether something with these labels, made at that time, is among what the user wants
+// removed.
 type mayGo func(labels map[string]string, created time.Time) bool
 
 func pruneFilter(ctx *cli.Context) (mayGo, error) {
@@ -48,7 +49,8 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 	}, nil
 }
 
-// pruneAction is a prune command: it asks, removes, and tells how much disk that gave back; negative: it does not know.
+// pruneAction is a prune command: it asks, removes, and tells how much disk that gave back;
+// negative: it does not know.
 func pruneAction(what func(*cli.Context) string, prune func(*cli.Context, *engine.Engine, mayGo) (int64, error)) func(*cli.Context) error {
 	return withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
 		may, err := pruneFilter(ctx)
@@ -99,6 +101,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 	}
 	var deleted []string
 	defer func() { printDeleted("Deleted Containers:", deleted) }()
+
 	for _, v := range views {
 		if v.Running || v.State.Status == store.Restarting || !may(v.Config.Labels, v.Created) {
 			continue
@@ -113,6 +116,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 		reclaimed += size
 		deleted = append(deleted, v.ID)
 	}
+
 	return reclaimed, e.Networks.Tidy(0)
 }
 

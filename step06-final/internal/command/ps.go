@@ -38,7 +38,8 @@ func listCommands() []cli.Command {
 		Name: "ps", Usage: "List containers", ArgsUsage: " ",
 		Flags: []cli.Flag{
 			cli.BoolFlag{Name: "all, a", Usage: "all containers, not only running ones"},
-			cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish, expose, health, is-task)"},
+			cli.StringSliceFlag{Name: "filter, f",
+				Usage: "only those for which `KEY=VALUE` holds (id, name, label, status, exited, ancestor, network, volume, before, since, publish, expose, health, is-task)"},
 			cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each container, \"table TEMPLATE\" or json"},
 			cli.IntFlag{Name: "last, n", Usage: "the last `NUMBER` created, running or not"},
 			cli.BoolFlag{Name: "latest, l", Usage: "the last one created, running or not"},
@@ -56,11 +57,13 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	for _, value := range filters["status"] {
 		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
 			return fmt.Errorf("invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
 		}
 	}
+
 	for _, value := range filters["health"] {
 		if !contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy, engine.HealthNone}, value) {
 			return fmt.Errorf("invalid filter health=%s: want starting, healthy, unhealthy or none", value)
@@ -93,6 +96,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 		if !matches {
 			continue
 		}
+
 		row, err := makeContainerRow(e, v, endpoints[v.ID], ctx.Bool("no-trunc"), ctx.Bool("size") || strings.Contains(ctx.String("format"), ".Size"))
 		if err != nil {
 			return err
@@ -102,6 +106,7 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 			break
 		}
 	}
+
 	l := containerList
 	if ctx.Bool("size") {
 		l.columns += "\t{{.Size}}"
@@ -113,7 +118,9 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 	row := containerRow{ID: v.ID[:12], Names: v.Name, Image: v.Image, Command: commandLine(v.Config.Argv()),
 		CreatedAt: v.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(v.Created), State: v.State.Status, Status: status(v),
 		Labels: labelList(v.Config.Labels), labels: v.Config.Labels}
+
 	var mounts []string
+
 	volumes := 0
 	for _, m := range v.Mounts {
 		name := m.Source
@@ -126,6 +133,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 		}
 		mounts = append(mounts, name)
 	}
+
 	row.Mounts, row.LocalVolumes = strings.Join(mounts, ","), strconv.Itoa(volumes)
 	if long {
 		row.ID = v.ID
@@ -133,6 +141,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 		row.Command = string(runes[:19]) + "…"
 	}
 	row.Command = strconv.Quote(row.Command)
+
 	networks := []string{v.HostConfig.NetworkMode}
 	for _, n := range v.Networks {
 		networks = append(networks, n.Network)
@@ -148,6 +157,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 		}
 		row.Size = fmt.Sprintf("%s (virtual %s)", humanSize(float64(size), 3), humanSize(float64(e.VirtualSize(v, size)), 3))
 	}
+
 	return row, nil
 }
 
@@ -305,6 +315,7 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []
 			return v.Created.After(other.Created), nil
 		}
 	}
+
 	return false, fmt.Errorf("filter %s=%s: no such container", key, value)
 }
 
@@ -317,7 +328,8 @@ func matchName(name, value string) (bool, error) {
 	return pattern.MatchString(name), nil
 }
 
-// descends says whether an image is the named one or was made from it: it begins with the same layers.
+// descends says whether an image is the named one or was made from it: it begins with the same
+// layers.
 func descends(e *engine.Engine, imageID, name string) bool {
 	ancestor, err := e.Images.Resolve(name)
 	if err != nil {

@@ -22,27 +22,20 @@ func runCommands() []cli.Command {
 	)
 	return []cli.Command{
 		{
-			Name: "run", Usage: "Create and run a new container from an image", ArgsUsage: "IMAGE [COMMAND] [ARG...]", Flags: run,
+			Name: "run", Usage: "Create and run a new container from an image",
+			ArgsUsage: "IMAGE [COMMAND] [ARG...]", Flags: run,
 			Description: examples("mydocker run -it --rm host sh", "mydocker run -d --name web -p 8080:80 -v $PWD:/srv:ro host httpd",
 				"mydocker run --rm -m 50m --cpus 0.5 --pids-limit 20 host sh -c 'echo hello from $(hostname)'"),
 			Action: withEngine(1, -1, runAction),
 		},
+
 		{
-			Name: "create", Usage: "Create a new container", ArgsUsage: "IMAGE [COMMAND] [ARG...]", Flags: createFlags(),
+			Name: "create", Usage: "Create a new container",
+			ArgsUsage: "IMAGE [COMMAND] [ARG...]", Flags: createFlags(),
 			Description: examples("mydocker create --name box -it host sh", "mydocker start -ai box"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				o, err := createOptions(ctx)
-				if err != nil {
-					return err
-				}
-				c, err := create(ctx, e, o)
-				if err != nil {
-					return err
-				}
-				fmt.Println(c.ID)
-				return nil
-			}),
+			Action:      withEngine(1, -1, createAction),
 		},
+
 		{
 			Name: "start", Usage: "Start one or more stopped containers", ArgsUsage: "CONTAINER [CONTAINER...]",
 			Flags: []cli.Flag{
@@ -53,6 +46,7 @@ func runCommands() []cli.Command {
 			Description: examples("mydocker start web", "mydocker start -ai box"),
 			Action:      withEngine(1, -1, startAction),
 		},
+
 		{
 			Name: "attach", Usage: "Connect to a running container's input and output", ArgsUsage: "CONTAINER",
 			Flags: []cli.Flag{
@@ -61,24 +55,39 @@ func runCommands() []cli.Command {
 				cli.StringFlag{Name: "detach-keys", Usage: "`KEYS` that detach from the container (ctrl-p,ctrl-q)"},
 			},
 			Description: examples("mydocker attach box"),
-			Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error {
-				v, err := e.Find(ctx.Args().First())
-				if err != nil {
-					return err
-				}
-				keys, err := engine.ParseDetachKeys(ctx.String("detach-keys"))
-				if err != nil {
-					return usageError(ctx, "%v", err)
-				}
-				status, err := e.Attach(v, engine.AttachOptions{Stdin: !ctx.Bool("no-stdin"), Stdout: true, Stderr: true,
-					SignalProxy: ctx.BoolT("sig-proxy") && !v.Config.Tty, DetachKeys: keys})
-				if err != nil {
-					return err // 1, also when the user has detached: the status is the container's only when it has ended
-				}
-				return exitWith(status)
-			}),
+			Action:      withEngine(1, 1, attachAction),
 		},
 	}
+}
+
+func attachAction(ctx *cli.Context, e *engine.Engine) error {
+	v, err := e.Find(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	keys, err := engine.ParseDetachKeys(ctx.String("detach-keys"))
+	if err != nil {
+		return usageError(ctx, "%v", err)
+	}
+	status, err := e.Attach(v, engine.AttachOptions{Stdin: !ctx.Bool("no-stdin"), Stdout: true, Stderr: true,
+		SignalProxy: ctx.BoolT("sig-proxy") && !v.Config.Tty, DetachKeys: keys})
+	if err != nil {
+		return err // 1, also when the user has detached: the status is the container's only when it has ended
+	}
+	return exitWith(status)
+}
+
+func createAction(ctx *cli.Context, e *engine.Engine) error {
+	o, err := createOptions(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := create(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	fmt.Println(c.ID)
+	return nil
 }
 
 // shell is what the program does without arguments.
@@ -119,6 +128,7 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	if detach && len(streams) > 0 {
 		return &statusError{exitFailure, errors.New("Conflicting options: -a and -d")}
 	}
+
 	for _, stream := range streams {
 		if !containsFold([]string{"stdin", "stdout", "stderr"}, stream) {
 			return usageError(ctx, "--attach: invalid stream %q: want stdin, stdout or stderr", stream)
@@ -149,7 +159,8 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	return attached(e, c, options)
 }
 
-// attached starts a container in the foreground. With --rm it is removed by us, or, if we are killed, by Exited.
+// attached starts a container in the foreground. With --rm it is removed by us, or, if we are
+// killed, by Exited.
 func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) error {
 	status, err := e.RunAttached(c, o)
 	if errors.Is(err, engine.ErrDetached) {
@@ -169,7 +180,8 @@ func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) erro
 	return exitWith(status)
 }
 
-// removeFailed removes a --rm container that could not be started; without --rm it stays, for `inspect` to tell why.
+// removeFailed removes a --rm container that could not be started; without --rm it stays, for
+// `inspect` to tell why.
 func removeFailed(e *engine.Engine, c *store.Container, err error) error {
 	if !c.HostConfig.AutoRemove {
 		return err
@@ -233,6 +245,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	if !contains([]string{"missing", "always", "never"}, when) {
 		return usageError(ctx, "--pull: invalid value %q: want missing, always or never", when)
 	}
+
 	platform := ctx.String("platform")
 	img, err := e.Images.Resolve(name)
 	if err == nil && when != "always" {
@@ -241,6 +254,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	if !errors.Is(err, os.ErrNotExist) && err != nil {
 		return err
 	}
+
 	hint := "without a registry, `mydocker run host …` uses the built-in image, `mydocker load` and `mydocker import` read files"
 	if looksLikeCommand(name) {
 		hint = fmt.Sprintf("%q looks like a command, but the image comes first: mydocker run host %s", name, quoteArgs(ctx.Args()))
@@ -248,6 +262,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	if when == "never" || name == "sh" || name[0] == '/' || name[0] == '.' {
 		return fmt.Errorf("there is no image %q here; %s", name, hint)
 	}
+
 	o := image.PullOptions{Platform: platform}
 	if !ctx.Bool("quiet") {
 		o.Progress = os.Stderr
@@ -255,6 +270,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 			fmt.Fprintf(os.Stderr, "Unable to find image '%s' locally\n", name)
 		}
 	}
+
 	if _, err := e.Images.Pull(context.Background(), name, o); err != nil {
 		return fmt.Errorf("%w; %s", err, hint)
 	}
@@ -272,6 +288,7 @@ func startAction(ctx *cli.Context, e *engine.Engine) error {
 			return e.Start(v.Container, nil)
 		})
 	}
+
 	if ctx.NArg() != 1 {
 		return errors.New("only one container can be started with -a or -i")
 	}

@@ -18,31 +18,38 @@ func systemGroup() cli.Command {
 		info, *findCommand(observeCommands(), "events"),
 		{
 			Name: "df", Usage: "Show how much disk is used", ArgsUsage: " ",
-			Flags:       []cli.Flag{cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each line, \"table TEMPLATE\" or json"}},
+			Flags: []cli.Flag{cli.StringFlag{Name: "format",
+				Usage: "`TEMPLATE` for each line, \"table TEMPLATE\" or json"}},
 			Description: examples("mydocker system df"), Action: withEngine(0, 0, dfAction),
 		},
+
 		{
 			Name: "prune", Usage: "Remove stopped containers, unused networks and images", ArgsUsage: " ",
-			Flags: []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "every image without a container"}, forceFlag, pruneFilterFlag,
+			Flags: []cli.Flag{cli.BoolFlag{Name: "all, a",
+				Usage: "every image without a container"}, forceFlag, pruneFilterFlag,
 				cli.BoolFlag{Name: "volumes", Usage: "anonymous volumes too"}},
 			Description: examples("mydocker system prune -af --volumes"),
 			Action:      pruneAction(always("all stopped containers, unused networks and images"), systemPrune),
 		},
+
 		{
-			Name: "restore", Usage: "After a boot: start the containers that --restart always or unless-stopped wants, and repair the network", ArgsUsage: " ",
+			Name: "restore", Usage: "After a boot: start the containers that --restart always or unless-stopped wants, and repair the network",
+			ArgsUsage:   " ",
 			Description: examples("@reboot mydocker system restore    # in root's crontab"),
-			Action: withEngine(0, 0, func(_ *cli.Context, e *engine.Engine) error {
-				if err := e.Reconcile(); err != nil {
-					return err
-				}
-				names, err := e.Restore()
-				for _, name := range names {
-					fmt.Println(name)
-				}
-				return err
-			}),
+			Action:      withEngine(0, 0, restoreAction),
 		},
 	}}
+}
+
+func restoreAction(_ *cli.Context, e *engine.Engine) error {
+	if err := e.Reconcile(); err != nil {
+		return err
+	}
+	names, err := e.Restore()
+	for _, name := range names {
+		fmt.Println(name)
+	}
+	return err
 }
 
 // dfRow is a line of `system df`.
@@ -84,6 +91,7 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 		return err
 	}
 	var images, containers, volumes usage
+
 	used := map[string]bool{}
 	for _, v := range views {
 		used[v.ImageID] = true
@@ -93,10 +101,12 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 		containers.add(size, v.Running)
 	}
+
 	list, err := e.Images.List()
 	if err != nil {
 		return err
 	}
+
 	for _, img := range list {
 		images.add(img.Size, used[img.ID])
 	}
@@ -108,6 +118,7 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	for _, v := range all {
 		volumes.add(treeSize(v.Mountpoint), users[v.Name] > 0)
 	}
@@ -136,6 +147,7 @@ func infoAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	count := map[string]int{}
 	for _, v := range views {
 		count[v.State.Status]++
@@ -155,6 +167,7 @@ func infoAction(ctx *cli.Context, e *engine.Engine) error {
 		OSType: "linux", Architecture: unix.ByteSliceToString(uts.Machine[:]), NCPU: runtime.NumCPU(), MemTotal: hostMemory(), Name: hostname,
 		DockerRootDir: e.Root, StateDir: e.State, Rootless: engine.Rootless(),
 	}
+
 	format := ctx.String("format")
 	if format == "" {
 		format = infoLayout

@@ -58,13 +58,14 @@ var functions = template.FuncMap{
 // labelCall is {{.Label "key"}}, whose heading is the key.
 var labelCall = regexp.MustCompile(`\.Label\s+"([^"]*)"`)
 
-// print prints rows in a format: "" is the default table, "table TEMPLATE" a table of other columns, "json" an object a line, anything
-// else a template for each row.
+// print prints rows in a format: "" is the default table, "table TEMPLATE" a table of other
+// columns, "json" an object a line, anything else a template for each row.
 func (l list) print(rows []interface{}, format string, quiet bool) error {
 	if quiet && (format == "" || format == "table") {
 		format = l.quiet
 	}
 	table := false
+
 	switch {
 	case format == "" || format == "table":
 		table, format = true, l.columns
@@ -89,6 +90,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		}
 		out.WriteByte('\n')
 	}
+
 	if err := t.Execute(io.Discard, l.row); err != nil {
 		return fmt.Errorf("invalid --format: %w", err)
 	}
@@ -98,6 +100,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		}
 		out.WriteByte('\n')
 	}
+
 	if !table {
 		_, err := os.Stdout.WriteString(visible(out.String()))
 		return err
@@ -132,6 +135,7 @@ func printObjects(objects []interface{}, format string) error {
 		_, err = fmt.Println(visible(string(data)))
 		return err
 	}
+
 	if len(objects) == 0 {
 		fmt.Println() // docker's inspect prints an empty line when it finds nothing
 	}
@@ -164,6 +168,7 @@ func printObject(object interface{}, format string) error {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
 	}
+
 	_, err = fmt.Println(visible(out.String()))
 	return err
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// parseTime reads a point in time: a duration before now, RFC 3339 (or its beginning, local time), or seconds since 1970.
+// parseTime reads a point in time: a duration before now, RFC 3339 (or its beginning, local time),
+// or seconds since 1970.
 func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -16,7 +16,8 @@ import (
 	"mydocker/step06-final/internal/engine"
 )
 
-// topAction shows the host's ps, as docker does, without the processes that are not the container's.
+// topAction shows the host's ps, as docker does, without the processes that are not the
+// container's.
 func topAction(ctx *cli.Context, e *engine.Engine) error {
 	v, err := e.Find(ctx.Args().First())
 	if err != nil {
@@ -27,6 +28,7 @@ func topAction(ctx *cli.Context, e *engine.Engine) error {
 		return err
 	}
 	e.Event(v, "top")
+
 	options := ctx.Args().Tail()
 	if len(options) == 0 {
 		options = []string{"-ef"}
@@ -43,6 +45,7 @@ func topAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 		return fmt.Errorf("ps %s: %s", strings.Join(options, " "), message)
 	}
+
 	return filterPS(out, pids, options)
 }
 
@@ -54,6 +57,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 	}
 	lines := bytes.Split(bytes.TrimRight(out, "\n"), []byte("\n"))
 	titles := strings.Fields(string(lines[0]))
+
 	column := -1
 	for i, title := range titles {
 		if title == "PID" {
@@ -65,6 +69,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 10, 1, 3, ' ', 0)
 	fmt.Fprintln(w, strings.Join(titles, "\t"))
+
 	for _, line := range lines[1:] {
 		fields := strings.Fields(string(line))
 		if column >= len(fields) || !wanted[fields[column]] {
@@ -75,6 +80,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 		}
 		fmt.Fprintln(w, visible(strings.Join(fields, "\t")))
 	}
+
 	return w.Flush()
 }
 

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// visible writes control characters as JSON does, \u001b for the escape character: names, commands and messages come from
-// images and containers, and a terminal obeys what it is sent. Newlines and tabs stay.
+// visible writes control characters as JSON does, \u001b for the escape character: names, commands
+// and messages come from images and containers, and a terminal obeys what it is sent. Newlines and
+// tabs stay.
 func visible(s string) string {
 	clean := true
 	for _, r := range s {

@@ -39,31 +39,28 @@ func volumeGroup() cli.Command {
 				cli.StringFlag{Name: "name", Hidden: true, Usage: "`NAME`, the way docker once wrote it"}},
 			Description: examples("mydocker volume create data"), Action: withEngine(0, 1, createVolume),
 		},
+
 		{
 			Name: "ls", Aliases: []string{"list"}, Usage: "List volumes", ArgsUsage: " ",
-			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f", Usage: "only those for which `KEY=VALUE` holds (dangling, label, name)"},
+			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f",
+				Usage: "only those for which `KEY=VALUE` holds (dangling, label, name)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each volume, \"table TEMPLATE\" or json"},
 				cli.BoolFlag{Name: "quiet, q", Usage: "only names"}},
 			Description: examples("mydocker volume ls"), Action: withEngine(0, 0, listVolumes),
 		},
 		inspectCommand("volume", "Show everything about volumes"),
 		{
-			Name: "rm", Aliases: []string{"remove"}, Usage: "Remove one or more volumes", ArgsUsage: "VOLUME [VOLUME...]",
+			Name: "rm", Aliases: []string{"remove"}, Usage: "Remove one or more volumes",
+			ArgsUsage:   "VOLUME [VOLUME...]",
 			Flags:       []cli.Flag{cli.BoolFlag{Name: "force, f", Usage: "no error for one that does not exist"}},
 			Description: examples("mydocker volume rm data"),
-			Action: withEngine(1, -1, func(ctx *cli.Context, e *engine.Engine) error {
-				return each(ctx, func(name string) error {
-					err := e.RemoveVolume(name)
-					if ctx.Bool("force") && errors.As(err, new(*store.NoVolumeError)) {
-						return nil
-					}
-					return err
-				})
-			}),
+			Action:      withEngine(1, -1, removeVolumes),
 		},
+
 		{
 			Name: "prune", Usage: "Remove volumes that no container uses", ArgsUsage: " ",
-			Flags:       []cli.Flag{cli.BoolFlag{Name: "all, a", Usage: "those with a name too"}, forceFlag, pruneFilterFlag},
+			Flags: []cli.Flag{cli.BoolFlag{Name: "all, a",
+				Usage: "those with a name too"}, forceFlag, pruneFilterFlag},
 			Description: examples("mydocker volume prune -af"),
 			Action: pruneAction(func(ctx *cli.Context) string {
 				if ctx.Bool("all") {
@@ -75,6 +72,16 @@ func volumeGroup() cli.Command {
 			}),
 		},
 	}}
+}
+
+func removeVolumes(ctx *cli.Context, e *engine.Engine) error {
+	return each(ctx, func(name string) error {
+		err := e.RemoveVolume(name)
+		if ctx.Bool("force") && errors.As(err, new(*store.NoVolumeError)) {
+			return nil
+		}
+		return err
+	})
 }
 
 func createVolume(ctx *cli.Context, e *engine.Engine) error {
@@ -97,6 +104,7 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 		}
 		name, anonymous = id, true
 	}
+
 	v, err := e.Store.CreateVolume(name, labels, anonymous)
 	if err != nil {
 		return err
@@ -118,6 +126,7 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	rows := []interface{}{}
 	for _, v := range volumes {
 		keep := matchLabels(v.Labels, filters["label"])
@@ -135,10 +144,12 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 			rows = append(rows, volumeRow{Name: v.Name, Driver: v.Driver, Mountpoint: v.Mountpoint, Labels: labelList(v.Labels), Scope: v.Scope, labels: v.Labels})
 		}
 	}
+
 	return volumeList.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }
 
-// treeSize is the sum of the sizes of the files below a directory. What disappears meanwhile does not count.
+// treeSize is the sum of the sizes of the files below a directory. What disappears meanwhile does
+// not count.
 func treeSize(dir string) int64 {
 	var size int64
 	filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// looksLikeCommand says whether a word that should be an image's name is rather a program of this host, as in `run sh -c …`
-// of the earlier steps. Some images are called like programs, so this is only for hints; nobody means an image by sh.
+// looksLikeCommand says whether a word that should be an image's name is rather a program of this
+// host, as in `run sh -c …` of the earlier steps. Some images are called like programs, so this is
+// only for hints; nobody means an image by sh.
 func looksLikeCommand(name string) bool {
 	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".") || name == "sh" {
 		return true

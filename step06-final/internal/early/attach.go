@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// client is somebody who is attached to the container. It costs the supervisor two frames of memory, whatever it does: one that
-// is being received, one that it has not taken yet.
+// client is somebody who is attached to the container. It costs the supervisor two frames of
+// memory, whatever it does: one that is being received, one that it has not taken yet.
 type client struct {
 	fd      int
 	in      FrameReader
@@ -16,9 +16,10 @@ type client struct {
 	gapAt   int64  // where in the log that begins
 }
 
-// A client that takes nothing for patience is left behind: the container goes on, and what the client misses meanwhile it reads
-// from the log when it comes back. Where nothing could give it that output, because there is no log or its rotation would drop
-// it, the container waits, as it would for a slow terminal; only when the container has ended such a client is given up.
+// A client that takes nothing for patience is left behind: the container goes on, and what the
+// client misses meanwhile it reads from the log when it comes back. Where nothing could give it
+// that output, because there is no log or its rotation would drop it, the container waits, as it
+// would for a slow terminal; only when the container has ended such a client is given up.
 const (
 	patience         = 1000 // milliseconds
 	patienceAtEnd    = 200
@@ -66,7 +67,8 @@ func (s *supervisor) send(kind byte, data []byte, logged int64) {
 	}
 }
 
-// flush writes what a client takes without waiting. One that has caught up is told what it has missed.
+// flush writes what a client takes without waiting. One that has caught up is told what it has
+// missed.
 func (s *supervisor) flush(c *client) {
 	for len(c.out) > 0 {
 		n, err := syscall.Write(c.fd, c.out)
@@ -91,8 +93,8 @@ func (s *supervisor) flush(c *client) {
 	}
 }
 
-// slowest is how long the container has still to wait for a client that takes nothing, in milliseconds: 0 is not at all, -1
-// without end.
+// slowest is how long the container has still to wait for a client that takes nothing, in
+// milliseconds: 0 is not at all, -1 without end.
 func (s *supervisor) slowest() int64 {
 	limit := int64(patience)
 	switch {
@@ -119,8 +121,9 @@ func (s *supervisor) slowest() int64 {
 	return wait
 }
 
-// dismiss gives each client the last frames and lets it go. They fit into the socket's buffer, which is made larger for them
-// (socket(7)), also when nobody reads: a client that is stopped finds them when it goes on.
+// dismiss gives each client the last frames and lets it go. They fit into the socket's buffer,
+// which is made larger for them (socket(7)), also when nobody reads: a client that is stopped finds
+// them when it goes on.
 func (s *supervisor) dismiss() {
 	const room = 1 << 20
 	const forced = 32 // SO_SNDBUFFORCE, for root; package syscall has no name for it
@@ -191,7 +194,8 @@ func (s *supervisor) resize(size WindowSize) {
 	ioctl(s.master, syscall.TIOCSWINSZ, unsafe.Pointer(&winsize))
 }
 
-// input takes input for the container. When it has closed its standard input that is no error: many programs read only a part.
+// input takes input for the container. When it has closed its standard input that is no error: many
+// programs read only a part.
 func (s *supervisor) input(data []byte) {
 	if len(data) == 0 {
 		if s.stdinOnce {
@@ -205,7 +209,8 @@ func (s *supervisor) input(data []byte) {
 	}
 }
 
-// feed writes to the container's standard input as much as it takes. While something is pending nothing more is read from clients.
+// feed writes to the container's standard input as much as it takes. While something is pending
+// nothing more is read from clients.
 func (s *supervisor) feed() {
 	n, err := syscall.Write(s.stdin, s.pending)
 	if err == syscall.EAGAIN || err == syscall.EINTR {

@@ -1,13 +1,15 @@
 package early
 
-// The attach protocol: what a client (engine/attach.go) and a container's supervisor (attach.go) say to each other over the
-// attach socket. A frame is one byte kind, four bytes length (big endian) and the payload. Both ends encode and decode here,
-// so that they cannot disagree about what a frame is or how large it may be.
+// The attach protocol: what a client (engine/attach.go) and a container's supervisor (attach.go)
+// say to each other over the attach socket. A frame is one byte kind, four bytes length (big
+// endian) and the payload. Both ends encode and decode here, so that they cannot disagree about
+// what a frame is or how large it may be.
 //
 //	client → supervisor   FrameStdin, FrameResize
 //	supervisor → client   FrameStdout, FrameStderr, FrameGap, FrameRefused, and FrameEnd as the last one
 //
-// A connection that ends without FrameEnd was cut off: the client reports that and does not take it for the end of the output.
+// A connection that ends without FrameEnd was cut off: the client reports that and does not take it
+// for the end of the output.
 const (
 	FrameStdin   = iota // input for the container; an empty one is the end of the input
 	FrameStdout         // output of the container, or of its terminal
@@ -18,7 +20,8 @@ const (
 	FrameEnd            // the container has ended and all its output was sent
 )
 
-// MaxFramePayload is the size of the largest payload in both directions. It bounds the memory for a peer.
+// MaxFramePayload is the size of the largest payload in both directions. It bounds the memory for a
+// peer.
 const MaxFramePayload = 16 << 10
 
 const frameHead = 5
@@ -37,7 +40,8 @@ var frameKinds = [...]struct {
 	FrameEnd:     {false, 0, 0},
 }
 
-// AppendFrame encodes a frame behind what is already there. The payload has at most MaxFramePayload bytes.
+// AppendFrame encodes a frame behind what is already there. The payload has at most MaxFramePayload
+// bytes.
 func AppendFrame(to []byte, kind byte, payload []byte) []byte {
 	n := len(payload)
 	to = append(to, kind, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
@@ -70,8 +74,9 @@ func (r *FrameReader) Space() []byte {
 	return r.buffer[r.have : frameHead+r.size()]
 }
 
-// Add counts n bytes that were read into Space. A complete frame is returned; its payload is valid until the next Space.
-// A head that the protocol does not have is an error before anything is read into its payload.
+// Add counts n bytes that were read into Space. A complete frame is returned; its payload is valid
+// until the next Space. A head that the protocol does not have is an error before anything is read
+// into its payload.
 func (r *FrameReader) Add(n int) (kind byte, payload []byte, complete bool, err error) {
 	if r.have += n; r.have < frameHead {
 		return 0, nil, false, nil
@@ -91,7 +96,8 @@ func (r *FrameReader) Add(n int) (kind byte, payload []byte, complete bool, err 
 	return kind, r.buffer[frameHead : frameHead+size], true, nil
 }
 
-// size is the length that the head says; as an unsigned number, so that none is negative where int has 32 bits.
+// size is the length that the head says; as an unsigned number, so that none is negative where int
+// has 32 bits.
 func (r *FrameReader) size() int {
 	size := uint32(r.buffer[1])<<24 | uint32(r.buffer[2])<<16 | uint32(r.buffer[3])<<8 | uint32(r.buffer[4])
 	if size > 1<<30 {
@@ -111,8 +117,8 @@ func decodeWindowSize(p []byte) WindowSize {
 	return WindowSize{uint16(p[0])<<8 | uint16(p[1]), uint16(p[2])<<8 | uint16(p[3])}
 }
 
-// Gap is the payload of FrameGap: the log's records from the one time to the other, both included (nanoseconds since 1970),
-// hold so many bytes of output.
+// Gap is the payload of FrameGap: the log's records from the one time to the other, both included
+// (nanoseconds since 1970), hold so many bytes of output.
 type Gap struct{ From, To, Bytes int64 }
 
 func (g Gap) encode() []byte {

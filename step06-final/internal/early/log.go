@@ -9,7 +9,8 @@ import (
 //
 //	2026-01-02T03:04:05.123456789Z stdout F text
 //
-// as Kubernetes' CRI has it. P instead of F means that the line goes on in the next record of the same stream.
+// as Kubernetes' CRI has it. P instead of F means that the line goes on in the next record of the
+// same stream.
 type logFile struct {
 	path     string
 	maxSize  int // bytes, 0 = no limit
@@ -38,8 +39,8 @@ func (l *logFile) open() error {
 	return nil
 }
 
-// write logs one piece of output. Each has a later time than the one before, also when the clock is set back: by its time a piece is
-// found again (Gap).
+// write logs one piece of output. Each has a later time than the one before, also when the clock is
+// set back: by its time a piece is found again (Gap).
 func (l *logFile) write(stream string, data []byte) {
 	now := realtime()
 	if nanos := int64(now.Sec)*1e9 + int64(now.Nsec); nanos > l.last {
@@ -81,8 +82,8 @@ func (l *logFile) record(stream string, tag byte, text []byte) {
 
 func (l *logFile) put(data []byte) { l.used += copy(l.out[l.used:], data) }
 
-// flush writes what has been collected. When the disk is full output is lost, not the container; the log says how much when it can
-// be written again.
+// flush writes what has been collected. When the disk is full output is lost, not the container;
+// the log says how much when it can be written again.
 func (l *logFile) flush() {
 	if l.used == 0 {
 		return
@@ -106,8 +107,8 @@ func (l *logFile) flush() {
 	l.used = 0
 }
 
-// rotate renames path to path.1, path.1 to path.2 and so on, drops the oldest and begins a new file. A reader that has the old one open reads it
-// to the end.
+// rotate renames path to path.1, path.1 to path.2 and so on, drops the oldest and begins a new
+// file. A reader that has the old one open reads it to the end.
 func (l *logFile) rotate() {
 	if l.fd >= 0 {
 		syscall.Close(l.fd)
@@ -128,7 +129,8 @@ func (l *logFile) rotate() {
 	}
 }
 
-// kept is how many bytes of log can certainly be read again, however it is rotated, beside what one more piece of output adds.
+// kept is how many bytes of log can certainly be read again, however it is rotated, beside what one
+// more piece of output adds.
 func (l *logFile) kept() int64 {
 	const onePiece = 1 << 20 // MaxFramePayload of empty lines
 	if l.maxSize == 0 {
@@ -159,10 +161,12 @@ func clock(id uintptr) (now syscall.Timespec) {
 	return now
 }
 
-// formatTime writes a time as 2006-01-02T15:04:05.000000000Z (package time would be another import).
+// formatTime writes a time as 2006-01-02T15:04:05.000000000Z (package time would be another
+// import).
 func formatTime(out *[30]byte, t syscall.Timespec) {
 	days, seconds := int(t.Sec)/86400, int(t.Sec)%86400
-	// Years that begin in March, so that the leap day is the last day: then a month's first day follows from a formula.
+	// Years that begin in March, so that the leap day is the last day: then a month's first day
+	// follows from a formula.
 	days += 719468 // days from 0000-03-01 to 1970-01-01
 	era := days / 146097
 	day := days % 146097
@@ -182,6 +186,7 @@ func formatTime(out *[30]byte, t syscall.Timespec) {
 			n /= 10
 		}
 	}
+
 	digits(0, 4, year)
 	digits(5, 2, month)
 	digits(8, 2, day)

@@ -187,8 +187,8 @@ type detector struct {
 	matched int
 }
 
-// filter returns what is to be forwarded, and whether the sequence is complete. A part of the sequence is held back until it is
-// clear that it is none.
+// filter returns what is to be forwarded, and whether the sequence is complete. A part of the
+// sequence is held back until it is clear that it is none.
 func (d *detector) filter(data []byte) (forward []byte, detach bool) {
 	if len(d.keys) == 0 {
 		return data, false
@@ -211,7 +211,8 @@ func (d *detector) filter(data []byte) (forward []byte, detach bool) {
 	return forward, false
 }
 
-// ParseDetachKeys reads docker's notation: letters or ctrl-X, comma separated, such as ctrl-p,ctrl-q.
+// ParseDetachKeys reads docker's notation: letters or ctrl-X, comma separated, such as
+// ctrl-p,ctrl-q.
 func ParseDetachKeys(text string) ([]byte, error) {
 	if text == "" {
 		return []byte{16, 17}, nil // ctrl-p, ctrl-q

@@ -11,8 +11,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Hold keeps a container's directory from being removed by --rm while a client still wants to read the exit status from
-// it. It is a shared flock(2): the kernel releases it when the client dies.
+// Hold keeps a container's directory from being removed by --rm while a client still wants to read
+// the exit status from it. It is a shared flock(2): the kernel releases it when the client dies.
 func (e *Engine) Hold(c *store.Container) (release func(), err error) {
 	file, err := os.OpenFile(clientsPath(c), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

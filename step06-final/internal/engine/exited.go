@@ -10,9 +10,9 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Exited is what the supervisor executes when its container has ended: it records the end, gives back what the container
-// held, and does what --rm or --restart ask for. When it is killed half way, the next command that looks at the container
-// does the same.
+// Exited is what the supervisor executes when its container has ended: it records the end, gives
+// back what the container held, and does what --rm or --restart ask for. When it is killed half
+// way, the next command that looks at the container does the same.
 func (e *Engine) Exited(id string) error {
 	c, err := e.Store.Load(id)
 	if errors.Is(err, os.ErrNotExist) {
@@ -42,8 +42,8 @@ func (e *Engine) Exited(id string) error {
 	return e.restartByPolicy(c)
 }
 
-// restartByPolicy starts a container again while its policy says so and nobody has asked it to stop. A start that fails counts as an
-// end.
+// restartByPolicy starts a container again while its policy says so and nobody has asked it to
+// stop. A start that fails counts as an end.
 func (e *Engine) restartByPolicy(c *store.Container) error {
 	for {
 		wait, again, err := e.planRestart(c)
@@ -64,7 +64,8 @@ func (e *Engine) restartByPolicy(c *store.Container) error {
 	}
 }
 
-// stableTime is how long a container must have run for its next restart to come without delay, as docker has it.
+// stableTime is how long a container must have run for its next restart to come without delay, as
+// docker has it.
 const stableTime = 10 * time.Second
 
 // planRestart decides whether and when; the decision is recorded, so that ps shows "Restarting".
@@ -85,6 +86,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 		}
 		return 0, false, err
 	}
+
 	if state.FinishedAt.Sub(state.StartedAt) >= stableTime {
 		wait = 100 * time.Millisecond
 	} else {
@@ -147,8 +149,8 @@ func (e *Engine) restartNow(c *store.Container) (started bool, err error) {
 	return true, nil
 }
 
-// Restore starts the containers that their policy wants running and that a reboot has ended. There is no daemon that does
-// it by itself: `mydocker system restore` belongs into a boot script.
+// Restore starts the containers that their policy wants running and that a reboot has ended. There
+// is no daemon that does it by itself: `mydocker system restore` belongs into a boot script.
 func (e *Engine) Restore() ([]string, error) {
 	views, err := e.Views()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwardSignals passes on the signals that people and scripts send to the client. Those that the Go runtime or the
-// terminal uses are left alone.
+// forwardSignals passes on the signals that people and scripts send to the client. Those that the
+// Go runtime or the terminal uses are left alone.
 func forwardSignals(deliver func(os.Signal)) (stop func()) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT)
@@ -26,8 +26,9 @@ func forwardSignals(deliver func(os.Signal)) (stop func()) {
 	return func() { signal.Stop(signals); close(done) }
 }
 
-// cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. What the caller has us ignore stays ignored
-// (nohup(1)). A reader of our output that hangs up (SIGPIPE) is no end: the write fails, which is told as any error is.
+// cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. What
+// the caller has us ignore stays ignored (nohup(1)). A reader of our output that hangs up (SIGPIPE)
+// is no end: the write fails, which is told as any error is.
 func cleanOnSignal(clean func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE} {

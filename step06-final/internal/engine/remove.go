@@ -72,6 +72,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 			return fmt.Errorf("cannot remove container %s: somebody started it again", c.Name)
 		}
 	}
+
 	if err := e.erase(c.ID); err != nil {
 		return err
 	}
@@ -86,6 +87,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 			e.report("volume", "destroy", m.Name, map[string]string{"driver": "local"})
 		}
 	}
+
 	e.event(c, "destroy", nil)
 	return nil
 }

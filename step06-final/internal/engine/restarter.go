@@ -12,8 +12,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// A container that waits for its restart has a process that waits with it: Exited, which holds this lock for as long as it
-// works. Where nobody holds it, somebody has killed that process.
+// A container that waits for its restart has a process that waits with it: Exited, which holds this
+// lock for as long as it works. Where nobody holds it, somebody has killed that process.
 
 func restarterPath(c *store.Container) string { return filepath.Join(c.Dir(), ".restarter") }
 

@@ -18,14 +18,15 @@ type AttachOptions struct {
 	DetachKeys            []byte
 }
 
-// AttachError is an attachment that failed: the container was started, and what becomes of it does not depend on us.
+// AttachError is an attachment that failed: the container was started, and what becomes of it does
+// not depend on us.
 type AttachError struct{ err error }
 
 func (e *AttachError) Error() string { return e.err.Error() }
 func (e *AttachError) Unwrap() error { return e.err }
 
-// RunAttached starts a container with the client connected to it, and returns its exit status. It returns ErrDetached when
-// the user has detached.
+// RunAttached starts a container with the client connected to it, and returns its exit status. It
+// returns ErrDetached when the user has detached.
 func (e *Engine) RunAttached(c *store.Container, o AttachOptions) (int, error) {
 	release, err := e.Hold(c)
 	if err != nil {
@@ -92,6 +93,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 		}
 		streams.DetachKeys = o.DetachKeys
 	}
+
 	if o.SignalProxy {
 		id := c.ID
 		stop := forwardSignals(func(s os.Signal) { e.proxySignal(id, s) })

@@ -35,6 +35,7 @@ func (e *Engine) Sample(v View) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, c := range counters {
 		s.RxBytes += c.RxBytes
 		s.TxBytes += c.TxBytes

@@ -15,8 +15,9 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Stop asks a container to end, and ends it when it has not after the timeout. timeout nil: the container's own, or 10 s;
-// negative: wait for ever. Stopping a stopped container is no error, as with docker.
+// Stop asks a container to end, and ends it when it has not after the timeout. timeout nil: the
+// container's own, or 10 s; negative: wait for ever. Stopping a stopped container is no error, as
+// with docker.
 func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if err := e.requestStop(v.Container); err != nil {
 		return err
@@ -148,7 +149,8 @@ func waitGone(rc *runtime.Container, seconds int) bool {
 	}
 }
 
-// settled waits until the end of a container is recorded; a container that is gone altogether (--rm) is recorded well enough.
+// settled waits until the end of a container is recorded; a container that is gone altogether
+// (--rm) is recorded well enough.
 func (e *Engine) settled(c *store.Container) error {
 	_, err := e.View(c)
 	if errors.Is(err, os.ErrNotExist) {
@@ -170,7 +172,8 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err != nil {
 		return err
 	}
-	// Only what is meant to end the container keeps its restart policy from starting it again: others may be handled, as a HUP is.
+	// Only what is meant to end the container keeps its restart policy from starting it again:
+	// others may be handled, as a HUP is.
 	stop, err := stopSignal(v.Container, "")
 	if err != nil {
 		return err

@@ -26,8 +26,9 @@ func IsTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// Raw switches the terminal's own interpretation of keys and output off (cfmakeraw of termios(3)): every key goes to the
-// container, whose own terminal interprets ^C and writes line ends. The returned function restores it.
+// Raw switches the terminal's own interpretation of keys and output off (cfmakeraw of termios(3)):
+// every key goes to the container, whose own terminal interprets ^C and writes line ends. The
+// returned function restores it.
 func (t *Terminal) Raw() (restore func(), err error) {
 	saved, err := unix.IoctlGetTermios(t.fd, unix.TCGETS)
 	if err != nil {
@@ -45,7 +46,8 @@ func (t *Terminal) Raw() (restore func(), err error) {
 	return func() { unix.IoctlSetTermios(t.fd, unix.TCSETS, saved) }, nil
 }
 
-// OnResize calls resize with the present size, and again whenever it changes (SIGWINCH), until stop.
+// OnResize calls resize with the present size, and again whenever it changes (SIGWINCH), until
+// stop.
 func (t *Terminal) OnResize(resize func(rows, columns uint16)) (stop func()) {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGWINCH)

@@ -40,7 +40,8 @@ type UpdateOptions struct {
 	RestartGiven bool
 }
 
-// Update changes limits, of a running container in the kernel too. What cannot be done is not recorded.
+// Update changes limits, of a running container in the kernel too. What cannot be done is not
+// recorded.
 func (e *Engine) Update(v View, o UpdateOptions) error {
 	lock, err := v.Lock()
 	if err != nil {
@@ -64,6 +65,7 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 		}
 		v.HostConfig.RestartPolicy = policy
 	}
+
 	if v, err = e.withState(v); err != nil {
 		return err
 	}
@@ -82,6 +84,7 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 			}
 		}
 	}
+
 	v.HostConfig.Resources = merged
 	if err := v.Save(); err != nil {
 		return err

@@ -43,6 +43,7 @@ func (e *Engine) look(c *store.Container) (View, error) {
 	if err != nil {
 		return v, errStale
 	}
+
 	switch rc.Status() {
 	case specs.StateRunning:
 		v.State.Status = store.Running
@@ -58,7 +59,8 @@ func (e *Engine) look(c *store.Container) (View, error) {
 // active says whether a recorded status claims that a process exists.
 func active(status string) bool { return status == store.Running || status == store.Paused }
 
-// View tells the truth about a container: it looks, and if the record is wrong it settles that first.
+// View tells the truth about a container: it looks, and if the record is wrong it settles that
+// first.
 func (e *Engine) View(c *store.Container) (View, error) {
 	v, err := e.look(c)
 	if errors.Is(err, errStale) {
@@ -70,14 +72,15 @@ func (e *Engine) View(c *store.Container) (View, error) {
 		lock.Unlock()
 	}
 	if err == nil && (v.State.Status == store.Restarting || v.State.RestartDue && v.State.BootID == BootID()) {
-		// Usually the supervisor has started the process that does it; not if somebody has killed the supervisor, or that process.
-		// After a reboot it is for `system restore` to do.
+		// Usually the supervisor has started the process that does it; not if somebody has killed
+		// the supervisor, or that process. After a reboot it is for `system restore` to do.
 		err = e.resumeRestart(c)
 	}
 	return v, err
 }
 
-// Views is View of every container, the newest first. What a crash left half made is swept away before, and what cannot be read is warned of.
+// Views is View of every container, the newest first. What a crash left half made is swept away
+// before, and what cannot be read is warned of.
 func (e *Engine) Views() ([]View, error) {
 	if err := e.Sweep(); err != nil {
 		e.Warn("%v", err)
@@ -86,6 +89,7 @@ func (e *Engine) Views() ([]View, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, err := range damaged {
 		e.Warn("%v", err)
 	}
@@ -93,6 +97,7 @@ func (e *Engine) Views() ([]View, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var views []View
 	for _, c := range containers {
 		v, err := e.View(c)
@@ -110,10 +115,12 @@ func (e *Engine) Views() ([]View, error) {
 		}
 		views = append(views, v)
 	}
+
 	return views, nil
 }
 
-// mountedIDs are the ids in the paths of what is mounted: proc(5), /proc/PID/mountinfo. It is read once for all containers.
+// mountedIDs are the ids in the paths of what is mounted: proc(5), /proc/PID/mountinfo. It is read
+// once for all containers.
 func mountedIDs() (map[string]bool, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -128,7 +135,8 @@ func mountedIDs() (map[string]bool, error) {
 	return ids, nil
 }
 
-// unmountIdle takes back the mount that a killed `cp` or `export` has left of a container that does not run.
+// unmountIdle takes back the mount that a killed `cp` or `export` has left of a container that does
+// not run.
 func (e *Engine) unmountIdle(c *store.Container) error {
 	s, err := e.Snapshots.Get(c.ID)
 	if err != nil {
@@ -161,8 +169,9 @@ func (e *Engine) Find(nameOrID string) (View, error) {
 	return v, err
 }
 
-// settle brings the record into agreement with the kernel: the end of a container that nobody has recorded is recorded,
-// and what it held (cgroup, network, mounts) is given back. The caller holds the lock.
+// settle brings the record into agreement with the kernel: the end of a container that nobody has
+// recorded is recorded, and what it held (cgroup, network, mounts) is given back. The caller holds
+// the lock.
 func (e *Engine) settle(c *store.Container) (View, error) {
 	v, err := e.look(c)
 	if err == nil || !errors.Is(err, errStale) {
@@ -177,17 +186,21 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 			state.OOMKilled = true
 		}
 	}
+
 	code, at, err := readExit(c)
 	if err != nil {
-		// A power failure, or somebody killed the supervisor too: docker's number for a status that nobody knows.
+		// A power failure, or somebody killed the supervisor too: docker's number for a status that
+		// nobody knows.
 		code, at = 255, time.Now()
 		state.Error = "the exit status was lost: " + err.Error()
 	}
+
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
 	state.RestartDue = wantsRestart(c, state) // in the same step as the end: whoever restarts it may be killed before it says so
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
-		// The disk is full, perhaps by this container: it can still be shown and removed. The next command settles it again.
+		// The disk is full, perhaps by this container: it can still be shown and removed. The next
+		// command settles it again.
 		e.Warn("the end of container %s cannot be recorded: %v", c.Name, err)
 	} else {
 		e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
@@ -250,7 +263,8 @@ func readExit(c *store.Container) (code int, at time.Time, err error) {
 	return code, time.Unix(0, nanos), nil
 }
 
-// waitForExitFile gives a supervisor that is still there the time to write down what it has just learned.
+// waitForExitFile gives a supervisor that is still there the time to write down what it has just
+// learned.
 func waitForExitFile(c *store.Container, rc *runtime.Container) {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(exitPath(c)); err == nil {

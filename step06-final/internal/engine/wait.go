@@ -27,7 +27,8 @@ func (e *Engine) Wait(c *store.Container) (int, error) {
 	}
 }
 
-// waitProcess returns when a process that need not be our child has ended, or earlier: the caller looks again.
+// waitProcess returns when a process that need not be our child has ended, or earlier: the caller
+// looks again.
 func waitProcess(pid int) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil { // ENOSYS before Linux 5.3

@@ -1,21 +1,22 @@
-// Package logs reads what a container wrote: the log files that the supervisor keeps for it. Its story is told in
-// docs/zh/08-step06-logs.md.
+// Package logs reads what a container wrote: the log files that the supervisor keeps for it. Its
+// story is told in docs/zh/08-step06-logs.md.
 //
 // # Format
 //
-// One record a line, in the log format of the Kubernetes container runtime interface, so that tail and grep are of use
-// on the raw file:
+// One record a line, in the log format of the Kubernetes container runtime interface, so that tail
+// and grep are of use on the raw file:
 //
 //	<RFC 3339 time in UTC with nanoseconds> <stdout|stderr> <F|P> <content>\n
 //
-// F says that the content ended with a newline in the container's output (the newline that ends the record stands for
-// it). P says that it did not: the supervisor cut a long line, or the container wrote part of one. The content is any
-// bytes but a newline.
+// F says that the content ended with a newline in the container's output (the newline that ends the
+// record stands for it). P says that it did not: the supervisor cut a long line, or the container
+// wrote part of one. The content is any bytes but a newline.
 //
 // # Rotation
 //
-// When a file has grown past LogMaxSize the supervisor renames FILE.1 to FILE.2 and so on (LogMaxFiles in all, the
-// current one included; the oldest is deleted), FILE to FILE.1, and opens a new FILE.
+// When a file has grown past LogMaxSize the supervisor renames FILE.1 to FILE.2 and so on
+// (LogMaxFiles in all, the current one included; the oldest is deleted), FILE to FILE.1, and opens
+// a new FILE.
 package logs
 
 import (

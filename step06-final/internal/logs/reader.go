@@ -22,7 +22,8 @@ type Options struct {
 	Warn   func(err error) // a damaged record, which is skipped
 }
 
-// maxRecord bounds the memory that one line of a damaged file can take. The supervisor cuts lines far below it.
+// maxRecord bounds the memory that one line of a damaged file can take. The supervisor cuts lines
+// far below it.
 const maxRecord = 1 << 20
 
 // Read delivers the records of the log at path, rotated files included, oldest first.
@@ -43,6 +44,7 @@ func Read(path string, o Options, deliver func(Record) error) error {
 		}
 		deliver = t.skip(deliver)
 	}
+
 	for i, file := range files {
 		last := i == len(files)-1
 		if last && o.Follow {
@@ -53,6 +55,7 @@ func Read(path string, o Options, deliver func(Record) error) error {
 			return ignoreEnd(err)
 		}
 	}
+
 	return nil
 }
 
@@ -66,8 +69,8 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// open opens the files of the log, oldest first. Rotation between two opens may deliver a file twice: such a pair has
-// the same inode and is opened once.
+// open opens the files of the log, oldest first. Rotation between two opens may deliver a file
+// twice: such a pair has the same inode and is opened once.
 func open(path string) ([]*os.File, error) {
 	var files []*os.File
 	newest, err := os.Open(path)
@@ -76,8 +79,8 @@ func open(path string) ([]*os.File, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	// A rotation moves one file after the other, the oldest first: in the middle of it one number is free, and just
-	// before its end there is no file at path.
+	// A rotation moves one file after the other, the oldest first: in the middle of it one number
+	// is free, and just before its end there is no file at path.
 	for n, missing := 1, 0; missing < 2; n++ {
 		file, err := os.Open(fmt.Sprintf("%s.%d", path, n))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -94,6 +97,7 @@ func open(path string) ([]*os.File, error) {
 		}
 		files = append([]*os.File{file}, files...)
 	}
+
 	if len(files) == 0 {
 		return nil, fmt.Errorf("open log %s: %w (the container was never started, or was started with --log-driver none)", path, fs.ErrNotExist)
 	}
@@ -112,7 +116,8 @@ func sameFile(a, b *os.File) bool {
 	return aErr == nil && bErr == nil && os.SameFile(aInfo, bInfo)
 }
 
-// readAll delivers every complete record. What is left without a newline is returned: more of it may come.
+// readAll delivers every complete record. What is left without a newline is returned: more of it
+// may come.
 func readAll(r *bufio.Reader, rest []byte, o Options, deliver func(Record) error) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -159,14 +164,17 @@ func follow(path string, file *os.File, o Options, deliver func(Record) error) e
 	watch := newWatch(path)
 	defer watch.close()
 	reader := bufio.NewReaderSize(file, 64<<10)
+
 	var rest []byte
 	for {
+
 		// Both are asked before the last read: what was written before the answer is then read.
 		done := o.Done != nil && o.Done()
 		next, err := successor(path, file)
 		if err != nil {
 			return err
 		}
+
 		rest, err = readAll(reader, rest, o, deliver)
 		if err != nil {
 			if next != nil {
@@ -196,6 +204,7 @@ func successor(path string, file *os.File) (*os.File, error) {
 		}
 		return nil, err
 	}
+
 	position := -1 // a file that is gone was older than all
 	for i, f := range files {
 		if sameFile(f, file) {
@@ -206,6 +215,7 @@ func successor(path string, file *os.File) (*os.File, error) {
 		closeAll(files)
 		return nil, nil
 	}
+
 	next := files[position+1]
 	for _, f := range files {
 		if f != next {
@@ -229,14 +239,15 @@ func newWatch(path string) *watch {
 	return &watch{fd: fd, path: path}
 }
 
-// wait returns when the file that path names now was written or moved, and after the timeout in any case: the end of a
-// container is not an event of its log.
+// wait returns when the file that path names now was written or moved, and after the timeout in any
+// case: the end of a container is not an event of its log.
 func (w *watch) wait(timeout time.Duration) {
 	if w.fd < 0 {
 		time.Sleep(timeout)
 		return
 	}
-	// Added anew each time: after a rotation the path is another inode. An existing watch is only confirmed.
+	// Added anew each time: after a rotation the path is another inode. An existing watch is only
+	// confirmed.
 	if _, err := unix.InotifyAddWatch(w.fd, w.path, unix.IN_MODIFY|unix.IN_MOVE_SELF|unix.IN_DELETE_SELF); err != nil {
 		time.Sleep(timeout / 20) // in the middle of a rotation
 		return

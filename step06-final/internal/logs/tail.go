@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// tail finds the last lines of a log, reading backwards. A line may be stored in several records, between which records of the other
-// stream may stand: so each stream's last lines begin at a place of their own, and what the one has before is skipped on the way to the other's.
+// tail finds the last lines of a log, reading backwards. A line may be stored in several records,
+// between which records of the other stream may stand: so each stream's last lines begin at a place
+// of their own, and what the one has before is skipped on the way to the other's.
 type tail struct {
 	lines int // that are still wanted
 
@@ -19,7 +20,8 @@ type tail struct {
 	}
 }
 
-// seek positions the files so that reading begins at the first wanted record, and closes those that have none.
+// seek positions the files so that reading begins at the first wanted record, and closes those that
+// have none.
 func (t *tail) seek(files []*os.File) ([]*os.File, error) {
 	for i := len(files) - 1; i >= 0; i-- {
 		complete, err := t.seekFile(files[i])
@@ -35,7 +37,8 @@ func (t *tail) seek(files []*os.File) ([]*os.File, error) {
 	return files, nil
 }
 
-// seekFile goes back through one file. complete says that nothing wanted lies before the place where it stopped.
+// seekFile goes back through one file. complete says that nothing wanted lies before the place
+// where it stopped.
 func (t *tail) seekFile(file *os.File) (complete bool, err error) {
 	end, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -84,7 +87,8 @@ func (t *tail) complete() bool {
 	return t.lines == 0 && !t.streams[0].open && !t.streams[1].open
 }
 
-// take counts a record; false: it was not needed, because it only shows that all wanted lines begin after it.
+// take counts a record; false: it was not needed, because it only shows that all wanted lines begin
+// after it.
 func (t *tail) take(line []byte) bool {
 	record, err := Parse(bytes.TrimSuffix(line, []byte("\n")))
 	if err != nil {
