@@ -47,6 +47,38 @@ func TestLinksInTheRootfsDoNotLeadOut(t *testing.T) {
 	require.Empty(t, tree(t, outside)[1:])
 }
 
+// Where the program mounts its own, a link is refused: masks would not find what is mounted through it (CVE-2019-19921). A
+// volume may lead through links, but what is made read-only is the volume and nothing else.
+func TestHostileLinks(t *testing.T) {
+	needNamespaces(t)
+	for _, links := range [][2]string{{"proc", "/dev/l"}, {"proc", "/x/l"}, {"sys", "/x"}, {"dev", "/x"}} {
+		rootfs := makeRootfs(t)
+		require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "x"), 0o755))
+		require.NoError(t, os.RemoveAll(filepath.Join(rootfs, links[0])))
+		require.NoError(t, os.Symlink(links[1], filepath.Join(rootfs, links[0])))
+		require.NoError(t, os.Symlink("/x", filepath.Join(rootfs, "x/l")))
+		if links[1] == "/dev/l" {
+			require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "dev"), 0o755))
+			require.NoError(t, os.Symlink("/x", filepath.Join(rootfs, "dev/l")))
+		}
+		_, stderr, status := step(t, "run", "--rootfs", rootfs, "--", "true")
+		require.Equal(t, exitSetup, status, links)
+		require.Contains(t, stderr, "it must be a directory there, not a link", links)
+	}
+
+	rootfs, source := makeRootfs(t), t.TempDir()
+	require.NoError(t, os.Symlink("/run", filepath.Join(source, "run")))
+	require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "x"), 0o755))
+	for link, target := range map[string]string{"data": "/x/run", "x/run": "/x", "run": "/dev/shm"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(rootfs, link)))
+		require.NoError(t, os.Symlink(target, filepath.Join(rootfs, link)))
+	}
+	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/data:ro", "--", "sh", "-c", "echo x > /x/planted")
+	require.NotZero(t, status, stderr)
+	require.NoFileExists(t, filepath.Join(source, "planted"))
+	require.Contains(t, stderr, "choose a target that is no link")
+}
+
 func TestWhatTheContainerPutsInAMountPointIsKept(t *testing.T) {
 	rootfs := makeRootfs(t)
 	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", t.TempDir()+":/a/b", "--", "touch", "/a/mine")

@@ -26,7 +26,7 @@ func mountVolume(root string, v volume) error {
 		return fail("-v %s:%s: one is a directory and the other a file: both must be the same", v.Source, v.Target)
 	}
 	if err == nil && v.ReadOnly {
-		err = remountVolume(root, v.Target)
+		err = remountVolume(root, v)
 	}
 	if err != nil {
 		return fail("-v %s:%s: %v", v.Source, v.Target, err)
@@ -34,12 +34,25 @@ func mountVolume(root string, v volume) error {
 	return nil
 }
 
-func remountVolume(root, target string) error {
-	mounted, err := securejoin.OpenInRoot(root, target)
+// remountVolume looks the target up again, now to the mount. A link in the volume itself, or in what is
+// mounted already, may lead elsewhere than before: what is not the source stays as it is, and we fail.
+func remountVolume(root string, v volume) error {
+	mounted, err := securejoin.OpenInRoot(root, v.Target)
 	if err != nil {
 		return err
 	}
 	defer mounted.Close()
+
+	var source, found unix.Stat_t
+	if err := unix.Fstat(int(v.handle.Fd()), &source); err != nil {
+		return err
+	}
+	if err := unix.Fstat(int(mounted.Fd()), &found); err != nil {
+		return err
+	}
+	if found.Dev != source.Dev || found.Ino != source.Ino {
+		return errors.New("a link leads to another place now: choose a target that is no link")
+	}
 
 	path, err := os.Readlink(fdPath(mounted))
 	if err != nil {
