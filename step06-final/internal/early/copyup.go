@@ -2,7 +2,8 @@ package early
 
 import "syscall"
 
-// copyUp mounts a tmpfs that begins with what the image has in that directory (mount option tmpcopyup).
+// copyUp mounts a tmpfs that begins with what the image has in that directory (mount option
+// tmpcopyup).
 func (p *initProcess) copyUp(source, destination string, flags uintptr, data string, links int) error {
 	return p.at(destination, makeDir, links, func(below place) error {
 		data, err := withMode(data, below)
@@ -20,7 +21,8 @@ func (p *initProcess) copyUp(source, destination string, flags uintptr, data str
 	})
 }
 
-// copyTree copies directories, files and symbolic links with owner and mode. Devices and sockets are left out.
+// copyTree copies directories, files and symbolic links with owner and mode. Devices and sockets
+// are left out.
 func copyTree(from, to int) error {
 	directory, err := openat(from, ".", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {

@@ -14,8 +14,9 @@ func splitLast(path string) (directory, name string) {
 	return directory, names[len(names)-1]
 }
 
-// inDirectoryOf resolves the directory of a path, which is made if it is missing, and calls f with it and the last name. No link
-// of the image leads there: it could plant a node or a link in a directory of the host's.
+// inDirectoryOf resolves the directory of a path, which is made if it is missing, and calls f with
+// it and the last name. No link of the image leads there: it could plant a node or a link in a
+// directory of the host's.
 func (p *initProcess) inDirectoryOf(path string, f func(directory int, name string) error) error {
 	directory, name := splitLast(path)
 	if name == "" || name == ".." {
@@ -24,7 +25,8 @@ func (p *initProcess) inDirectoryOf(path string, f func(directory int, name stri
 	return p.at(directory, makeDir, noLinks, func(at place) error { return f(at.fd, name) })
 }
 
-// makeDevice makes a device node (mknod(2)). What has the name already stays, as with runc and crun; only a link does not.
+// makeDevice makes a device node (mknod(2)). What has the name already stays, as with runc and
+// crun; only a link does not.
 func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int) error {
 	return p.inDirectoryOf(path, func(directory int, name string) error {
 		err := syscall.Mknodat(directory, name, mode, device)
@@ -36,6 +38,7 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 			return err
 		}
 		defer syscall.Close(fd)
+
 		var st syscall.Stat_t
 		if err := syscall.Fstat(fd, &st); err != nil {
 			return err
@@ -44,9 +47,11 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 			target, _ := readlinkat(fd, "")
 			return &linkRefused{path, target}
 		}
-		if st.Mode&syscall.S_IFMT != mode&syscall.S_IFMT || (mode&syscall.S_IFMT != syscall.S_IFIFO && int(st.Rdev) != device) {
+		kind := mode & syscall.S_IFMT
+		if st.Mode&syscall.S_IFMT != kind || kind != syscall.S_IFIFO && int(st.Rdev) != device {
 			return nil
 		}
+
 		if err := syscall.Chmod(fdName(fd), mode&0o7777); err != nil {
 			return err
 		}

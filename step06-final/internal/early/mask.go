@@ -8,7 +8,8 @@ const (
 	devptsMagic = 0x1cd1
 )
 
-// isProc says whether a descriptor is on a proc file system. Not by fstatfs(2): before Linux 3.12 that takes no O_PATH.
+// isProc says whether a descriptor is on a proc file system. Not by fstatfs(2): before Linux 3.12
+// that takes no O_PATH.
 func isProc(fd int) bool { return onFileSystem(fd, procMagic) }
 
 func onFileSystem(fd int, magic int64) bool {
@@ -16,11 +17,12 @@ func onFileSystem(fd int, magic int64) bool {
 	return syscall.Statfs(fdName(fd), &st) == nil && int64(st.Type) == magic
 }
 
-// protected opens a path that is to be masked or made read-only; a descriptor below 0 means that there is nothing to protect.
+// protected opens a path that is to be masked or made read-only; a descriptor below 0 means that
+// there is nothing to protect.
 //
-// What is in a mount of ours is looked up from the descriptor of that mount. "It is not there" is believed of proc only when
-// that descriptor is proc: what an image led elsewhere is there all the same, and nothing is found where a path looks for it
-// (CVE-2019-19921, CVE-2023-27561).
+// What is in a mount of ours is looked up from the descriptor of that mount. "It is not there" is
+// believed of proc only when that descriptor is proc: what an image led elsewhere is there all the
+// same, and nothing is found where a path looks for it (CVE-2019-19921, CVE-2023-27561).
 func (p *initProcess) protected(path string) (place, error) {
 	trail := []place{{fd: p.root.fd}}
 	m, rest := p.root.covering(path)
@@ -63,7 +65,8 @@ func (p *initProcess) mask(path string) error {
 	return syscall.Mount(fdName(p.null), fdName(at.fd), "", syscall.MS_BIND, "")
 }
 
-// maskDirectory covers a directory. One empty file system covers all: a new one for each would cost a superblock each.
+// maskDirectory covers a directory. One empty file system covers all: a new one for each would cost
+// a superblock each.
 func (p *initProcess) maskDirectory(at place, path string) error {
 	if p.emptyDir >= 0 {
 		return syscall.Mount(fdName(p.emptyDir), fdName(at.fd), "", syscall.MS_BIND, "")
@@ -77,7 +80,8 @@ func (p *initProcess) maskDirectory(at place, path string) error {
 	return p.attach(mount, at, path)
 }
 
-// maskByEmptyFile is for a container without a null device. The host's would be an inode of the host's in the container.
+// maskByEmptyFile is for a container without a null device. The host's would be an inode of the
+// host's in the container.
 func (p *initProcess) maskByEmptyFile(at place, path string) error {
 	if err := p.raiseFileStage(); err != nil {
 		return err

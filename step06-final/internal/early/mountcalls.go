@@ -11,8 +11,8 @@ type mountAttr struct{ set, clear, propagation, usernsFd uint64 }
 func mountSetattr(fd int, set, clear uint64) error {
 	attr := mountAttr{set: set, clear: clear}
 	empty, _ := syscall.BytePtrFromString("")
-	_, _, errno := syscall.RawSyscall6(sysMountSetattr, uintptr(fd), uintptr(unsafe.Pointer(empty)), atEmptyPath|atRecursive,
-		uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	_, _, errno := syscall.RawSyscall6(sysMountSetattr, uintptr(fd), uintptr(unsafe.Pointer(empty)),
+		atEmptyPath|atRecursive, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
 		return errno
 	}
@@ -38,6 +38,6 @@ func openTree(source int, recursive bool) (int, error) {
 func moveMountCall(from, to int) error {
 	const fromEmptyPath, toEmptyPath = 4, 0x40
 	empty, _ := syscall.BytePtrFromString("")
-	return call(sysMoveMount, uintptr(from), uintptr(unsafe.Pointer(empty)), uintptr(to), uintptr(unsafe.Pointer(empty)),
-		fromEmptyPath|toEmptyPath)
+	return call(sysMoveMount, uintptr(from), uintptr(unsafe.Pointer(empty)),
+		uintptr(to), uintptr(unsafe.Pointer(empty)), fromEmptyPath|toEmptyPath)
 }

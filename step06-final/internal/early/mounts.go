@@ -2,9 +2,10 @@ package early
 
 import "syscall"
 
-// Everything here works on the container's tree while the host's is still the root: destinations are resolved by root.open,
-// mounts are made and moved there as stage.go says, and every later act on a mount goes through its descriptor, which the
-// kernel is given as /proc/self/fd/N of the host's own /proc.
+// Everything here works on the container's tree while the host's is still the root: destinations
+// are resolved by root.open, mounts are made and moved there as stage.go says, and every later act
+// on a mount goes through its descriptor, which the kernel is given as /proc/self/fd/N of the
+// host's own /proc.
 
 // mountPropagation changes what a mount and those below tell their peers (mount_namespaces(7)).
 func mountPropagation(path string, flags uintptr) error {
@@ -13,8 +14,9 @@ func mountPropagation(path string, flags uintptr) error {
 
 // enterRootfs makes the root directory a mount point of its own, as pivot_root wants it.
 func (p *initProcess) enterRootfs(path string, shared bool) error {
-	// pivot_root refuses when the parent mount of the new root is shared, and what is mounted would show on the
-	// host. Only a mount point can be made private: walk up to the one that the directory is on.
+	// pivot_root refuses when the parent mount of the new root is shared, and what is mounted would
+	// show on the host. Only a mount point can be made private: walk up to the one that the
+	// directory is on.
 	for parent := path; shared; parent = parentDirectory(parent) {
 		err := mountPropagation(parent, syscall.MS_PRIVATE)
 		if err == nil || parent == "/" {
@@ -30,8 +32,8 @@ func (p *initProcess) enterRootfs(path string, shared bool) error {
 	return p.openRootfs(path)
 }
 
-// shareRootfs is for a container without a mount namespace: everything is mounted on the host, below one private mount that
-// `delete` can take away.
+// shareRootfs is for a container without a mount namespace: everything is mounted on the host,
+// below one private mount that `delete` can take away.
 func (p *initProcess) shareRootfs(path string) error {
 	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
 		return err
@@ -42,7 +44,8 @@ func (p *initProcess) shareRootfs(path string) error {
 	return p.openRootfs(path)
 }
 
-// openRootfs opens the root, and the directory that it is in, from which what is mounted on top of the root is reached.
+// openRootfs opens the root, and the directory that it is in, from which what is mounted on top of
+// the root is reached.
 func (p *initProcess) openRootfs(path string) (err error) {
 	proc, err := OpenProc() // descriptors are named through it from here on
 	if err != nil {
@@ -102,7 +105,8 @@ func (p *initProcess) mount(source, destination, fstype string, flags uintptr, d
 
 		mount, err := p.newMount(source, fstype, flags, data)
 		if err == syscall.EPERM && fstype == "mqueue" {
-			// In a user namespace mqueue needs an ipc namespace of its own; without one show the host's.
+			// In a user namespace mqueue needs an ipc namespace of its own; without one show the
+			// host's.
 			return p.bind("/dev/mqueue", destination, true, links)
 		}
 		if err != nil {
@@ -112,8 +116,8 @@ func (p *initProcess) mount(source, destination, fstype string, flags uintptr, d
 	})
 }
 
-// withMode gives a tmpfs the mode of the directory that it covers, unless the options have one: a private directory of the
-// image must not become one that everybody may write to.
+// withMode gives a tmpfs the mode of the directory that it covers, unless the options have one: a
+// private directory of the image must not become one that everybody may write to.
 func withMode(data string, to place) (string, error) {
 	for rest := data; rest != ""; {
 		var option string
@@ -135,8 +139,8 @@ func withMode(data string, to place) (string, error) {
 	return mode + data, nil
 }
 
-// bind makes a file or directory of the host appear in the container. The source is looked up now and not before: it may be
-// in what an earlier mount of this container shows.
+// bind makes a file or directory of the host appear in the container. The source is looked up now
+// and not before: it may be in what an earlier mount of this container shows.
 func (p *initProcess) bind(source, destination string, recursive bool, links int) error {
 	if p.fileStage >= 0 && hasPrefix(source, p.root.path+"/") {
 		if err := p.dropFileStage(); err != nil {
@@ -159,8 +163,8 @@ func (p *initProcess) bindDescriptor(from int, destination string, recursive boo
 	return p.attachTree(tree, destination, links)
 }
 
-// openSource opens what a bind mount shows. "7:/path" is a path that our parent has opened as descriptor 7, because only the
-// host's root can reach it; where that failed, it is tried again.
+// openSource opens what a bind mount shows. "7:/path" is a path that our parent has opened as
+// descriptor 7, because only the host's root can reach it; where that failed, it is tried again.
 func openSource(source string) (int, error) {
 	number, path := cutAt(source, ':')
 	if fd, ok := atoi(number); ok {
@@ -176,7 +180,8 @@ func openSource(source string) (int, error) {
 	return fd, nil
 }
 
-// attachTree attaches a bind mount that nobody sees yet. Its destination is made if it is missing, of the same kind.
+// attachTree attaches a bind mount that nobody sees yet. Its destination is made if it is missing,
+// of the same kind.
 func (p *initProcess) attachTree(tree int, destination string, links int) error {
 	directory, err := isDirectory(tree)
 	if err != nil {
@@ -195,11 +200,11 @@ func (p *initProcess) attachTree(tree int, destination string, links int) error 
 }
 
 // overProc are the files of proc that may be covered: lxcfs shows a container's own values there.
-var overProc = []string{"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
-	"/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"}
+var overProc = []string{"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps",
+	"/proc/uptime", "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"}
 
-// mayCover refuses what would let a container lie to the programs that read its /proc (CVE-2019-16884): only proc itself is
-// mounted on /proc, and next to nothing below.
+// mayCover refuses what would let a container lie to the programs that read its /proc
+// (CVE-2019-16884): only proc itself is mounted on /proc, and next to nothing below.
 func mayCover(where string, proc bool) error {
 	if where == "/proc" && !proc {
 		return refused("/proc cannot be mounted because it is not of type proc: choose another destination")
@@ -216,7 +221,8 @@ func mayCover(where string, proc bool) error {
 }
 
 // remount changes the flags of one mount. In a user namespace flags that the source had are locked
-// (mount_namespaces(7)): the kernel then wants to see them again. One that was to be cleared is an error then.
+// (mount_namespaces(7)): the kernel then wants to see them again. One that was to be cleared is an
+// error then.
 func (p *initProcess) remount(destination string, flags, clear uintptr) error {
 	m := p.root.mounted(destination)
 	if m == nil {
@@ -233,18 +239,21 @@ func (p *initProcess) remount(destination string, flags, clear uintptr) error {
 		return statErr
 	}
 	if present&clear != 0 {
-		return refused("the host has locked a flag that the options clear (ro, nosuid, nodev or noexec): leave the option out")
+		return refused("the host has locked a flag that the options clear (ro, nosuid, nodev or noexec): " +
+			"leave the option out")
 	}
 	return syscall.Mount("", fdName(m.fd), "", flags|present, "")
 }
 
-// mountFlags reads the flags of the mount that a descriptor is on. The bits of statfs(2) are mount(2)'s, but for relatime.
+// mountFlags reads the flags of the mount that a descriptor is on. The bits of statfs(2) are
+// mount(2)'s, but for relatime.
 func mountFlags(fd int) (uintptr, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(fdName(fd), &st); err != nil {
 		return 0, err
 	}
-	const same = syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME | syscall.MS_NODIRATIME
+	const same = syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC |
+		syscall.MS_NOATIME | syscall.MS_NODIRATIME
 	flags := uintptr(st.Flags) & same
 	const stRelatime = 0x1000
 	if uintptr(st.Flags)&stRelatime != 0 {
@@ -298,6 +307,7 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 		if err != nil {
 			return err
 		}
+
 		where, err := fdPath(below.fd)
 		if err == nil && where != line.path {
 			err = syscall.EXDEV // exchanged while we looked
@@ -316,7 +326,8 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 // hostMount is a line of mountinfo.
 type hostMount struct{ path, fstype string }
 
-// mountPoints reads mountinfo (proc(5)): the mount point is the fifth field, the type the one after the single hyphen.
+// mountPoints reads mountinfo (proc(5)): the mount point is the fifth field, the type the one after
+// the single hyphen.
 func mountPoints(mountinfo string) (mounts []hostMount) {
 	for mountinfo != "" {
 		var line, field string
@@ -335,7 +346,8 @@ func mountPoints(mountinfo string) (mounts []hostMount) {
 	return mounts
 }
 
-// unescapeOctal undoes what mountinfo does to blanks, tabs, line ends and backslashes: a backslash and three octal digits.
+// unescapeOctal undoes what mountinfo does to blanks, tabs, line ends and backslashes: a backslash
+// and three octal digits.
 func unescapeOctal(s string) string {
 	var out []byte
 	for i := 0; i < len(s); i++ {

@@ -10,7 +10,8 @@ const (
 	sysMountSetattr = 442
 )
 
-// Flags that package syscall does not know (clone(2), prctl(2), openat(2), close_range(2), mount_setattr(2)).
+// Flags that package syscall does not know (clone(2), prctl(2), openat(2), close_range(2),
+// mount_setattr(2)).
 const (
 	cloneIntoCgroup = 0x200000000
 	CloneNewTime    = 0x80

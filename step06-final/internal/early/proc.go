@@ -2,10 +2,11 @@ package early
 
 import "syscall"
 
-// What we read from and write to proc decides about rights: a label, an id map. In a container whose /proc is not proc, or
-// has something mounted over a file of it, such a write would go elsewhere and seem to succeed (CVE-2019-16884,
-// CVE-2025-52881). So it goes through a descriptor that the kernel has said is proc, opened on the host: what a container
-// mounts over its own /proc does not show there, and "self" is still the process that asks.
+// What we read from and write to proc decides about rights: a label, an id map. In a container
+// whose /proc is not proc, or has something mounted over a file of it, such a write would go
+// elsewhere and seem to succeed (CVE-2019-16884, CVE-2025-52881). So it goes through a descriptor
+// that the kernel has said is proc, opened on the host: what a container mounts over its own /proc
+// does not show there, and "self" is still the process that asks.
 
 // OpenProc opens the host's /proc.
 func OpenProc() (int, error) {
@@ -20,7 +21,8 @@ func OpenProc() (int, error) {
 	return proc, nil
 }
 
-// checkProc refuses a descriptor that is not on proc. It must not be O_PATH: fstatfs(2) takes those since Linux 3.12.
+// checkProc refuses a descriptor that is not on proc. It must not be O_PATH: fstatfs(2) takes those
+// since Linux 3.12.
 func checkProc(fd int) error {
 	var st syscall.Statfs_t
 	if err := syscall.Fstatfs(fd, &st); err != nil {

@@ -2,15 +2,17 @@ package early
 
 import "syscall"
 
-// root is the container's root directory while it is still a directory of the host's tree, with what we have mounted in it.
+// root is the container's root directory while it is still a directory of the host's tree, with
+// what we have mounted in it.
 type root struct {
 	path   string // as the kernel names it, without symbolic links
 	fd     int
 	mounts []mountPoint
 }
 
-// mountPoint is a mount that we have made. The descriptor is of the mount itself: whatever is done to it later is done
-// through the descriptor, because a path may lead elsewhere by then (a link of the image, or of what was just mounted).
+// mountPoint is a mount that we have made. The descriptor is of the mount itself: whatever is done
+// to it later is done through the descriptor, because a path may lead elsewhere by then (a link of
+// the image, or of what was just mounted).
 type mountPoint struct {
 	destination string // as the configuration writes it
 	where       string // the same place without links: a path in the container
@@ -47,14 +49,16 @@ func (r *root) mounted(destination string) *mountPoint {
 	return nil
 }
 
-// covering is the last mount that a path is in by what the configuration says, and the rest of the path; nil if there is none.
+// covering is the last mount that a path is in by what the configuration says, and the rest of the
+// path; nil if there is none.
 func (r *root) covering(path string) (m *mountPoint, rest string) {
 	for i := range r.mounts {
 		destination := r.mounts[i].destination
 		if r.mounts[i].where == "" {
 			continue
 		}
-		if (path == destination || hasPrefix(path, destination+"/")) && (m == nil || len(destination) >= len(m.destination)) {
+		inside := path == destination || hasPrefix(path, destination+"/")
+		if inside && (m == nil || len(destination) >= len(m.destination)) {
 			m, rest = &r.mounts[i], path[len(destination):]
 		}
 	}
@@ -88,8 +92,8 @@ const (
 type linkRefused struct{ where, target string }
 
 func (e *linkRefused) Error() string {
-	return "must be mounted on an ordinary directory or file, and " + e.where + " of the image is a symbolic link to " + e.target +
-		": take the link out of the image"
+	return "must be mounted on an ordinary directory or file, and " + e.where +
+		" of the image is a symbolic link to " + e.target + ": take the link out of the image"
 }
 
 // refused is an error that no system call gave.
@@ -106,13 +110,15 @@ type sourceError struct {
 func (e *sourceError) Error() string { return "open the source " + e.path + ": " + e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// open resolves a path as a process inside of the root would see it, and returns an O_PATH descriptor.
+// open resolves a path as a process inside of the root would see it, and returns an O_PATH
+// descriptor.
 //
-// The image may hold symbolic links like etc → /, and another container that shares a volume may exchange a directory for
-// such a link while we look (CVE-2021-30465). So the kernel never follows a link for us: each name is opened
-// relative to the descriptor of its directory with O_NOFOLLOW, links are read and followed here, ".." goes back to the
-// descriptor we came from and never above the root. Where we have mounted something, the walk goes on at the descriptor
-// of that mount. In the end the kernel says where the descriptor has led.
+// The image may hold symbolic links like etc → /, and another container that shares a volume may
+// exchange a directory for such a link while we look (CVE-2021-30465). So the kernel never follows
+// a link for us: each name is opened relative to the descriptor of its directory with O_NOFOLLOW,
+// links are read and followed here, ".." goes back to the descriptor we came from and never above
+// the root. Where we have mounted something, the walk goes on at the descriptor of that mount. In
+// the end the kernel says where the descriptor has led.
 func (r *root) open(path string, missing, links int) (place, error) {
 	return r.walk([]place{{fd: r.fd}}, splitPath(path), missing, links)
 }
@@ -182,7 +188,8 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 	return last, nil
 }
 
-// contains asks the kernel where a descriptor is: what was found may have been moved out of the root while we looked.
+// contains asks the kernel where a descriptor is: what was found may have been moved out of the
+// root while we looked.
 func (r *root) contains(fd int) error {
 	where, err := fdPath(fd)
 	if err == nil && where != r.path && r.path != "/" && !hasPrefix(where, r.path+"/") {
@@ -191,14 +198,16 @@ func (r *root) contains(fd int) error {
 	return err
 }
 
-// openOrMake opens a name in a directory, without following it, and makes it first if it is missing and may be made.
+// openOrMake opens a name in a directory, without following it, and makes it first if it is missing
+// and may be made.
 func openOrMake(directory int, name string, missing int, last bool) (fd int, made bool, err error) {
 	fd, err = openat(directory, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 	if err != syscall.ENOENT || missing == mustExist {
 		return fd, false, err
 	}
 	if last && missing == makeFile {
-		file, err := openat(directory, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW|syscall.O_WRONLY|syscall.O_CLOEXEC, 0o755)
+		const create = syscall.O_CREAT | syscall.O_EXCL | syscall.O_NOFOLLOW | syscall.O_WRONLY | syscall.O_CLOEXEC
+		file, err := openat(directory, name, create, 0o755)
 		if err == nil {
 			syscall.Close(file)
 		} else if err != syscall.EEXIST {
@@ -234,7 +243,8 @@ func readLink(fd int) (target string, isLink bool, err error) {
 	return target, true, err
 }
 
-// fdName is a path that leads to an open file: through it, calls that only take paths can be given a descriptor.
+// fdName is a path that leads to an open file: through it, calls that only take paths can be given
+// a descriptor.
 func fdName(fd int) string { return "/proc/self/fd/" + itoa(fd) }
 
 // fdPath asks the kernel where a descriptor leads.

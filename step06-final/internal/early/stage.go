@@ -2,12 +2,13 @@ package early
 
 import "syscall"
 
-// A mount is never made at its destination. It is made where only init can reach, its descriptor is taken there, and then
-// it is moved. So the descriptor is of this mount and of no other, whatever lies at the destination and whoever changes
-// it meanwhile, and it stays valid after the move.
+// A mount is never made at its destination. It is made where only init can reach, its descriptor is
+// taken there, and then it is moved. So the descriptor is of this mount and of no other, whatever
+// lies at the destination and whoever changes it meanwhile, and it stays valid after the move.
 //
-// Such a place needs no directory of its own: a mount on top of the root of the container's tree hides that root only from
-// who comes by its path, and init holds a descriptor of it. All of this works since Linux 2.6.
+// Such a place needs no directory of its own: a mount on top of the root of the container's tree
+// hides that root only from who comes by its path, and init holds a descriptor of it. All of this
+// works since Linux 2.6.
 
 // newMount mounts a new file system (mount(2)) and returns the descriptor of the mount.
 func (p *initProcess) newMount(source, fstype string, flags uintptr, data string) (int, error) {
@@ -22,7 +23,8 @@ func (p *initProcess) stagedMount() (int, error) {
 	return openat(p.rootParent, p.rootName, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 }
 
-// cloneMount makes a bind mount of what a descriptor is on, and returns the descriptor of the mount.
+// cloneMount makes a bind mount of what a descriptor is on, and returns the descriptor of the
+// mount.
 func (p *initProcess) cloneMount(source int, recursive bool) (int, error) {
 	tree, err := openTree(source, recursive)
 	if err != syscall.ENOSYS && err != syscall.EPERM {
@@ -67,15 +69,18 @@ func (p *initProcess) cloneFile(source int, flags uintptr) (int, error) {
 // stageName is the file of the file stage.
 const stageName = "file"
 
-// raiseFileStage mounts a file system of our own on top of the root, with a file in it to mount files on.
+// raiseFileStage mounts a file system of our own on top of the root, with a file in it to mount
+// files on.
 func (p *initProcess) raiseFileStage() (err error) {
 	if p.fileStage < 0 {
-		p.fileStage, err = p.newMount("tmpfs", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "mode=700")
+		const flags = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
+		p.fileStage, err = p.newMount("tmpfs", "tmpfs", flags, "mode=700")
 	}
 	return err
 }
 
-// dropFileStage uncovers the root for those who come by its path: hooks, and binds whose source is below it.
+// dropFileStage uncovers the root for those who come by its path: hooks, and binds whose source is
+// below it.
 func (p *initProcess) dropFileStage() error {
 	if p.fileStage < 0 {
 		return nil
@@ -86,7 +91,8 @@ func (p *initProcess) dropFileStage() error {
 	return err
 }
 
-// attach moves a mount to a place in the root, and remembers it by the destination that the configuration names.
+// attach moves a mount to a place in the root, and remembers it by the destination that the
+// configuration names.
 func (p *initProcess) attach(mount int, to place, destination string) error {
 	err := moveMountCall(mount, to.fd)
 	if err == syscall.ENOSYS || err == syscall.EPERM {
@@ -105,7 +111,8 @@ func (p *initProcess) attach(mount int, to place, destination string) error {
 	return nil
 }
 
-// attachError finds the commonest cause that EINVAL hides: a directory on a file, or a file on a directory.
+// attachError finds the commonest cause that EINVAL hides: a directory on a file, or a file on a
+// directory.
 func attachError(err error, mount int, to place) error {
 	source, sourceErr := isDirectory(mount)
 	target, targetErr := isDirectory(to.fd)

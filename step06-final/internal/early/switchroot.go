@@ -15,6 +15,7 @@ func (p *initProcess) pivotRoot() error {
 	if err := syscall.Fchdir(p.root.fd); err != nil {
 		return err
 	}
+
 	// With new and old root the same directory, the old root ends up mounted on top of the new one:
 	// no directory is needed to put it in (pivot_root(2), "pivot_root(".", ".")").
 	if err := syscall.PivotRoot(".", "."); err != nil {
@@ -23,6 +24,7 @@ func (p *initProcess) pivotRoot() error {
 	if err := syscall.Fchdir(old); err != nil {
 		return err
 	}
+
 	// What is unmounted here must not be unmounted on the host as well.
 	if err := mountPropagation(".", syscall.MS_SLAVE|syscall.MS_REC); err != nil {
 		return err
@@ -33,7 +35,8 @@ func (p *initProcess) pivotRoot() error {
 	return p.entered()
 }
 
-// moveRoot is for a host whose root cannot be pivoted (an initramfs): the new root is moved over the old one.
+// moveRoot is for a host whose root cannot be pivoted (an initramfs): the new root is moved over
+// the old one.
 func (p *initProcess) moveRoot() error {
 	if err := p.dropFileStage(); err != nil {
 		return err
@@ -53,8 +56,9 @@ func (p *initProcess) moveRoot() error {
 	return p.entered()
 }
 
-// hideKernelMounts takes away every proc and sysfs outside of the root. They stay below the moved root, where the kernel
-// still sees them: a user namespace of the container's may mount a new, unmasked proc as long as there is one.
+// hideKernelMounts takes away every proc and sysfs outside of the root. They stay below the moved
+// root, where the kernel still sees them: a user namespace of the container's may mount a new,
+// unmasked proc as long as there is one.
 func (p *initProcess) hideKernelMounts() error {
 	mountinfo, err := readAll("/proc/self/mountinfo")
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	usernamespace "mydocker/step06-final/internal/userns"
 )
 
-// idmappedTree makes a detached bind mount that shows the files with other owners (mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12; not every
-// file system can do it). The mapping is taken from a user namespace, which needs a process for as long as it takes to open it.
+// idmappedTree makes a detached bind mount that shows the files with other owners
+// (mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12; not every file system can do it). The mapping is
+// taken from a user namespace, which needs a process for as long as it takes to open it.
 func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Linux) (*os.File, error) {
 	mapping := &specs.Linux{UIDMappings: m.UIDMappings, GIDMappings: m.GIDMappings}
 	if len(m.UIDMappings) == 0 {
@@ -39,10 +40,12 @@ func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Lin
 	if o.ridmap {
 		attrFlags |= unix.AT_RECURSIVE
 	}
+
 	fd, err := unix.OpenTree(unix.AT_FDCWD, source, flags)
 	if err != nil {
 		return nil, fmt.Errorf("open_tree %s: %w (idmapped mounts need Linux 5.12)", source, err)
 	}
+
 	tree := os.NewFile(uintptr(fd), source)
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())}
 	if err := unix.MountSetattr(fd, "", attrFlags, &attr); err != nil {
@@ -57,14 +60,19 @@ func namespaceWith(mapping *specs.Linux) (*os.File, error) {
 	convert := func(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 		var out []syscall.SysProcIDMap
 		for _, m := range list {
-			out = append(out, syscall.SysProcIDMap{ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)})
+			out = append(out, syscall.SysProcIDMap{
+				ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)})
 		}
 		return out
 	}
+
 	// A stopped child of ours: PTRACE_TRACEME stops it at its execve, before it does anything.
 	command := exec.Command("/proc/self/exe")
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, Ptrace: true, Pdeathsig: syscall.SIGKILL,
-		UidMappings: convert(mapping.UIDMappings), GidMappings: convert(mapping.GIDMappings), GidMappingsEnableSetgroups: true}
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER, Ptrace: true, Pdeathsig: syscall.SIGKILL,
+		UidMappings: convert(mapping.UIDMappings), GidMappings: convert(mapping.GIDMappings),
+		GidMappingsEnableSetgroups: true,
+	}
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("make a user namespace for the mapping: %w", usernamespace.Explain(err))
 	}

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountOptions are the options of one mount of the configuration, sorted by what has to be done for them.
+// mountOptions are the options of one mount of the configuration, sorted by what has to be done for
+// them.
 type mountOptions struct {
 	flags       uintptr // for mount(2)
 	clear       uintptr // flags that an option has explicitly taken away
@@ -64,7 +65,8 @@ var recursiveAttributes = map[string]struct {
 	"rnosymfollow": {false, unix.MOUNT_ATTR_NOSYMFOLLOW}, "rsymfollow": {true, unix.MOUNT_ATTR_NOSYMFOLLOW},
 }
 
-// MountOptions are the names of all options that are not passed to the file system (for `myrunc features`).
+// MountOptions are the names of all options that are not passed to the file system (for `myrunc
+// features`).
 func MountOptions() []string {
 	names := []string{"tmpcopyup", "idmap", "ridmap"}
 	for name := range mountFlags {
@@ -82,38 +84,47 @@ func MountOptions() []string {
 func parseMountOptions(options []string) mountOptions {
 	var o mountOptions
 	var data []string
+
 	for _, option := range options {
-		if f, ok := mountFlags[option]; ok {
-			if f.clear {
-				o.flags &^= f.flag
-				o.clear |= f.flag
-			} else {
-				o.flags |= f.flag
-				o.clear &^= f.flag
-			}
-		} else if p, ok := propagationFlags[option]; ok {
+		f, isFlag := mountFlags[option]
+		p, isPropagation := propagationFlags[option]
+		a, isAttribute := recursiveAttributes[option]
+
+		switch {
+		case isFlag && f.clear:
+			o.flags &^= f.flag
+			o.clear |= f.flag
+		case isFlag:
+			o.flags |= f.flag
+			o.clear &^= f.flag
+		case isPropagation:
 			o.propagation = append(o.propagation, p)
-		} else if a, ok := recursiveAttributes[option]; ok {
-			if a.clear {
-				o.unset |= a.attr
-				o.set &^= a.attr
-			} else {
-				o.set |= a.attr
-				o.unset &^= a.attr
-			}
-			if strings.HasSuffix(option, "atime") && !strings.HasSuffix(option, "diratime") {
-				o.unset |= unix.MOUNT_ATTR__ATIME // the kernel wants the whole field named
-			}
-		} else if option == "tmpcopyup" {
+		case isAttribute:
+			o.addAttribute(option, a.attr, a.clear)
+		case option == "tmpcopyup":
 			o.copyUp = true
-		} else if option == "idmap" || option == "ridmap" {
+		case option == "idmap" || option == "ridmap":
 			o.idmap, o.ridmap = true, option == "ridmap"
-		} else if option == ordinary {
+		case option == ordinary:
 			o.ordinary = true
-		} else {
+		default:
 			data = append(data, option)
 		}
 	}
 	o.data = strings.Join(data, ",")
 	return o
+}
+
+// addAttribute adds an option that holds for the mounts below as well.
+func (o *mountOptions) addAttribute(option string, attribute uint64, clear bool) {
+	if clear {
+		o.unset |= attribute
+		o.set &^= attribute
+	} else {
+		o.set |= attribute
+		o.unset &^= attribute
+	}
+	if strings.HasSuffix(option, "atime") && !strings.HasSuffix(option, "diratime") {
+		o.unset |= unix.MOUNT_ATTR__ATIME // the kernel wants the whole field named
+	}
 }

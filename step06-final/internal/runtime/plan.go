@@ -15,8 +15,8 @@ import (
 	"mydocker/step06-final/internal/security"
 )
 
-// planner turns a configuration into the plan of init: every decision is made here, before anything exists, so that the early
-// process (package early) has only system calls to do.
+// planner turns a configuration into the plan of init: every decision is made here, before anything
+// exists, so that the early process (package early) has only system calls to do.
 type planner struct {
 	spec    *specs.Spec
 	ns      *namespaces
@@ -27,8 +27,11 @@ type planner struct {
 	warn    func(format string, args ...interface{})
 
 	steps []early.Step
-	late  []early.Step // a file system that shall be read-only is writable until its mount points, devices and console are in it
-	files *fileTable   // descriptors for init, by number
+	files *fileTable // descriptors for init, by number
+
+	// A file system that shall be read-only is writable until its mount points, devices and console
+	// are in it.
+	late []early.Step
 
 	sources []early.Source // of bind mounts, see source
 	inside  bool           // the process itself is outside of the pid namespace, and forks the program into it
@@ -56,6 +59,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		}
 		p.add("new-cgroup-namespace")
 	}
+
 	if err := p.planNames(); err != nil {
 		return err
 	}
@@ -66,13 +70,16 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		return err
 	}
 	p.add("own-null")
+
 	hooks := p.spec.Hooks
-	if hooks != nil && len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
+	if hooks != nil &&
+		len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
 		p.add("hooks")
 		for i, h := range hooks.CreateContainer {
 			p.addHook(hookName("createContainer", i), h, os.Environ())
 		}
 	}
+
 	process := p.spec.Process
 	if process != nil && process.Terminal {
 		p.planConsole(console, "mount")
@@ -80,6 +87,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	if err := p.planProtection(); err != nil {
 		return err
 	}
+
 	p.planSwitch()
 	if process == nil {
 		// A container without a process can be created; start then fails.
@@ -97,7 +105,8 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	})
 }
 
-// addHook plans a hook. One that does not say what its environment is gets the inherited one, as with runc.
+// addHook plans a hook. One that does not say what its environment is gets the inherited one, as
+// with runc.
 func (p *planner) addHook(name string, h specs.Hook, inherited []string) {
 	env := h.Env
 	if env == nil {
@@ -117,7 +126,9 @@ func (p *planner) addHook(name string, h specs.Hook, inherited []string) {
 
 // planNames sets host and domain name.
 func (p *planner) planNames() error {
-	for _, n := range []struct{ field, value string }{{"hostname", p.spec.Hostname}, {"domainname", p.spec.Domainname}} {
+	for _, n := range []struct{ field, value string }{
+		{"hostname", p.spec.Hostname}, {"domainname", p.spec.Domainname},
+	} {
 		if n.value == "" {
 			continue
 		}
@@ -132,7 +143,8 @@ func (p *planner) planNames() error {
 	return nil
 }
 
-// planSysctl allows only what the kernel keeps per namespace, and only if the container has that namespace.
+// planSysctl allows only what the kernel keeps per namespace, and only if the container has that
+// namespace.
 func (p *planner) planSysctl() error {
 	keys := make([]string, 0, len(p.spec.Linux.Sysctl))
 	for key := range p.spec.Linux.Sysctl {
@@ -145,14 +157,16 @@ func (p *planner) planSysctl() error {
 			return fieldError("linux.sysctl", "%q belongs to no namespace: it would change the host", key)
 		}
 		if !p.ns.separate(kind) {
-			return fieldError("linux.sysctl", "%q needs a %s namespace of the container's own: it would change the host", key, kind)
+			return fieldError("linux.sysctl",
+				"%q needs a %s namespace of the container's own: it would change the host", key, kind)
 		}
 		p.add("sysctl", sysctlPath(key), p.spec.Linux.Sysctl[key])
 	}
 	return nil
 }
 
-// sysctlPath follows sysctl(8): dots separate, and a slash stands for a dot in a name (net.ipv4.conf.eth0/1.mtu).
+// sysctlPath follows sysctl(8): dots separate, and a slash stands for a dot in a name
+// (net.ipv4.conf.eth0/1.mtu).
 func sysctlPath(key string) string {
 	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '/' {
 		return filepath.Clean("/" + key)[1:]
@@ -167,7 +181,8 @@ func sysctlNamespace(key string) (specs.LinuxNamespaceType, bool) {
 	case strings.HasPrefix(name, "net."):
 		return specs.NetworkNamespace, true
 	case strings.HasPrefix(name, "fs.mqueue."), name == "kernel.sem", name == "kernel.shm_rmid_forced",
-		strings.HasPrefix(name, "kernel.msg"), name == "kernel.shmall", name == "kernel.shmmax", name == "kernel.shmmni":
+		strings.HasPrefix(name, "kernel.msg"), name == "kernel.shmall",
+		name == "kernel.shmmax", name == "kernel.shmmni":
 		return specs.IPCNamespace, true
 	case name == "kernel.domainname", name == "kernel.hostname":
 		return specs.UTSNamespace, true
@@ -190,15 +205,17 @@ func (p *planner) planSwitch() {
 	}
 }
 
-// planProcess is the last part, for init as for exec: what the program is allowed, and the program itself. Init waits for its
-// start when it is ready, and runs hooks under everything that the program is under, too.
+// planProcess is the last part, for init as for exec: what the program is allowed, and the program
+// itself. Init waits for its start when it is ready, and runs hooks under everything that the
+// program is under, too.
 func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func()) error {
 	linux := p.spec.Linux
 	if err := p.planScheduling(process); err != nil {
 		return err
 	}
 	if linux.Personality != nil {
-		number, ok := map[specs.LinuxPersonalityDomain]int{specs.PerLinux: 0, specs.PerLinux32: 8}[linux.Personality.Domain]
+		domains := map[specs.LinuxPersonalityDomain]int{specs.PerLinux: 0, specs.PerLinux32: 8}
+		number, ok := domains[linux.Personality.Domain]
 		if !ok {
 			return fieldError("linux.personality.domain", "%q is neither LINUX nor LINUX32", linux.Personality.Domain)
 		}
@@ -221,29 +238,35 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if err != nil {
 		return err
 	}
-	p.add("limits") // while the process still has our uid: then no right of ours is needed for limits that only go down
+
+	// While the process still has our uid no right of ours is needed for limits that only go down.
+	p.add("limits")
 	if p.inside {
 		p.add("join-pid-namespace")
 	}
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
-	// The directory is entered twice: here, because it may be closed to all but root, and by the user, if it is closed to root
-	// (a network file system).
+	// The directory is entered twice: here, because it may be closed to all but root, and by the
+	// user, if it is closed to root (a network file system).
 	p.add("chdir", process.Cwd, "try")
 	p.add("give-streams", utoa32(process.User.UID))
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)
 	}
 	p.add("ids", utoa32(process.User.UID), utoa32(process.User.GID))
+
 	umask := uint32(0o022)
 	if process.User.Umask != nil {
 		umask = *process.User.Umask
 	}
 	p.add("umask", utoa32(umask))
 	final := func() {
-		p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable), utoa64(caps.ambient))
+		p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable),
+			utoa64(caps.ambient))
 	}
-	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the capabilities go, but as late as possible, for
-	// what comes after it must pass it. A filter with a listener too is loaded now, while the parent that hands the listener on is there.
+
+	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the
+	// capabilities go, but as late as possible, for what comes after it must pass it. A filter with
+	// a listener too is loaded now, while the parent that hands the listener on is there.
 	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
 	if loadEarly {
 		loader := caps.permitted | security.CapSysAdmin
@@ -258,6 +281,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 		p.add("chdir", process.Cwd, "must")
 		p.add("program", process.Args...)
 	}
+
 	if pids >= 0 {
 		p.add("join-cgroup", itoa(pids))
 	}
@@ -274,7 +298,8 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	return nil
 }
 
-// lastOfEach leaves of each variable only the last one: a program that reads the first would see what was overridden.
+// lastOfEach leaves of each variable only the last one: a program that reads the first would see
+// what was overridden.
 func lastOfEach(env []string) []string {
 	var result []string
 	position := map[string]int{}
@@ -298,8 +323,8 @@ func (p *planner) planConsole(socket int, mount string) {
 	p.add("console", itoa(socket), itoa(rows), itoa(columns), mount)
 }
 
-// groups are the supplementary groups. In a user namespace whose maker had no right to map groups, setgroups(2) is forbidden
-// for good, and the primary group is the only one that there is.
+// groups are the supplementary groups. In a user namespace whose maker had no right to map groups,
+// setgroups(2) is forbidden for good, and the primary group is the only one that there is.
 func (p *planner) groups(process *specs.Process) ([]string, bool) {
 	denied := setgroupsDenied(p.ns, p.spec.Linux)
 	var groups []string
@@ -355,6 +380,7 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 	if process.Capabilities == nil {
 		return c, nil
 	}
+
 	available := ^uint64(0) // all of them in another user namespace
 	if !p.ns.separate(specs.UserNamespace) {
 		available = security.AvailableCapabilities()
@@ -370,10 +396,12 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 		{"inheritable", process.Capabilities.Inheritable, &c.inheritable},
 		{"ambient", process.Capabilities.Ambient, &c.ambient},
 	} {
+
 		bits, unknown := security.CapabilityBits(set.names)
 		*set.bits = bits & available
 		if left := bits &^ available; left != 0 {
-			p.warn("process.capabilities.%s: left out what this process may not give: %s", set.field, strings.Join(security.CapabilityNames(left), " "))
+			p.warn("process.capabilities.%s: left out what this process may not give: %s", set.field,
+				strings.Join(security.CapabilityNames(left), " "))
 		}
 		for _, name := range unknown {
 			// The specification: what cannot be granted is a warning.
@@ -384,9 +412,11 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 		return c, fieldError("process.capabilities.effective", "has capabilities that permitted lacks")
 	}
 
-	// Ambient capabilities must be permitted and inheritable (capabilities(7)). Configurations that were written for runc 1.1 may break the rule.
+	// Ambient capabilities must be permitted and inheritable (capabilities(7)). Configurations that
+	// were written for runc 1.1 may break the rule.
 	for _, name := range security.CapabilityNames(c.ambient &^ (c.permitted & c.inheritable)) {
-		p.warn("process.capabilities.ambient: can't raise ambient capability %s: it is not both permitted and inheritable", name)
+		p.warn("process.capabilities.ambient: can't raise ambient capability %s: "+
+			"it is not both permitted and inheritable", name)
 	}
 	c.ambient &= c.permitted & c.inheritable
 	return c, nil

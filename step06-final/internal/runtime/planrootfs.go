@@ -44,8 +44,9 @@ func (p *planner) planRootfs() error {
 	return nil
 }
 
-// hostPropagation is what the host's mounts tell those of the container. linux.rootfsPropagation is about the root alone: all
-// others stay as they are if it is shared or private, and hear of the host's changes otherwise.
+// hostPropagation is what the host's mounts tell those of the container. linux.rootfsPropagation is
+// about the root alone: all others stay as they are if it is shared or private, and hear of the
+// host's changes otherwise.
 func (p *planner) hostPropagation() (uintptr, error) {
 	wanted := p.spec.Linux.RootfsPropagation
 	if wanted == "" {
@@ -53,7 +54,8 @@ func (p *planner) hostPropagation() (uintptr, error) {
 	}
 	flags, ok := propagationFlags[wanted]
 	if !ok {
-		return 0, fieldError("linux.rootfsPropagation", "%q is not one of (r)shared, (r)slave, (r)private, (r)unbindable", wanted)
+		return 0, fieldError("linux.rootfsPropagation",
+			"%q is not one of (r)shared, (r)slave, (r)private, (r)unbindable", wanted)
 	}
 	if flags&unix.MS_SHARED != 0 || flags&unix.MS_PRIVATE != 0 {
 		return flags, nil
@@ -61,13 +63,14 @@ func (p *planner) hostPropagation() (uintptr, error) {
 	return unix.MS_SLAVE | unix.MS_REC, nil
 }
 
-// ordinary is the option of a mount whose destination must not be a link of the image, nor lead through one. Names with x- are
-// for programs, not for file systems (mount(8)).
+// ordinary is the option of a mount whose destination must not be a link of the image, nor lead
+// through one. Names with x- are for programs, not for file systems (mount(8)).
 const ordinary = "x-mydocker.ordinary"
 
-// linksFor decides whether links of the image are followed to a destination. They are to a user's volume, inside of the
-// root. The kernel's file systems, and everything below them, are mounted where the configuration says or not at all: through
-// a link they would be where no mask looks for them (CVE-2019-19921, CVE-2023-27561).
+// linksFor decides whether links of the image are followed to a destination. They are to a user's
+// volume, inside of the root. The kernel's file systems, and everything below them, are mounted
+// where the configuration says or not at all: through a link they would be where no mask looks for
+// them (CVE-2019-19921, CVE-2023-27561).
 func linksFor(m specs.Mount, destination string, o mountOptions) string {
 	for _, kernel := range []string{"/proc", "/sys", "/dev"} {
 		if destination == kernel || strings.HasPrefix(destination, kernel+"/") {
@@ -154,7 +157,8 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 		}
 		p.add("move-mount", itoa(p.files.add(tree)), destination, linksFor(m, destination, o))
 	} else {
-		p.add("mount", p.source(source), destination, "", utoa(o.flags&(unix.MS_BIND|unix.MS_REC)), "", linksFor(m, destination, o))
+		flags := o.flags & (unix.MS_BIND | unix.MS_REC)
+		p.add("mount", p.source(source), destination, "", utoa(flags), "", linksFor(m, destination, o))
 	}
 	// mount(2): a bind mount ignores the other flags; they need a second call.
 	const ignored = unix.MS_BIND | unix.MS_REC | unix.MS_REMOUNT | unix.MS_SILENT
@@ -165,8 +169,8 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 	return nil
 }
 
-// source prepares the source of a bind mount. In a user namespace the host's root is nobody: what only it can reach is opened
-// before the new process becomes the namespace's own root.
+// source prepares the source of a bind mount. In a user namespace the host's root is nobody: what
+// only it can reach is opened before the new process becomes the namespace's own root.
 func (p *planner) source(path string) string {
 	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 {
 		return path
@@ -185,7 +189,8 @@ func (p *planner) planMountExtras(destination string, o mountOptions) {
 	}
 }
 
-// planCgroupMount shows the container its cgroups. On v1 that is a tmpfs with one mount for each hierarchy, laid out as on the host.
+// planCgroupMount shows the container its cgroups. On v1 that is a tmpfs with one mount for each
+// hierarchy, laid out as on the host.
 func (p *planner) planCgroupMount(destination string, o mountOptions) {
 	const always = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	flags := o.flags&^unix.MS_RDONLY&^(unix.MS_BIND|unix.MS_REC) | always
@@ -193,18 +198,21 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 	own := p.ns.separate(specs.CgroupNamespace)
 	show := func(source, at, fstype, data string) {
 		if own {
-			// A cgroup file system mounted inside of a cgroup namespace begins at the container's own directory.
+			// A cgroup file system mounted inside of a cgroup namespace begins at the container's
+			// own directory.
 			p.add("mount", "cgroup", at, fstype, utoa(flags|readonly), data, "no-links")
 			return
 		}
 		p.add("mount", source, at, "", utoa(unix.MS_BIND|unix.MS_REC), "", "no-links")
 		p.add("remount", at, utoa(flags|readonly), "0")
 	}
+
 	if p.group.Unified != "" {
 		show(p.group.Unified, destination, "cgroup2", "")
 		p.planMountExtras(destination, o)
 		return
 	}
+
 	p.add("mount", "tmpfs", destination, "tmpfs", utoa(flags), "mode=755", "no-links")
 	for _, h := range p.group.Hierarchies() {
 		at := filepath.Join(destination, h.Name)
@@ -215,13 +223,15 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 			}
 		}
 	}
+
 	p.planMountExtras(destination, o)
 	if readonly != 0 {
 		p.late = append(p.late, early.Step{"remount", destination, utoa(flags | readonly), "0"})
 	}
 }
 
-// defaultDevices are the nodes that every container has (runtime specification, config-linux.md, "Default Devices").
+// defaultDevices are the nodes that every container has (runtime specification, config-linux.md,
+// "Default Devices").
 var defaultDevices = []specs.LinuxDevice{
 	{Path: "/dev/null", Type: "c", Major: 1, Minor: 3}, {Path: "/dev/zero", Type: "c", Major: 1, Minor: 5},
 	{Path: "/dev/full", Type: "c", Major: 1, Minor: 7}, {Path: "/dev/random", Type: "c", Major: 1, Minor: 8},
@@ -231,10 +241,12 @@ var defaultDevices = []specs.LinuxDevice{
 // planDevices makes the nodes in /dev, unless /dev is the host's.
 func (p *planner) planDevices() error {
 	for _, m := range p.spec.Mounts {
-		if filepath.Clean("/"+m.Destination) == "/dev" && (m.Type == "bind" || parseMountOptions(m.Options).flags&unix.MS_BIND != 0) {
+		bind := m.Type == "bind" || parseMountOptions(m.Options).flags&unix.MS_BIND != 0
+		if filepath.Clean("/"+m.Destination) == "/dev" && bind {
 			return nil
 		}
 	}
+
 	configured := map[string]bool{}
 	for _, d := range p.spec.Linux.Devices {
 		configured[filepath.Clean(d.Path)] = true
@@ -251,6 +263,7 @@ func (p *planner) planDevices() error {
 			return err
 		}
 	}
+
 	p.add("symlink", "/proc/self/fd", "/dev/fd")
 	p.add("symlink", "/proc/self/fd/0", "/dev/stdin")
 	p.add("symlink", "/proc/self/fd/1", "/dev/stdout")
@@ -270,6 +283,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if !ok {
 		return fieldError(field+".type", "%q is none of c, u, b, p", d.Type)
 	}
+
 	if p.cannotMakeNodes() {
 		// mknod(2) needs CAP_MKNOD in the first user namespace: show the host's node instead.
 		if kind != unix.S_IFIFO {
@@ -280,6 +294,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 			return nil
 		}
 	}
+
 	mode := uint32(0o666)
 	if d.FileMode != nil {
 		mode = uint32(d.FileMode.Perm())
@@ -291,7 +306,8 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if d.GID != nil {
 		gid = *d.GID
 	}
-	p.add("device", filepath.Clean(d.Path), utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)), utoa32(uid), utoa32(gid))
+	p.add("device", filepath.Clean(d.Path), utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)),
+		utoa32(uid), utoa32(gid))
 	return nil
 }
 
