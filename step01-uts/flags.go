@@ -23,18 +23,6 @@ var cloneFlags = []flagName{
 	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
 }
 
-// mountFlags are those of mount(2) that this course uses, from step 2 on.
-var mountFlags = []flagName{
-	{unix.MS_REMOUNT, "MS_REMOUNT"},
-	{unix.MS_BIND, "MS_BIND"},
-	{unix.MS_REC, "MS_REC"},
-	{unix.MS_PRIVATE, "MS_PRIVATE"},
-	{unix.MS_NOSUID, "MS_NOSUID"},
-	{unix.MS_NODEV, "MS_NODEV"},
-	{unix.MS_NOEXEC, "MS_NOEXEC"},
-	{unix.MS_RDONLY, "MS_RDONLY"},
-}
-
 // flagNames writes flags as --debug and errors show them: CLONE_NEWUTS|CLONE_NEWIPC.
 func flagNames(flags uintptr, table []flagName) string {
 	var names []string

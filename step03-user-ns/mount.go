@@ -39,3 +39,15 @@ func mount(source, target, fstype string, flags uintptr, data string) error {
 	}
 	return nil
 }
+
+// mountFlags are those of mount(2) that this course uses.
+var mountFlags = []flagName{
+	{unix.MS_REMOUNT, "MS_REMOUNT"},
+	{unix.MS_BIND, "MS_BIND"},
+	{unix.MS_REC, "MS_REC"},
+	{unix.MS_PRIVATE, "MS_PRIVATE"},
+	{unix.MS_NOSUID, "MS_NOSUID"},
+	{unix.MS_NODEV, "MS_NODEV"},
+	{unix.MS_NOEXEC, "MS_NOEXEC"},
+	{unix.MS_RDONLY, "MS_RDONLY"},
+}

@@ -116,11 +116,3 @@ func exited(ctx *cli.Context) error {
 	}
 	return networks.TidyLater()
 }
-
-// emptyList is a list that JSON writes as [] and not as null.
-func emptyList(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}

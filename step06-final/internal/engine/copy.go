@@ -179,6 +179,7 @@ func (e *Engine) CopyFrom(v View, source, target string, w io.Writer, o CopyOpti
 		s, follow := sourceOf("/" + source)
 		found, err := t.Lookup(source, follow || o.FollowLink)
 		if errors.Is(err, unix.ENOENT) || err == nil && found.Mode == 0 {
+			//lint:ignore ST1005 docker's words
 			return fmt.Errorf("Could not find the file %s in container %s", source, v.Name)
 		}
 		if err != nil {
@@ -223,6 +224,7 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 	return e.withTree(v, func(t layer.Tree, unpacking layer.Options) error {
 		found, err := t.Lookup(target, true)
 		if errors.Is(err, unix.ENOENT) {
+			//lint:ignore ST1005 docker's words
 			return fmt.Errorf("Could not find the file %s in container %s", path.Dir(path.Clean("/"+target)), v.Name)
 		}
 		if err != nil {
