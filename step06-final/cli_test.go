@@ -160,7 +160,7 @@ func TestVariableWithoutValue(t *testing.T) {
 func TestSignalsAndRestartPolicy(t *testing.T) {
 	remove(t, "handles")
 	must(t, "run", "-d", "--name", "handles", "--network", "none", "--restart", "always", "--stop-signal", "USR2", "host", "sh", "-c",
-		"trap : HUP USR1 INT QUIT TERM; trap 'exit 0' USR2; while :; do sleep 0.1; done")
+		"trap : HUP USR1 INT QUIT TERM; trap 'exit 0' USR2; echo ready; while :; do sleep 0.1; done")
 	pid := func() string { return must(t, "inspect", "-f", "{{.State.Pid}}", "handles") }
 	for _, signal := range []string{"HUP", "USR1", "INT", "QUIT", "TERM"} {
 		must(t, "kill", "-s", signal, "handles")
@@ -172,6 +172,7 @@ func TestSignalsAndRestartPolicy(t *testing.T) {
 	eventually(t, "a restart after a crash", func() bool {
 		return docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "handles").out == "running 1"
 	})
+	eventually(t, "its handlers", func() bool { return strings.Count(docker("logs", "handles").out, "ready") == 2 })
 	must(t, "kill", "-s", "USR2", "handles")
 	eventually(t, "the end", func() bool { return docker("inspect", "-f", "{{.State.Status}}", "handles").out == "exited" })
 	time.Sleep(500 * time.Millisecond)
