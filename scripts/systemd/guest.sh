@@ -69,7 +69,8 @@ fi
 # Errors, with myrunc alone: nothing is made, nothing is killed.
 mkdir -p /tmp/b/rootfs && cp -r /tmp/image/bin /tmp/b/rootfs/ && cd /tmp/b && myrunc spec
 jq '.process.terminal = false | .process.args = ["sleep", "1000"] | .linux.cgroupsPath = "system.slice:t:one"' config.json > c && mv c config.json
-check "myrunc run in a scope" myrunc --systemd-cgroup run -d one < /dev/null
+detached() { myrunc --systemd-cgroup run -d "$1" < /dev/null > /tmp/out 2>&1 || { cat /tmp/out; return 1; }; } # it keeps its streams open
+check "myrunc run in a scope" detached one
 refused() { # WANT COMMAND…: fails with that text
   local want=$1 output
   shift
@@ -78,7 +79,7 @@ refused() { # WANT COMMAND…: fails with that text
 }
 check "a scope that exists is refused" refused "not empty\|has a unit t-one.scope already" myrunc --systemd-cgroup run -d two
 check "and goes on" test "$(myrunc state one | jq -r .status)" = running
-systemd-run --scope --unit t-three -q sleep 1000 & sleep 1
+systemd-run --scope --unit t-three -q sleep 1000 > /dev/null 2>&1 & sleep 1
 jq '.linux.cgroupsPath = "machine.slice:t:three"' config.json > c && mv c config.json
 check "a unit of the same name elsewhere is refused" refused "has a unit t-three.scope already" myrunc --systemd-cgroup run -d three
 check "and goes on" systemctl is-active t-three.scope
@@ -88,7 +89,7 @@ for path in /a/b a:b a.slice:b:c:d x:y:z -a.slice:b:c; do
   check "cgroupsPath $path is refused" refused cgroupsPath myrunc --systemd-cgroup run -d bad
 done
 jq '.linux.cgroupsPath = "a-b.slice:t:four"' config.json > c && mv c config.json
-check "a slice below a slice" myrunc --systemd-cgroup run -d four < /dev/null
+check "a slice below a slice" detached four
 check "is where systemd has it" grep -q '/a.slice/a-b.slice/t-four.scope' "/proc/$(myrunc state four | jq .pid)/cgroup"
 check "delete" myrunc delete -f four
 check "delete" myrunc --systemd-cgroup delete -f one
