@@ -25,6 +25,7 @@ func execFlags(f *flag.FlagSet) {
 	f.Var(f.Lookup("env").Value, "e", "short for --env")
 	f.Bool("tty", false, "give the process a terminal")
 	f.Var(f.Lookup("tty").Value, "t", "short for --tty")
+
 	f.String("user", "", "UID[:GID]")
 	f.Var(f.Lookup("user").Value, "u", "short for --user")
 	f.Var(&stringList{}, "additional-gids", "supplementary group (repeatable)")
@@ -35,6 +36,7 @@ func execFlags(f *flag.FlagSet) {
 	f.Var(f.Lookup("cap").Value, "c", "short for --cap")
 	f.Bool("no-new-privs", false, "set no_new_privs")
 	f.Int("preserve-fds", 0, "pass that many descriptors from 3 on to the process")
+
 	f.Bool("ignore-paused", false, "also in a paused container: the program begins when that is resumed")
 	f.String("apparmor", "", "AppArmor profile")
 	f.String("process-label", "", "SELinux label")
@@ -51,6 +53,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 255, err
 	}
+
 	o := runtime.ExecOptions{Process: process, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"),
 		PidfdSocket: text(flags, "pidfd-socket"), Cgroups: *flags.Lookup("cgroup").Value.(*stringList), IgnorePaused: truth(flags, "ignore-paused")}
@@ -63,6 +66,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 		defer terminal.close()
 		o.ConsoleSocket = terminal.socket
 	}
+
 	signals := make(chan os.Signal, 64)
 	if !detach {
 		signal.Notify(signals, forwarded...)
@@ -71,6 +75,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 255, err
 	}
+
 	if terminal != nil {
 		if err := terminal.connect(); err != nil {
 			return 255, err
@@ -79,10 +84,12 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if detach {
 		return 0, nil
 	}
+
 	return wait(started.Pid(), signals, terminal, started.Wait)
 }
 
-// execProcess is the process from --process, or the container's own with the changes that the flags ask for.
+// execProcess is the process from --process, or the container's own with the changes that the flags
+// ask for.
 func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Process, error) {
 	if path := text(flags, "process"); path != "" {
 		data, err := os.ReadFile(path)
@@ -95,6 +102,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 		}
 		return &process, nil
 	}
+
 	if flags.NArg() < 2 {
 		return nil, errors.New("exec: a command is missing (usage: myrunc exec [options] ID COMMAND [ARG...])")
 	}
@@ -104,6 +112,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 	if cwd := text(flags, "cwd"); cwd != "" {
 		p.Cwd = cwd
 	}
+
 	if truth(flags, "no-new-privs") {
 		p.NoNewPrivileges = true
 	}
@@ -113,6 +122,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 	if label := text(flags, "process-label"); label != "" {
 		p.SelinuxLabel = label
 	}
+
 	if err := setUser(p, text(flags, "user"), *flags.Lookup("additional-gids").Value.(*stringList)); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ func listCommand(c *context, flags *flag.FlagSet) (int, error) {
 		}
 		return 0, nil
 	}
+
 	switch format := text(flags, "format"); format {
 	case "table":
 		return 0, listTable(containers)
@@ -52,6 +53,7 @@ func listCommand(c *context, flags *flag.FlagSet) (int, error) {
 			Annotations map[string]string `json:"annotations,omitempty"`
 			Owner       string            `json:"owner"`
 		}
+
 		entries := []entry{}
 		for _, container := range containers {
 			s := container.State()
@@ -99,6 +101,7 @@ func psCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	if text(flags, "format") == "json" {
 		if pids == nil {
 			pids = []int{}
@@ -110,6 +113,7 @@ func psCommand(c *context, flags *flag.FlagSet) (int, error) {
 		fmt.Println(string(data))
 		return 0, nil
 	}
+
 	arguments := flags.Args()[1:]
 	if len(arguments) > 0 && arguments[0] == "--" {
 		arguments = arguments[1:]
@@ -117,6 +121,7 @@ func psCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if len(arguments) == 0 {
 		arguments = []string{"-ef"}
 	}
+
 	out, err := exec.Command("ps", arguments...).Output()
 	if err != nil {
 		return 1, fmt.Errorf("ps %s: %w", strings.Join(arguments, " "), err)
@@ -136,6 +141,7 @@ func filterPs(out []byte, pids []int) error {
 			column = i
 		}
 	}
+
 	if column < 0 {
 		return errors.New("the output of ps has no column PID: choose other options")
 	}
@@ -144,6 +150,7 @@ func filterPs(out []byte, pids []int) error {
 	for _, pid := range pids {
 		wanted[strconv.Itoa(pid)] = true
 	}
+
 	for lines.Scan() {
 		if fields := strings.Fields(lines.Text()); len(fields) > column && wanted[fields[column]] {
 			fmt.Println(lines.Text())
@@ -164,7 +171,8 @@ type event struct {
 	Data interface{} `json:"data,omitempty"`
 }
 
-// eventsCommand prints the counters as JSON, in runc's form, and tells when the kernel kills for want of memory. It ends with the container.
+// eventsCommand prints the counters as JSON, in runc's form, and tells when the kernel kills for
+// want of memory. It ends with the container.
 func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 	interval := value(flags, "interval").(time.Duration)
 	if interval <= 0 {
@@ -174,6 +182,7 @@ func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	if truth(flags, "stats") {
 		if container.Status() == specs.StateStopped {
 			return 1, fmt.Errorf("events: container %q is stopped", container.ID)
@@ -201,6 +210,7 @@ func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 			return 1, err
 		}
 	}
+
 	return 0, nil
 }
 

@@ -1,5 +1,5 @@
-// Command myrunc is an OCI runtime: the command line of runc on the packages that the engine uses. Podman, containerd and Kubernetes can drive it
-// (docs/zh/08-step06-oci.md).
+// Command myrunc is an OCI runtime: the command line of runc on the packages that the engine uses.
+// Podman, containerd and Kubernetes can drive it (docs/zh/08-step06-oci.md).
 package main
 
 import (
@@ -21,8 +21,8 @@ import (
 	"mydocker/step06-final/internal/systemd"
 )
 
-// command is one subcommand. The flags are those of runc. There is no framework for this command line: it is started for every container,
-// and package flag costs nothing.
+// command is one subcommand. The flags are those of runc. There is no framework for this command
+// line: it is started for every container, and package flag costs nothing.
 type command struct {
 	name    string
 	usage   string
@@ -101,6 +101,7 @@ func (c *context) main(arguments []string) (int, error) {
 		usage(os.Stdout, global)
 		return 0, nil
 	}
+
 	if err != nil {
 		return 1, fmt.Errorf("%w (`myrunc --help` lists the options)", err)
 	}
@@ -111,6 +112,7 @@ func (c *context) main(arguments []string) (int, error) {
 	if c.debug {
 		c.runtime.Debug = func(format string, a ...interface{}) { c.report("debug", fmt.Sprintf(format, a...)) }
 	}
+
 	if *version {
 		fmt.Printf("myrunc version 1.0.0\ncommit: %s\nspec: %s\n", revision(), runtime.SpecVersion)
 		return 0, nil
@@ -119,6 +121,7 @@ func (c *context) main(arguments []string) (int, error) {
 		usage(os.Stdout, global)
 		return 0, nil
 	}
+
 	if c.runtime.Root == sharedRoot() {
 		if err := makeOwn(c.runtime.Root); err != nil {
 			return 1, err
@@ -150,7 +153,8 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 	return 1, fmt.Errorf("unknown command %q: No help topic for '%s' (`myrunc --help` lists the commands)", name, name)
 }
 
-// parse reads options before the arguments, and also behind them where no command line of the user's own follows.
+// parse reads options before the arguments, and also behind them where no command line of the
+// user's own follows.
 func parse(flags *flag.FlagSet, arguments []string, mixed bool) error {
 	var positional []string
 	for {
@@ -209,7 +213,8 @@ func revision() string {
 	return "unknown"
 }
 
-// defaultRoot is /run/myrunc, and for an ordinary user a directory of the session. Podman starts us as root of the user's own user namespace.
+// defaultRoot is /run/myrunc, and for an ordinary user a directory of the session. Podman starts us
+// as root of the user's own user namespace.
 func defaultRoot() string {
 	session := os.Getenv("XDG_RUNTIME_DIR")
 	user := os.Geteuid() != 0
@@ -226,11 +231,12 @@ func defaultRoot() string {
 	return sharedRoot()
 }
 
-// sharedRoot is where the state of an ordinary user without a session's directory is: in /tmp, where anybody may make a directory.
+// sharedRoot is where the state of an ordinary user without a session's directory is: in /tmp,
+// where anybody may make a directory.
 func sharedRoot() string { return fmt.Sprintf("/tmp/myrunc-%d", os.Geteuid()) }
 
-// makeOwn makes a directory that only its user can enter, or makes sure that it is one: whoever could write the state of
-// a container could have the user run hooks.
+// makeOwn makes a directory that only its user can enter, or makes sure that it is one: whoever
+// could write the state of a container could have the user run hooks.
 func makeOwn(directory string) error {
 	if err := os.Mkdir(directory, 0o700); err != nil && !os.IsExist(err) {
 		return fmt.Errorf("make the state directory: %w (choose another one with --root)", err)
@@ -247,8 +253,9 @@ func makeOwn(directory string) error {
 	return nil
 }
 
-// report writes a message to the log file, in the form that logrus has made the custom: containerd and Podman read the last line
-// to tell their user what went wrong. Without a file, warnings and debug messages go to standard error.
+// report writes a message to the log file, in the form that logrus has made the custom: containerd
+// and Podman read the last line to tell their user what went wrong. Without a file, warnings and
+// debug messages go to standard error.
 func (c *context) report(level, message string) {
 	now := time.Now().Format(time.RFC3339)
 	line := fmt.Sprintf("time=%q level=%s msg=%q\n", now, level, message)
@@ -259,6 +266,7 @@ func (c *context) report(level, message string) {
 		}
 		line = string(data) + "\n"
 	}
+
 	if c.logPath == "" {
 		if level != "error" { // main prints errors
 			io.WriteString(os.Stderr, line)
@@ -272,6 +280,7 @@ func (c *context) report(level, message string) {
 			err = closeErr
 		}
 	}
+
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "myrunc: write the log: %v\n%s", err, line)
 	}

@@ -28,6 +28,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if o.Spec, o.Config, err = runtime.LoadSpec(o.Bundle); err != nil {
 		return 1, err
 	}
+
 	var terminal *foreground
 	if o.Spec.Process != nil && o.Spec.Process.Terminal && !detach {
 		if terminal, err = newForeground(); err != nil {
@@ -36,6 +37,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 		defer terminal.close()
 		o.ConsoleSocket = terminal.socket
 	}
+
 	// Signals that come from now on are for the container.
 	signals := make(chan os.Signal, 64)
 	if !detach {
@@ -45,6 +47,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	if terminal != nil {
 		if err := terminal.connect(); err != nil {
 			return 1, deleteAfter(container, err)
@@ -53,6 +56,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err := container.Start(); err != nil {
 		return 1, deleteAfter(container, err)
 	}
+
 	if detach {
 		return 0, nil
 	}
@@ -60,6 +64,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil || truth(flags, "keep") {
 		return code, err
 	}
+
 	return code, container.Delete(false)
 }
 
@@ -80,11 +85,13 @@ func killAndWait(container *runtime.Container) (int, error) {
 	return runtime.WaitInit(container)
 }
 
-// forwarded are the signals that a foreground container gets too. Not all that there are: the Go runtime switches threads several times for each.
+// forwarded are the signals that a foreground container gets too. Not all that there are: the Go
+// runtime switches threads several times for each.
 var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
 	unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
 
-// wait passes signals on to a process, and changes of the window's size to its terminal, until the process has ended.
+// wait passes signals on to a process, and changes of the window's size to its terminal, until the
+// process has ended.
 func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() (int, error)) (int, error) {
 	ended := make(chan struct{})
 	go func() {
@@ -97,15 +104,18 @@ func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() 
 					terminal.resize()
 					continue
 				}
-				// A process that has just ended cannot take it: that is what the wait is about to say.
+				// A process that has just ended cannot take it: that is what the wait is about to
+				// say.
 				_ = unix.Kill(pid, s.(unix.Signal))
 			}
 		}
 	}()
+
 	code, err := waitFor()
 	close(ended)
 	if terminal != nil {
 		terminal.drain()
 	}
+
 	return code, err
 }

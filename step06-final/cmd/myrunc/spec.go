@@ -33,6 +33,7 @@ func specCommand(c *context, flags *flag.FlagSet) (int, error) {
 			return 1, err
 		}
 	}
+
 	data, err := json.MarshalIndent(spec, "", "\t")
 	if err != nil {
 		return 1, err
@@ -41,6 +42,7 @@ func specCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if os.IsExist(err) {
 		return 1, fmt.Errorf("spec: %s exists already: remove it first", path)
 	}
+
 	if err != nil {
 		return 1, fmt.Errorf("spec: %w", err)
 	}
@@ -48,6 +50,7 @@ func specCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
+
 	return 0, err
 }
 
@@ -66,6 +69,7 @@ func exampleSpec() *specs.Spec {
 			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
 			Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}},
 		},
+
 		Mounts: []specs.Mount{
 			mount("/proc", "proc", "proc"),
 			mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
@@ -83,7 +87,8 @@ func exampleSpec() *specs.Spec {
 	}
 }
 
-// exampleNamespaces has a cgroup namespace on v2 only, as runc's: on v1 a container sees its own groups without one.
+// exampleNamespaces has a cgroup namespace on v2 only, as runc's: on v1 a container sees its own
+// groups without one.
 func exampleNamespaces() []specs.LinuxNamespace {
 	kinds := []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}}
@@ -132,6 +137,7 @@ func featuresCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if runtime.GOARCH == "arm64" {
 		archs = []string{"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}
 	}
+
 	return 0, printJSON(features.Features{
 		OCIVersionMin: "1.0.0", OCIVersionMax: oci.SpecVersion,
 		Hooks:        []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"},
@@ -148,6 +154,7 @@ func featuresCommand(c *context, flags *flag.FlagSet) (int, error) {
 					"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
 				SupportedFlags: []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
 					"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}},
+
 			Apparmor: &features.Apparmor{Enabled: &yes}, Selinux: &features.Selinux{Enabled: &yes},
 			IntelRdt:        &features.IntelRdt{Enabled: &no},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: &yes}},

@@ -2,7 +2,8 @@ package main
 
 import "mydocker/step06-final/internal/cgroup"
 
-// eventData arranges the counters as `runc events` does, so that those who read runc's can read ours.
+// eventData arranges the counters as `runc events` does, so that those who read runc's can read
+// ours.
 func eventData(s *cgroup.Stats) map[string]interface{} {
 	type m = map[string]interface{}
 	entry := func(usage, max, limit, failcnt uint64) m {
@@ -16,6 +17,7 @@ func eventData(s *cgroup.Stats) map[string]interface{} {
 		bytes = append(bytes, device("Read", d.ReadBytes), device("Write", d.WriteBytes))
 		operations = append(operations, device("Read", d.ReadOps), device("Write", d.WriteOps))
 	}
+
 	huge := m{}
 	for size, h := range s.Huge {
 		huge[size] = m{"usage": h.Usage, "max": h.Max, "failcnt": h.Failcnt}

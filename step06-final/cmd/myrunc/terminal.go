@@ -55,8 +55,10 @@ func (t *foreground) connect() error {
 	if err != nil {
 		return fmt.Errorf("receive the container's terminal: %w", err)
 	}
+
 	t.master = master
-	// The terminal in front of us makes a carriage return and a line feed of a line feed; twice would be once too often.
+	// The terminal in front of us makes a carriage return and a line feed of a line feed; twice
+	// would be once too often.
 	if err := console.ClearONLCR(master.Fd()); err != nil {
 		return fmt.Errorf("set up the container's terminal: %w", err)
 	}
@@ -67,8 +69,10 @@ func (t *foreground) connect() error {
 			return fmt.Errorf("switch the terminal to raw mode: %w", err)
 		}
 	}
+
 	go func() {
-		// Reading the master ends with EIO when the container's last process has closed the terminal.
+		// Reading the master ends with EIO when the container's last process has closed the
+		// terminal.
 		if _, err := io.Copy(os.Stdout, master); err != nil && !errors.Is(err, unix.EIO) {
 			fmt.Fprintf(os.Stderr, "myrunc: read the terminal: %v\r\n", err)
 		}

@@ -59,6 +59,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 		}
 		return &r, nil
 	}
+
 	r.Memory, r.CPU = &specs.LinuxMemory{}, &specs.LinuxCPU{Cpus: text(flags, "cpuset-cpus"), Mems: text(flags, "cpuset-mems")}
 	for name, target := range map[string]**int64{"memory": &r.Memory.Limit, "memory-swap": &r.Memory.Swap,
 		"memory-reservation": &r.Memory.Reservation, "kernel-memory-tcp": &r.Memory.KernelTCP} {
@@ -66,6 +67,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 			return nil, err
 		}
 	}
+
 	for name, target := range map[string]**int64{
 		"cpu-quota": &r.CPU.Quota, "cpu-rt-runtime": &r.CPU.RealtimeRuntime, "cpu-idle": &r.CPU.Idle} {
 		if err := parseNumber(flags, name, func(n int64) { *target = &n }); err != nil {
@@ -78,6 +80,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 			return nil, err
 		}
 	}
+
 	if err := parseNumber(flags, "pids-limit", func(n int64) { r.Pids = &specs.LinuxPids{Limit: &n} }); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// noLimit is what v1 shows for "no limit" (the largest number of pages, in bytes), and everything above.
+// noLimit is what v1 shows for "no limit" (the largest number of pages, in bytes), and everything
+// above.
 const noLimit = 1 << 62
 
 // Stats reads the counters. Files that this kernel or this host lacks leave their fields zero.
@@ -216,6 +217,7 @@ func (t *ioTable) v2(line string) {
 	if d == nil {
 		return
 	}
+
 	for _, part := range parts[1:] {
 		pair := strings.SplitN(part, "=", 2)
 		if len(pair) != 2 {

@@ -8,8 +8,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// DefaultDevices may be used by every container, whatever the spec says: the nodes that the runtime itself puts into /dev, and making nodes
-// (which is harmless as long as they cannot be opened).
+// DefaultDevices may be used by every container, whatever the spec says: the nodes that the runtime
+// itself puts into /dev, and making nodes (which is harmless as long as they cannot be opened).
 func DefaultDevices() []specs.LinuxDeviceCgroup {
 	rule := func(kind string, major, minor int64, access string) specs.LinuxDeviceCgroup {
 		return specs.LinuxDeviceCgroup{Allow: true, Type: kind, Major: &major, Minor: &minor, Access: access}
@@ -23,8 +23,8 @@ func DefaultDevices() []specs.LinuxDeviceCgroup {
 	}
 }
 
-// DeviceRules completes the rules of a spec: everything is denied first unless the spec begins otherwise, and the default devices are allowed
-// at the end, unless everything is allowed anyway.
+// DeviceRules completes the rules of a spec: everything is denied first unless the spec begins
+// otherwise, and the default devices are allowed at the end, unless everything is allowed anyway.
 func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
 	everything := false
 	all := []specs.LinuxDeviceCgroup{{Allow: false, Type: "a"}}
@@ -41,13 +41,15 @@ func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
 	return append(all, DefaultDevices()...)
 }
 
-// IsEverything says whether a rule is for all devices and every access, which makes the rules before it void.
+// IsEverything says whether a rule is for all devices and every access, which makes the rules
+// before it void.
 func IsEverything(r specs.LinuxDeviceCgroup) bool {
 	wild := func(n *int64) bool { return n == nil || *n < 0 }
 	return (r.Type == "" || r.Type == "a") && wild(r.Major) && wild(r.Minor) && accessOf(r) == "rwm"
 }
 
-// accessOf is what a rule is about: reading, writing, making the node. Nothing written means all; another letter means nothing, as for runc.
+// accessOf is what a rule is about: reading, writing, making the node. Nothing written means all;
+// another letter means nothing, as for runc.
 func accessOf(r specs.LinuxDeviceCgroup) string {
 	if r.Access == "" {
 		return "rwm"
@@ -80,7 +82,8 @@ func (g *Group) setDevicesV1(rules []specs.LinuxDeviceCgroup) error {
 	return nil
 }
 
-// deviceLinesV1 writes a rule as the kernel wants it. Type a has no numbers there: a rule for both types is two lines.
+// deviceLinesV1 writes a rule as the kernel wants it. Type a has no numbers there: a rule for both
+// types is two lines.
 func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 	if IsEverything(r) {
 		return []string{"a"}
@@ -91,6 +94,7 @@ func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 		}
 		return strconv.FormatInt(*n, 10)
 	}
+
 	access := accessOf(r)
 	if access == "" {
 		return nil
@@ -99,6 +103,7 @@ func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 	if r.Type == "" || r.Type == "a" {
 		kinds = []string{"c", "b"}
 	}
+
 	var lines []string
 	for _, kind := range kinds {
 		lines = append(lines, fmt.Sprintf("%s %s:%s %s", kind, number(r.Major), number(r.Minor), access))

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroup v2 has no devices.allow: a small program decides, which the kernel runs whenever a device is opened or made. It gets a struct
-// bpf_cgroup_dev_ctx {access_type, major, minor} and answers 1 (allowed) or 0. access_type holds the type of device in its lower
-// 16 bits and the access in its upper ones (include/uapi/linux/bpf.h).
+// cgroup v2 has no devices.allow: a small program decides, which the kernel runs whenever a device
+// is opened or made. It gets a struct bpf_cgroup_dev_ctx {access_type, major, minor} and answers 1
+// (allowed) or 0. access_type holds the type of device in its lower 16 bits and the access in its
+// upper ones (include/uapi/linux/bpf.h).
 
 // instruction is struct bpf_insn.
 type instruction struct {
@@ -23,7 +24,8 @@ type instruction struct {
 	immediate int32
 }
 
-// Codes of the few instructions that are needed (Documentation/bpf/standardization/instruction-set.rst).
+// Codes of the few instructions that are needed
+// (Documentation/bpf/standardization/instruction-set.rst).
 const (
 	loadWord    = 0x61 // dst = *(u32 *)(src + offset)
 	moveImm     = 0xb7
@@ -35,8 +37,8 @@ const (
 	exitProgram = 0x95
 )
 
-// deviceProgram compiles the rules. The last rule that matches decides, so the program asks them in reverse order. Registers: 1 the context,
-// 2 type, 3 access, 4 major, 5 minor.
+// deviceProgram compiles the rules. The last rule that matches decides, so the program asks them in
+// reverse order. Registers: 1 the context, 2 type, 3 access, 4 major, 5 minor.
 func deviceProgram(rules []specs.LinuxDeviceCgroup) []instruction {
 	program := []instruction{
 		{loadWord, 0x12, 0, 0}, {andImm, 0x02, 0, 0xffff}, // r2 = access_type & 0xffff
@@ -53,7 +55,8 @@ func deviceProgram(rules []specs.LinuxDeviceCgroup) []instruction {
 	return append(program, instruction{moveImm, 0, 0, 0}, instruction{exitProgram, 0, 0, 0})
 }
 
-// deviceRule is a block that answers if the rule matches, and falls through to the next block if not.
+// deviceRule is a block that answers if the rule matches, and falls through to the next block if
+// not.
 func deviceRule(r specs.LinuxDeviceCgroup) []instruction {
 	const block, char = 1, 2
 	var tests []instruction
@@ -63,14 +66,17 @@ func deviceRule(r specs.LinuxDeviceCgroup) []instruction {
 	case "b":
 		tests = append(tests, instruction{jumpNotImm, 2, 0, block})
 	}
+
 	access := accessBits(r.Access)
 	if access != 7 {
-		// All of what is asked for must be in the rule: access & rule == access. Register 1 is not needed any more.
+		// All of what is asked for must be in the rule: access & rule == access. Register 1 is not
+		// needed any more.
 		tests = append(tests, instruction{moveReg, 0x31, 0, 0}, instruction{andImm, 1, 0, access}, instruction{jumpNotReg, 0x31, 0, 0})
 	}
 	if r.Major != nil && *r.Major >= 0 {
 		tests = append(tests, instruction{jumpNotImm, 4, 0, int32(*r.Major)})
 	}
+
 	if r.Minor != nil && *r.Minor >= 0 {
 		tests = append(tests, instruction{jumpNotImm, 5, 0, int32(*r.Minor)})
 	}
@@ -78,6 +84,7 @@ func deviceRule(r specs.LinuxDeviceCgroup) []instruction {
 	if r.Allow {
 		answer = 1
 	}
+
 	code := append(tests, instruction{moveImm, 0, 0, answer}, instruction{exitProgram, 0, 0, 0})
 	for i := range tests {
 		if c := code[i].code; c == jumpNotImm || c == jumpNotReg {
@@ -106,7 +113,8 @@ func accessBits(access string) int32 {
 	return bits
 }
 
-// attachDeviceProgram loads the program and makes it the only one of the group (bpf(2), BPF_PROG_LOAD, BPF_PROG_ATTACH).
+// attachDeviceProgram loads the program and makes it the only one of the group (bpf(2),
+// BPF_PROG_LOAD, BPF_PROG_ATTACH).
 func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) error {
 	const progLoad, progAttach, typeCgroupDevice, attachDevice, allowMulti = 5, 8, 15, 6, 2
 	var code bytes.Buffer
@@ -130,6 +138,7 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 		return fmt.Errorf("load the eBPF program (needs Linux 4.15 and root): %w", errno)
 	}
 	defer unix.Close(int(fd))
+
 	target, err := unix.Open(directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", directory, err)
@@ -139,6 +148,7 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 	if err != nil {
 		return err
 	}
+
 	attach := struct{ target, program, attachType, flags, replace uint32 }{uint32(target), uint32(fd), attachDevice, allowMulti, 0}
 	if _, _, errno := unix.Syscall(unix.SYS_BPF, progAttach, uintptr(unsafe.Pointer(&attach)), unsafe.Sizeof(attach)); errno != 0 {
 		return fmt.Errorf("attach the eBPF program to %s: %w", directory, errno)
@@ -149,10 +159,12 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 			return err
 		}
 	}
+
 	return nil
 }
 
-// devicePrograms are the ids of the programs that are attached to this group itself (BPF_PROG_QUERY).
+// devicePrograms are the ids of the programs that are attached to this group itself
+// (BPF_PROG_QUERY).
 func devicePrograms(target int) ([]uint32, error) {
 	const progQuery, attachDevice = 16, 6
 	ids := make([]uint32, 64)

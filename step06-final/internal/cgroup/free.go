@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckFree says why no container can be put into the group. What is in the group already would share the container's
-// limits, would be paused with it and killed with it; and whoever enters a frozen group never comes back. It looks only, so it is
-// asked before anything is made. The answer tells whether one of the directories exists.
+// CheckFree says why no container can be put into the group. What is in the group already would
+// share the container's limits, would be paused with it and killed with it; and whoever enters a
+// frozen group never comes back. It looks only, so it is asked before anything is made. The answer
+// tells whether one of the directories exists.
 func (g *Group) CheckFree() (exists bool, err error) {
 	for _, directory := range g.directories() {
 		if directory == g.mountpoints[directory] {
@@ -42,7 +43,8 @@ func nearestExisting(directory, mountpoint string) string {
 	return directory
 }
 
-// checkEmpty looks for processes in the group and in the groups below it. Those of other pid namespaces are listed as 0.
+// checkEmpty looks for processes in the group and in the groups below it. Those of other pid
+// namespaces are listed as 0.
 func checkEmpty(top string) error {
 	count := 0
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
@@ -73,7 +75,8 @@ func checkEmpty(top string) error {
 	return nil
 }
 
-// checkUsable refuses a group whose processes stand still, and one of v2 that takes threads only (cgroups(7), "Thread mode").
+// checkUsable refuses a group whose processes stand still, and one of v2 that takes threads only
+// (cgroups(7), "Thread mode").
 func (g *Group) checkUsable(directory, mountpoint string) error {
 	frozen, err := frozenAt(directory, mountpoint, g.Unified != "")
 	if err != nil {
@@ -89,8 +92,8 @@ func (g *Group) checkUsable(directory, mountpoint string) error {
 	return nil
 }
 
-// frozenAt says whether a process that enters the directory is stopped at once. v1 tells the effective state; a v2 group tells its own only,
-// and holds still with any group above it.
+// frozenAt says whether a process that enters the directory is stopped at once. v1 tells the
+// effective state; a v2 group tells its own only, and holds still with any group above it.
 func frozenAt(directory, mountpoint string, v2 bool) (bool, error) {
 	if !v2 {
 		state, err := readString(directory, "freezer.state")

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Freeze stops every process of the group and returns when all stand still (at most after two seconds: an error, and the group is thawed).
+// Freeze stops every process of the group and returns when all stand still (at most after two
+// seconds: an error, and the group is thawed).
 func (g *Group) Freeze() error {
 	if g.Unified != "" {
 		if err := write(g.Unified, "cgroup.freeze", "1"); err != nil {
@@ -18,6 +19,7 @@ func (g *Group) Freeze() error {
 	if g.Dirs["freezer"] == "" {
 		return errors.New("pause: this host has no freezer controller mounted")
 	}
+
 	// v1 may stay FREEZING when a process forks meanwhile: the state is written again then.
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if err := write(g.Dirs["freezer"], "freezer.state", "FROZEN"); err != nil {
@@ -27,6 +29,7 @@ func (g *Group) Freeze() error {
 			return err
 		}
 	}
+
 	if err := g.Thaw(); err != nil {
 		return err
 	}

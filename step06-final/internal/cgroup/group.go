@@ -24,7 +24,8 @@ type Group struct {
 	made        []string          // directories that Create has made, in order
 }
 
-// New says where the group with this path is; nothing is made yet. Path is linux.cgroupsPath of the spec.
+// New says where the group with this path is; nothing is made yet. Path is linux.cgroupsPath of the
+// spec.
 func New(path string) (*Group, error) {
 	for _, name := range strings.Split(path, "/") {
 		if name == ".." {
@@ -46,7 +47,8 @@ func (h *Host) group(path string) *Group {
 	if h.Unified() {
 		g.Unified = h.V2.directory(path)
 		if beside := filepath.Dir(h.V2.ownDirectory()); os.Geteuid() != 0 && !filepath.IsAbs(path) && unix.Access(filepath.Join(beside, "cgroup.procs"), unix.W_OK) == nil {
-			// An ordinary user's groups are beside his own where they can be: one with processes has no controllers for its children (cgroups(7)).
+			// An ordinary user's groups are beside his own where they can be: one with processes
+			// has no controllers for its children (cgroups(7)).
 			g.Unified = filepath.Join(beside, path)
 		}
 		g.mountpoints[g.Unified] = h.V2.Mountpoint
@@ -109,8 +111,8 @@ func (g *Group) debug(format string, args ...interface{}) {
 	}
 }
 
-// Create makes the directories. If the group shall be new, one that exists is an error: another container has been faster. On failure
-// those that were made are removed again.
+// Create makes the directories. If the group shall be new, one that exists is an error: another
+// container has been faster. On failure those that were made are removed again.
 func (g *Group) Create(mustBeNew bool) error {
 	err := g.makeDirectories(mustBeNew)
 	if err != nil {
@@ -166,8 +168,8 @@ func (g *Group) makeAll(directory, mountpoint string) error {
 	return g.makeAll(directory, mountpoint)
 }
 
-// RemoveMade removes the directories that Create has made, those above the group's own too. Others may use these by now, so
-// a directory that cannot be removed stays.
+// RemoveMade removes the directories that Create has made, those above the group's own too. Others
+// may use these by now, so a directory that cannot be removed stays.
 func (g *Group) RemoveMade() {
 	for i := len(g.made) - 1; i >= 0; i-- {
 		if err := os.Remove(g.made[i]); err != nil {
@@ -177,8 +179,8 @@ func (g *Group) RemoveMade() {
 	g.made = nil
 }
 
-// inheritCpuset fills cpuset.cpus and cpuset.mems from the parent, down from the top: a v1 cpuset without either takes no process
-// (write: no space left on device).
+// inheritCpuset fills cpuset.cpus and cpuset.mems from the parent, down from the top: a v1 cpuset
+// without either takes no process (write: no space left on device).
 func inheritCpuset(directory, mountpoint string) error {
 	parent := filepath.Dir(directory)
 	if len(parent) > len(mountpoint) {
@@ -191,6 +193,7 @@ func inheritCpuset(directory, mountpoint string) error {
 		if err != nil {
 			return err
 		}
+
 		if present != "" {
 			continue
 		}
@@ -202,11 +205,12 @@ func inheritCpuset(directory, mountpoint string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// Tasks are the v1 files into which a thread writes 0 to be in the group. The pids controller comes last and apart:
-// see early.Spawn and runtime.
+// Tasks are the v1 files into which a thread writes 0 to be in the group. The pids controller comes
+// last and apart: see early.Spawn and runtime.
 func (g *Group) Tasks() (tasks []string, pids string) {
 	seen := map[string]bool{}
 	for controller, directory := range g.Dirs {
@@ -237,7 +241,8 @@ func (g *Group) Enter(pid int) error {
 	return nil
 }
 
-// Processes are the process ids in the group and in the groups below it, as the caller's pid namespace counts.
+// Processes are the process ids in the group and in the groups below it, as the caller's pid
+// namespace counts.
 func (g *Group) Processes() ([]int, error) {
 	top := g.Unified
 	for _, controller := range []string{"pids", "freezer", "devices", "memory", "cpu"} {
@@ -248,6 +253,7 @@ func (g *Group) Processes() ([]int, error) {
 	if top == "" {
 		return nil, errors.New("list processes: the container has no cgroup")
 	}
+
 	var pids []int
 	err := filepath.Walk(top, func(path string, info os.FileInfo, err error) error {
 		if err != nil {
@@ -259,6 +265,7 @@ func (g *Group) Processes() ([]int, error) {
 		if !info.IsDir() {
 			return nil
 		}
+
 		data, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
 		if err != nil {
 			if os.IsNotExist(err) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
@@ -275,12 +282,14 @@ func (g *Group) Processes() ([]int, error) {
 				pids = append(pids, pid)
 			}
 		}
+
 		return nil
 	})
 	return pids, err
 }
 
-// KillAll sends SIGKILL to every process of the group until none is left, at most for the given time.
+// KillAll sends SIGKILL to every process of the group until none is left, at most for the given
+// time.
 func (g *Group) KillAll(limit time.Duration) error {
 	if g.Unified != "" {
 		// cgroup.kill (Linux 5.14) is atomic: no fork can escape it.
@@ -293,6 +302,7 @@ func (g *Group) KillAll(limit time.Duration) error {
 		if err != nil || len(pids) == 0 {
 			return err
 		}
+
 		for _, pid := range pids {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 				return fmt.Errorf("kill process %d of the container: %w", pid, err)
@@ -305,8 +315,9 @@ func (g *Group) KillAll(limit time.Duration) error {
 	}
 }
 
-// Remove removes the group's directories and those below. A cgroup can be removed when its last process is gone, which for the kernel is a little
-// later than for whoever waited for it: it is tried again for two seconds. What is gone already is no error.
+// Remove removes the group's directories and those below. A cgroup can be removed when its last
+// process is gone, which for the kernel is a little later than for whoever waited for it: it is
+// tried again for two seconds. What is gone already is no error.
 func (g *Group) Remove() error {
 	var first error
 	deadline := time.Now().Add(2 * time.Second)
@@ -362,8 +373,8 @@ func (g *Group) Set(r *specs.LinuxResources) error {
 	return g.setV1(r)
 }
 
-// write writes one value into one file of a directory.
-// write gives the kernel the value in a single write(2). An os.File would cost four more system calls, to ask whether it can be polled.
+// write writes one value into one file of a directory. write gives the kernel the value in a single
+// write(2). An os.File would cost four more system calls, to ask whether it can be polled.
 func write(directory, file, value string) error {
 	path := filepath.Join(directory, file)
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)

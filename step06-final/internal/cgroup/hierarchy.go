@@ -1,8 +1,10 @@
-// Package cgroup puts containers into control groups: it finds where the kernel shows its hierarchies, makes a directory in
-// each, writes the limits of an OCI spec into their files, reads the counters, freezes, and removes it all again. It knows
-// cgroup v1 (one tree for each controller or pair of controllers), v2 (one tree) and hosts that mount both.
+// Package cgroup puts containers into control groups: it finds where the kernel shows its
+// hierarchies, makes a directory in each, writes the limits of an OCI spec into their files, reads
+// the counters, freezes, and removes it all again. It knows cgroup v1 (one tree for each controller
+// or pair of controllers), v2 (one tree) and hosts that mount both.
 //
-// step04-cgroups teaches the files one by one (docs/zh/06-step04-cgroups.md); this package is the same for every controller.
+// step04-cgroups teaches the files one by one (docs/zh/06-step04-cgroups.md); this package is the
+// same for every controller.
 package cgroup
 
 import (
@@ -33,7 +35,8 @@ type Host struct {
 	V2 *Hierarchy // nil when cgroup2 is not mounted
 }
 
-// Unified says whether cgroup v2 has the controllers, so that limits go there. On a hybrid host v1 has them.
+// Unified says whether cgroup v2 has the controllers, so that limits go there. On a hybrid host v1
+// has them.
 func (h *Host) Unified() bool {
 	for _, v1 := range h.V1 {
 		if !strings.HasPrefix(v1.Controllers[0], "name=") {
@@ -43,7 +46,8 @@ func (h *Host) Unified() bool {
 	return h.V2 != nil
 }
 
-// Detect reads /proc/self/mountinfo and /proc/self/cgroup. A host without any cgroup tree is not an error: Host is empty.
+// Detect reads /proc/self/mountinfo and /proc/self/cgroup. A host without any cgroup tree is not an
+// error: Host is empty.
 func Detect() (*Host, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -56,7 +60,8 @@ func Detect() (*Host, error) {
 	return parse(mounts, own, visible)
 }
 
-// visible says whether a mount is what one finds at its mount point: another one may lie over it, or over a directory above.
+// visible says whether a mount is what one finds at its mount point: another one may lie over it,
+// or over a directory above.
 func visible(h Hierarchy) bool {
 	var st unix.Stat_t
 	if err := unix.Stat(h.Mountpoint, &st); err != nil {
@@ -80,6 +85,7 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 		if !ok || !visible(h) {
 			continue
 		}
+
 		if h.V2 {
 			if host.V2 == nil {
 				h.Own = ownV2
@@ -90,12 +96,14 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 		if len(h.Controllers) == 0 || seen[h.Controllers[0]] {
 			continue // mounted a second time
 		}
+
 		for _, c := range h.Controllers {
 			seen[c] = true
 		}
 		h.Own = ownV1[h.Controllers[0]]
 		host.V1 = append(host.V1, h)
 	}
+
 	return host, lines.Err()
 }
 
@@ -111,6 +119,7 @@ func parseMount(line string) (Hierarchy, bool) {
 	if len(left) < 6 || len(right) < 3 {
 		return Hierarchy{}, false
 	}
+
 	h := Hierarchy{device: left[2], Root: unescape(left[3]), Mountpoint: unescape(left[4])}
 	switch right[0] {
 	case "cgroup2":
@@ -124,10 +133,12 @@ func parseMount(line string) (Hierarchy, bool) {
 	default:
 		return Hierarchy{}, false
 	}
+
 	return h, true
 }
 
-// knownController are the names that can stand among the mount options of a v1 tree; the others are options.
+// knownController are the names that can stand among the mount options of a v1 tree; the others are
+// options.
 var knownController = map[string]bool{"cpu": true, "cpuacct": true, "cpuset": true, "memory": true, "devices": true, "freezer": true,
 	"blkio": true, "pids": true, "net_cls": true, "net_prio": true, "perf_event": true, "hugetlb": true, "rdma": true, "misc": true, "debug": true}
 
@@ -165,8 +176,8 @@ func parseOwn(data []byte) (v1 map[string]string, v2 string, err error) {
 	return v1, v2, nil
 }
 
-// directory is where a cgroup is found on this host. An absolute path is below the mount point, a relative one
-// below the caller's own cgroup.
+// directory is where a cgroup is found on this host. An absolute path is below the mount point, a
+// relative one below the caller's own cgroup.
 func (h *Hierarchy) directory(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Join(h.Mountpoint, path)

@@ -20,8 +20,8 @@ type CPUStats struct {
 	ThrottledTime    uint64   `json:"throttledTime"`
 }
 
-// MemoryStats are bytes. Limit is 0 when there is none. InactiveFile is page cache that the kernel gives back first;
-// docker's "memory usage" is Usage minus InactiveFile.
+// MemoryStats are bytes. Limit is 0 when there is none. InactiveFile is page cache that the kernel
+// gives back first; docker's "memory usage" is Usage minus InactiveFile.
 type MemoryStats struct {
 	Usage        uint64            `json:"usage"`
 	Peak         uint64            `json:"peak"`

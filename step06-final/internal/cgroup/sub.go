@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sub is the group with some of its directories replaced by ones below them, as runc's `exec --cgroup` writes it: PATH for all, or
-// CONTROLLER[,CONTROLLER…]:PATH on v1. A path never leads out of the group.
+// Sub is the group with some of its directories replaced by ones below them, as runc's `exec
+// --cgroup` writes it: PATH for all, or CONTROLLER[,CONTROLLER…]:PATH on v1. A path never leads out
+// of the group.
 func (g *Group) Sub(choices []string) (*Group, error) {
 	sub := FromPaths(g.Paths())
 	for _, choice := range choices {
@@ -35,6 +36,7 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 				sub.Dirs[controller] = filepath.Join(directory, clean)
 			}
 		}
+
 		if controllers == "" {
 			continue
 		}
@@ -74,8 +76,9 @@ func insidePath(path string) bool {
 	return true
 }
 
-// ForProcessBeside is the group into which one more process can be put. In v2 a group whose children have controllers takes none
-// ("no internal processes", cgroups(7)): a container that has made such children has its init in one of them, and there the process goes too.
+// ForProcessBeside is the group into which one more process can be put. In v2 a group whose
+// children have controllers takes none ("no internal processes", cgroups(7)): a container that has
+// made such children has its init in one of them, and there the process goes too.
 func (g *Group) ForProcessBeside(init int) (*Group, error) {
 	if g.Unified == "" || !hasDomainControllers(g.Unified) {
 		return g, nil
@@ -98,7 +101,8 @@ func (g *Group) ForProcessBeside(init int) (*Group, error) {
 	return &Group{Dirs: map[string]string{}, Unified: of.ownDirectory()}, nil
 }
 
-// hasDomainControllers says whether a group gives its children a controller that cannot be threaded.
+// hasDomainControllers says whether a group gives its children a controller that cannot be
+// threaded.
 func hasDomainControllers(directory string) bool {
 	enabled, err := readString(directory, "cgroup.subtree_control")
 	if err != nil {
@@ -114,8 +118,8 @@ func hasDomainControllers(directory string) bool {
 	return false
 }
 
-// NotifyOOM sends on the channel whenever the kernel has killed a process of the group because of its memory limit, and closes it
-// when the group is gone.
+// NotifyOOM sends on the channel whenever the kernel has killed a process of the group because of
+// its memory limit, and closes it when the group is gone.
 func (g *Group) NotifyOOM() (<-chan struct{}, error) {
 	if g.Unified != "" {
 		return g.notifyOOMv2()
@@ -125,7 +129,8 @@ func (g *Group) NotifyOOM() (<-chan struct{}, error) {
 		return nil, fmt.Errorf("this host has no memory controller mounted")
 	}
 
-	// v1: an eventfd is registered in cgroup.event_control (cgroup-v1/memory.rst, "OOM Control"). rmdir wakes it too.
+	// v1: an eventfd is registered in cgroup.event_control (cgroup-v1/memory.rst, "OOM Control").
+	// rmdir wakes it too.
 	control, err := os.Open(filepath.Join(directory, "memory.oom_control"))
 	if err != nil {
 		return nil, err

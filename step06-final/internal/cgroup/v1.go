@@ -15,7 +15,8 @@ import (
 // setting is one value for one file of a controller.
 type setting struct{ controller, field, file, value string }
 
-// optional says whether a kernel without the file goes without: the number of pages that are reserved is limited where it is counted.
+// optional says whether a kernel without the file goes without: the number of pages that are
+// reserved is limited where it is counted.
 func (s setting) optional() bool { return strings.Contains(s.file, ".rsvd.") }
 
 // setV1 writes the limits into the files of cgroup v1 (Documentation/admin-guide/cgroup-v1).
@@ -30,6 +31,7 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 	if r.Pids != nil {
 		settings = append(settings, setting{"pids", "pids.limit", "pids.max", limitOrMax(r.Pids.Limit)})
 	}
+
 	settings = append(settings, g.blkioV1(r.BlockIO)...)
 	settings = append(settings, hugetlb(r.HugepageLimits, "limit_in_bytes")...)
 	if r.Network != nil {
@@ -40,6 +42,7 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 			settings = append(settings, setting{"net_prio", "network.priorities", "net_prio.ifpriomap", fmt.Sprintf("%s %d", p.Name, p.Priority)})
 		}
 	}
+
 	settings = append(settings, rdma(r.Rdma)...)
 	if err := g.applyAll(settings); err != nil {
 		return err
@@ -47,8 +50,8 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 	return g.setDevicesV1(r.Devices)
 }
 
-// applyAll writes settings in order. A period may be too short for the quota that stands beside it, or for what the group above allows: it
-// is written once more when the new quota is there.
+// applyAll writes settings in order. A period may be too short for the quota that stands beside it,
+// or for what the group above allows: it is written once more when the new quota is there.
 func (g *Group) applyAll(settings []setting) error {
 	var period *setting
 	for i, s := range settings {
@@ -74,7 +77,8 @@ func (g *Group) applyAll(settings []setting) error {
 	return nil
 }
 
-// hugetlb limits the huge pages that are used, and those that are reserved by mmap(2) too, where the kernel counts them (Linux 5.7).
+// hugetlb limits the huge pages that are used, and those that are reserved by mmap(2) too, where
+// the kernel counts them (Linux 5.7).
 func hugetlb(limits []specs.LinuxHugepageLimit, file string) []setting {
 	var s []setting
 	for _, h := range limits {
@@ -117,6 +121,7 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	if c.Shares != nil && *c.Shares != 0 {
 		s = append(s, setting{"cpu", "cpu.shares", "cpu.shares", strconv.FormatUint(*c.Shares, 10)})
 	}
+
 	if c.Period != nil && *c.Period != 0 {
 		s = append(s, setting{"cpu", "cpu.period", "cpu.cfs_period_us", strconv.FormatUint(*c.Period, 10)})
 	}
@@ -126,6 +131,7 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	if c.Burst != nil {
 		s = append(s, setting{"cpu", "cpu.burst", "cpu.cfs_burst_us", strconv.FormatUint(*c.Burst, 10)})
 	}
+
 	if c.RealtimePeriod != nil && *c.RealtimePeriod != 0 {
 		s = append(s, setting{"cpu", "cpu.realtimePeriod", "cpu.rt_period_us", strconv.FormatUint(*c.RealtimePeriod, 10)})
 	}
@@ -135,6 +141,7 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	if c.Idle != nil {
 		s = append(s, setting{"cpu", "cpu.idle", "cpu.idle", strconv.FormatInt(*c.Idle, 10)})
 	}
+
 	if c.Mems != "" {
 		s = append(s, setting{"cpuset", "cpu.mems", "cpuset.mems", c.Mems})
 	}
@@ -168,6 +175,7 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 	if m.KernelTCP != nil && *m.KernelTCP != 0 {
 		limits = append(limits, setting{"memory", "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", number(*m.KernelTCP)})
 	}
+
 	if m.Swappiness != nil {
 		limits = append(limits, setting{"memory", "memory.swappiness", "memory.swappiness", strconv.FormatUint(*m.Swappiness, 10)})
 	}
@@ -182,6 +190,7 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 			return err
 		}
 	}
+
 	// memory.kernel is deprecated (gone since Linux 5.4): write it where the kernel still has it.
 	if m.Kernel != nil && *m.Kernel != 0 && directory != "" {
 		if err := write(directory, "memory.kmem.limit_in_bytes", number(*m.Kernel)); err != nil &&
@@ -189,11 +198,13 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 			return fmt.Errorf("linux.resources.memory.kernel: %w", err)
 		}
 	}
+
 	return nil
 }
 
-// memoryAndSwapV1 orders the two limits by the kernel's rule that memory+swap is never below memory: the one that grows is written first. No
-// limit of memory means no limit of both, unless one is given.
+// memoryAndSwapV1 orders the two limits by the kernel's rule that memory+swap is never below
+// memory: the one that grows is written first. No limit of memory means no limit of both, unless
+// one is given.
 func memoryAndSwapV1(directory string, m *specs.LinuxMemory) []setting {
 	var limit, swap *setting
 	if m.Limit != nil && *m.Limit != 0 {
@@ -232,6 +243,7 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 	if !exists(filepath.Join(g.Dirs["blkio"], weight)) {
 		weight, weightDevice = "blkio.bfq.weight", "blkio.bfq.weight_device"
 	}
+
 	var s []setting
 	if b.Weight != nil && *b.Weight != 0 {
 		s = append(s, setting{"blkio", "blockIO.weight", weight, strconv.Itoa(int(*b.Weight))})
@@ -239,6 +251,7 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 	if b.LeafWeight != nil && *b.LeafWeight != 0 {
 		s = append(s, setting{"blkio", "blockIO.leafWeight", "blkio.leaf_weight", strconv.Itoa(int(*b.LeafWeight))})
 	}
+
 	for _, d := range b.WeightDevice {
 		if d.Weight != nil {
 			s = append(s, setting{"blkio", "blockIO.weightDevice", weightDevice, fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.Weight)})
@@ -247,6 +260,7 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 			s = append(s, setting{"blkio", "blockIO.weightDevice", "blkio.leaf_weight_device", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.LeafWeight)})
 		}
 	}
+
 	for _, t := range []struct {
 		devices []specs.LinuxThrottleDevice
 		field   string
@@ -261,6 +275,7 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 			s = append(s, setting{"blkio", t.field, t.file, fmt.Sprintf("%d:%d %d", d.Major, d.Minor, d.Rate)})
 		}
 	}
+
 	return s
 }
 

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setV2 translates the limits, which the spec gives in the units of v1, and writes them (Documentation/admin-guide/cgroup-v2.rst).
+// setV2 translates the limits, which the spec gives in the units of v1, and writes them
+// (Documentation/admin-guide/cgroup-v2.rst).
 func (g *Group) setV2(r *specs.LinuxResources) error {
 	settings, err := settingsV2(r)
 	if err != nil {
@@ -22,6 +23,7 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 	if err := g.enableControllers(settings); err != nil {
 		return err
 	}
+
 	for _, s := range settings {
 		if s.file == "cpu.max" && strings.HasPrefix(s.value, " ") { // a period alone: the quota stays
 			present, err := readString(g.Unified, "cpu.max")
@@ -42,6 +44,7 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 			return fmt.Errorf("linux.resources.%s: %w", s.field, err)
 		}
 	}
+
 	if r.Devices != nil {
 		if err := attachDeviceProgram(g.Unified, r.Devices); err != nil {
 			return fmt.Errorf("linux.resources.devices: %w", err)
@@ -50,8 +53,9 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 	return nil
 }
 
-// enableControllers switches the controllers on that the settings need, from the top down. A group with processes of its own cannot have
-// controllers for its children ("no internal processes"): that is reported where it happens.
+// enableControllers switches the controllers on that the settings need, from the top down. A group
+// with processes of its own cannot have controllers for its children ("no internal processes"):
+// that is reported where it happens.
 func (g *Group) enableControllers(settings []setting) error {
 	wanted := map[string]bool{"cpu": true, "memory": true, "pids": true, "io": true, "cpuset": true} // counters and limits that may come later
 	required := map[string]bool{}
@@ -62,6 +66,7 @@ func (g *Group) enableControllers(settings []setting) error {
 	if mountpoint == "" {
 		return nil // an update: enabled at creation
 	}
+
 	var chain []string
 	for d := filepath.Dir(g.Unified); len(d) >= len(mountpoint); d = filepath.Dir(d) {
 		chain = append([]string{d}, chain...)
@@ -71,6 +76,7 @@ func (g *Group) enableControllers(settings []setting) error {
 		if err != nil {
 			return err
 		}
+
 		enabled, err := readString(directory, "cgroup.subtree_control")
 		if err != nil {
 			return err
@@ -79,6 +85,7 @@ func (g *Group) enableControllers(settings []setting) error {
 		if err != nil {
 			return err
 		}
+
 		for _, controller := range strings.Fields(available) {
 			if !wanted[controller] || contains(strings.Fields(enabled), controller) {
 				continue
@@ -95,12 +102,14 @@ func (g *Group) enableControllers(settings []setting) error {
 			}
 		}
 	}
+
 	return nil
 }
 
-// hasProcesses says whether a group may not have controllers for its children. The kernel itself refuses only memory and io; with cpu or pids it
-// makes the group the root of a threaded one, below which no process can be put (EOPNOTSUPP; cgroup-v2.rst, "Threads"). The root of the
-// hierarchy is exempt: it alone has no cgroup.type.
+// hasProcesses says whether a group may not have controllers for its children. The kernel itself
+// refuses only memory and io; with cpu or pids it makes the group the root of a threaded one, below
+// which no process can be put (EOPNOTSUPP; cgroup-v2.rst, "Threads"). The root of the hierarchy is
+// exempt: it alone has no cgroup.type.
 func hasProcesses(directory string) (bool, error) {
 	if _, err := readString(directory, "cgroup.type"); errors.Is(err, os.ErrNotExist) {
 		return false, nil
@@ -133,6 +142,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 		if m.Reservation != nil && *m.Reservation != 0 {
 			add("memory", "memory.reservation", "memory.low", limitOrMax(m.Reservation))
 		}
+
 		swap, err := swapV2(m)
 		if err != nil {
 			return nil, err
@@ -141,6 +151,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			add("memory", "memory.swap", "memory.swap.max", swap)
 		}
 	}
+
 	if c := r.CPU; c != nil {
 		if c.Shares != nil && *c.Shares != 0 {
 			add("cpu", "cpu.shares", "cpu.weight", strconv.FormatUint(WeightOfShares(*c.Shares), 10))
@@ -155,6 +166,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			}
 			add("cpu", "cpu.quota", "cpu.max", value)
 		}
+
 		if c.Burst != nil {
 			add("cpu", "cpu.burst", "cpu.max.burst", strconv.FormatUint(*c.Burst, 10))
 		}
@@ -164,6 +176,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 		if c.RealtimePeriod != nil && *c.RealtimePeriod != 0 || c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0 {
 			return nil, errors.New("linux.resources.cpu.realtimeRuntime: cgroup v2 has no limit for real-time scheduling")
 		}
+
 		if c.Cpus != "" {
 			add("cpuset", "cpu.cpus", "cpuset.cpus", c.Cpus)
 		}
@@ -171,6 +184,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			add("cpuset", "cpu.mems", "cpuset.mems", c.Mems)
 		}
 	}
+
 	if r.Pids != nil {
 		add("pids", "pids.limit", "pids.max", limitOrMax(r.Pids.Limit))
 	}
@@ -183,6 +197,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 				add("io", "blockIO.weightDevice", "io.weight", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, weightOfBlkio(uint64(*d.Weight))))
 			}
 		}
+
 		for _, t := range []struct {
 			devices    []specs.LinuxThrottleDevice
 			field, key string
@@ -197,6 +212,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			}
 		}
 	}
+
 	s = append(s, hugetlb(r.HugepageLimits, "max")...)
 	if r.Network != nil && (r.Network.ClassID != nil || len(r.Network.Priorities) > 0) {
 		return nil, errors.New("linux.resources.network: cgroup v2 has neither net_cls nor net_prio")
@@ -226,7 +242,8 @@ func swapV2(m *specs.LinuxMemory) (string, error) {
 	return strconv.FormatInt(*m.Swap-*m.Limit, 10), nil
 }
 
-// WeightOfShares maps the range of cpu.shares, 2 to 262144, to that of cpu.weight, 1 to 10000, as every runtime does.
+// WeightOfShares maps the range of cpu.shares, 2 to 262144, to that of cpu.weight, 1 to 10000, as
+// every runtime does.
 func WeightOfShares(shares uint64) uint64 {
 	if shares < 2 {
 		shares = 2

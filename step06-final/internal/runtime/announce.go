@@ -22,8 +22,9 @@ func announce(pid int, pidFile, pidfdSocket string) error {
 	return nil
 }
 
-// writePidFile writes the number without a newline, atomically, as runc does: the reader may wait for the file to appear. The temporary
-// file is a new one for certain, and a link in the place of the other is replaced: neither leads the writer to a file of somebody else's.
+// writePidFile writes the number without a newline, atomically, as runc does: the reader may wait
+// for the file to appear. The temporary file is a new one for certain, and a link in the place of
+// the other is replaced: neither leads the writer to a file of somebody else's.
 func writePidFile(path string, pid int) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -47,8 +48,8 @@ func writePidFile(path string, pid int) error {
 	return nil
 }
 
-// sendPidfd sends a descriptor of the process (pidfd_open(2), Linux 5.3) over a unix socket: it names the process even when it has ended and
-// another one has its number.
+// sendPidfd sends a descriptor of the process (pidfd_open(2), Linux 5.3) over a unix socket: it
+// names the process even when it has ended and another one has its number.
 func sendPidfd(socket string, pid int) error {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

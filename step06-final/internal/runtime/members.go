@@ -10,10 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What may be killed as a part of a container: its own pid namespace, which the kernel ends with its init; the members of its cgroup, if
-// the runtime has made that cgroup; and what descends from its init. Never what only happens to be in a cgroup of that name.
+// What may be killed as a part of a container: its own pid namespace, which the kernel ends with
+// its init; the members of its cgroup, if the runtime has made that cgroup; and what descends from
+// its init. Never what only happens to be in a cgroup of that name.
 
-// ownsPidNamespace says whether the container's init is process 1 of a pid namespace that was made for it.
+// ownsPidNamespace says whether the container's init is process 1 of a pid namespace that was made
+// for it.
 func (c *Container) ownsPidNamespace() bool {
 	for _, ns := range c.Spec.Linux.Namespaces {
 		if ns.Type == specs.PIDNamespace {
@@ -23,11 +25,12 @@ func (c *Container) ownsPidNamespace() bool {
 	return false
 }
 
-// ownsCgroup says whether what is in the container's cgroup is the container's. A creation that was killed before it had an init
-// owns nothing.
+// ownsCgroup says whether what is in the container's cgroup is the container's. A creation that was
+// killed before it had an init owns nothing.
 func (c *Container) ownsCgroup() bool { return c.cgroupMade && c.Pid > 0 }
 
-// members are the processes that a signal for the whole container may reach, as the caller's pid namespace counts.
+// members are the processes that a signal for the whole container may reach, as the caller's pid
+// namespace counts.
 func (c *Container) members() ([]int, error) {
 	if c.ownsCgroup() {
 		return c.group().Processes()
@@ -38,8 +41,8 @@ func (c *Container) members() ([]int, error) {
 	return descendants(c.Pid, c.ownsPidNamespace())
 }
 
-// descendants are a process and all that descend from it. With its namespace also those that were brought into its pid
-// namespace by exec, whose parents are outside.
+// descendants are a process and all that descend from it. With its namespace also those that were
+// brought into its pid namespace by exec, whose parents are outside.
 func descendants(init int, withNamespace bool) ([]int, error) {
 	parents, err := parentsOfAll()
 	if err != nil {
@@ -106,8 +109,8 @@ func parentsOfAll() (map[int]int, error) {
 	return parents, nil
 }
 
-// killMembers ends the container's processes, and returns when init and all that could be found are dead or dying. A frozen process
-// dies when it is thawed.
+// killMembers ends the container's processes, and returns when init and all that could be found are
+// dead or dying. A frozen process dies when it is thawed.
 func (c *Container) killMembers() error {
 	var pids []int
 	if !c.ownsPidNamespace() {

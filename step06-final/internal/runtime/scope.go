@@ -16,7 +16,8 @@ type Scope struct {
 	User  bool   `json:"user,omitempty"` // of the user's systemd, not the system's
 }
 
-// ScopeManager has systemd make cgroups (see package systemd, which only a program that needs it links).
+// ScopeManager has systemd make cgroups (see package systemd, which only a program that needs it
+// links).
 type ScopeManager interface {
 	Root(user bool) (cgroup string, err error)
 	Start(scope Scope, pid int, limits *specs.LinuxResources) error
@@ -24,7 +25,8 @@ type ScopeManager interface {
 	Stop(scope Scope) error
 }
 
-// parseScope reads linux.cgroupsPath as every runtime does for systemd: SLICE:PREFIX:NAME is the unit PREFIX-NAME.scope in SLICE.
+// parseScope reads linux.cgroupsPath as every runtime does for systemd: SLICE:PREFIX:NAME is the
+// unit PREFIX-NAME.scope in SLICE.
 func parseScope(path, id string, user bool) (Scope, error) {
 	scope := Scope{Slice: "system.slice", User: user}
 	if user {
@@ -95,7 +97,8 @@ func (c *creation) planScope() (cgroupPath string, err error) {
 	return filepath.Join("/", root, slice, scope.Unit), nil
 }
 
-// startScope has systemd put init into a scope. Where systemd does not manage a hierarchy, which is so on v1, the rest is made here.
+// startScope has systemd put init into a scope. Where systemd does not manage a hierarchy, which is
+// so on v1, the rest is made here.
 func (c *creation) startScope() error {
 	if err := c.runtime.Scopes.Start(*c.scope, c.Pid, c.Spec.Linux.Resources); err != nil {
 		return err

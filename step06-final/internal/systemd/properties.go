@@ -25,8 +25,8 @@ func runtimeHasV2() bool {
 	return err == nil && host.Unified()
 }
 
-// limits are the limits that systemd has properties for. All limits are also written by the runtime itself; these keep systemd from putting
-// its own back when it is reloaded.
+// limits are the limits that systemd has properties for. All limits are also written by the runtime
+// itself; these keep systemd from putting its own back when it is reloaded.
 func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 	var p []sd.Property
 	if r == nil {
@@ -57,6 +57,7 @@ func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 		if c.Period != nil && *c.Period != 0 {
 			add("CPUQuotaPeriodUSec", *c.Period) // systemd 242
 		}
+
 		if c.Quota != nil && *c.Quota != 0 {
 			add("CPUQuotaPerSecUSec", quotaPerSecond(*c.Quota, c.Period))
 		}
@@ -79,6 +80,7 @@ func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 		}
 		add("TasksMax", limit)
 	}
+
 	return p
 }
 
@@ -149,8 +151,9 @@ func maskOf(list string) ([]byte, error) {
 	return mask, nil
 }
 
-// devices tells systemd which devices are allowed: without that it would allow all of them when it is reloaded. It has no rule that denies a
-// device after a wider one has allowed it; what the runtime writes itself has.
+// devices tells systemd which devices are allowed: without that it would allow all of them when it
+// is reloaded. It has no rule that denies a device after a wider one has allowed it; what the
+// runtime writes itself has.
 func devices(r *specs.LinuxResources) []sd.Property {
 	var rules []specs.LinuxDeviceCgroup
 	if r != nil {
@@ -160,6 +163,7 @@ func devices(r *specs.LinuxResources) []sd.Property {
 		Path   string
 		Access string
 	}
+
 	var allowed []entry
 	for _, rule := range cgroup.DeviceRules(rules) {
 		if cgroup.IsEverything(rule) {
@@ -173,10 +177,12 @@ func devices(r *specs.LinuxResources) []sd.Property {
 			allowed = append(allowed, entry{path, rule.Access})
 		}
 	}
+
 	return []sd.Property{property("DevicePolicy", "strict"), property("DeviceAllow", allowed)}
 }
 
-// devicePath names devices as DeviceAllow= does: a node by its numbers, or a group by its name in /proc/devices.
+// devicePath names devices as DeviceAllow= does: a node by its numbers, or a group by its name in
+// /proc/devices.
 func devicePath(rule specs.LinuxDeviceCgroup) string {
 	kind := map[string]string{"c": "char", "u": "char", "b": "block"}[rule.Type]
 	wild := func(n *int64) bool { return n == nil || *n < 0 }

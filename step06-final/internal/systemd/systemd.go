@@ -1,5 +1,6 @@
-// Package systemd has systemd make the cgroups of containers, as scopes (org.freedesktop.systemd1(5), systemd.scope(5)). On a host that
-// systemd runs it is the one writer of the cgroup tree; a container's cgroup is delegated to the runtime. Only cmd/myrunc links this
+// Package systemd has systemd make the cgroups of containers, as scopes
+// (org.freedesktop.systemd1(5), systemd.scope(5)). On a host that systemd runs it is the one writer
+// of the cgroup tree; a container's cgroup is delegated to the runtime. Only cmd/myrunc links this
 // (docs/zh/08-step06-oci.md).
 package systemd
 
@@ -19,7 +20,8 @@ import (
 	"mydocker/step06-final/internal/runtime"
 )
 
-// Manager talks with systemd: the system's, or an ordinary user's. It connects when it is asked for something first.
+// Manager talks with systemd: the system's, or an ordinary user's. It connects when it is asked for
+// something first.
 type Manager struct {
 	system, user *sd.Conn
 }
@@ -43,7 +45,8 @@ func (m *Manager) connection(user bool) (*sd.Conn, error) {
 	return connection, nil
 }
 
-// dialUser connects to the bus of the user who has started us. Inside of a user namespace we are root, but the bus knows us by the id outside.
+// dialUser connects to the bus of the user who has started us. Inside of a user namespace we are
+// root, but the bus knows us by the id outside.
 func dialUser(ctx context.Context) (*sd.Conn, error) {
 	address := os.Getenv("DBUS_SESSION_BUS_ADDRESS")
 	if address == "" {
@@ -151,7 +154,8 @@ func (m *Manager) Set(scope runtime.Scope, r *specs.LinuxResources) error {
 	return nil
 }
 
-// Stop ends a scope whose processes are gone. One that systemd does not know any more has ended by itself.
+// Stop ends a scope whose processes are gone. One that systemd does not know any more has ended by
+// itself.
 func (m *Manager) Stop(scope runtime.Scope) error {
 	connection, err := m.connection(scope.User)
 	if err != nil {
@@ -164,7 +168,8 @@ func (m *Manager) Stop(scope runtime.Scope) error {
 	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return fmt.Errorf("have systemd stop %s: %w", scope.Unit, err)
 	}
-	// A scope that has failed is remembered until somebody says that this was seen. There is nothing to forget after a good end.
+	// A scope that has failed is remembered until somebody says that this was seen. There is
+	// nothing to forget after a good end.
 	_ = connection.ResetFailedUnitContext(context.Background(), scope.Unit)
 	return nil
 }
