@@ -414,10 +414,15 @@ cgroup_directories() {
 	find "${mounts[@]}" -type d -path '*mydocker*' 2>/dev/null | sort -u
 }
 
-# left_cgroups: those of our programs in which nobody is. Where somebody is, left_processes says whether it is ours.
+# left_cgroups: those of our programs in which nobody is; where somebody is, left_processes says whether it is ours. The cgroup of a
+# container has its id as its name, and the engine's record of events knows the ids of our containers.
 left_cgroups() {
-	local directory
+	local directory name
 	cgroup_directories | while read -r directory; do
+		name=${directory##*/}
+		if [ ${#name} = 64 ] && ! grep -qs "$name" "${MYDOCKER_STATE:-/nonexistent}/events"; then
+			continue
+		fi
 		[ -n "$(cat "$directory/cgroup.procs" 2>/dev/null)" ] || say "$directory"
 	done
 }

@@ -142,16 +142,20 @@ func known(pid string) bool {
 	return started.pids[pid]
 }
 
-// leftCgroups lists the containers' cgroups that were not there before. A cgroup can be busy for a moment after its last
-// process.
+// leftCgroups lists the cgroups of containers of these tests: their ids stand in the record of events, those of other engines on this
+// host do not. A cgroup can be busy for a moment after its last process.
 func leftCgroups(before string, patience time.Duration) string {
+	events, err := os.ReadFile(filepath.Join(work, "state", "events"))
+	if err != nil {
+		return "" // no container was made
+	}
 	var left []string
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		left = nil
 		for _, pattern := range []string{"/sys/fs/cgroup/mydocker/*", "/sys/fs/cgroup/*/mydocker/*"} {
 			matches, _ := filepath.Glob(pattern)
 			for _, match := range matches {
-				if info, err := os.Stat(match); err == nil && info.IsDir() && !strings.Contains(before, match) {
+				if info, err := os.Stat(match); err == nil && info.IsDir() && !strings.Contains(before, match) && bytes.Contains(events, []byte(filepath.Base(match))) {
 					left = append(left, match)
 				}
 			}
