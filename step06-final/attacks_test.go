@@ -170,6 +170,7 @@ func TestAttacks(t *testing.T) {
 			if defended.code == 2 {
 				t.Skip("this kernel does not have it: " + defended.out)
 			}
+			require.NotContains(t, []int{-1, 125, 126, 127}, defended.code, "the container did not start: %s%s", defended.out, defended.err)
 			require.Equal(t, 1, defended.code, "%s (%s) was not stopped by %s: %s%s", a.name, a.source, a.guard, defended.out, defended.err)
 			open := try(a, a.off...)
 			if open.code == 2 || hostRefuses(a.name) {
