@@ -24,7 +24,8 @@ type CopyOptions struct {
 	FollowLink bool // -L
 }
 
-// copyTree copies what a root file system has at a place into an empty directory; nothing there is nothing to copy.
+// copyTree copies what a root file system has at a place into an empty directory; nothing there is
+// nothing to copy.
 func copyTree(rootfs, inside, target string) error {
 	real, mode, err := layer.Lookup(rootfs, inside)
 	if errors.Is(err, os.ErrNotExist) || err == nil && mode&unix.S_IFMT != unix.S_IFDIR {
@@ -39,8 +40,8 @@ func copyTree(rootfs, inside, target string) error {
 	})
 }
 
-// withRoot calls use with a container's snapshot, which is mounted meanwhile. A container that does not run is locked:
-// nobody starts or removes it.
+// withRoot calls use with a container's snapshot, which is mounted meanwhile. A container that does
+// not run is locked: nobody starts or removes it.
 func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	if !v.Running {
 		lock, err := v.Lock()
@@ -55,7 +56,8 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	}
 	if v.Running {
 		if mounted, err := s.Mounted(); err != nil || !mounted && s.Kind == "overlay" {
-			return withFirst(err, fmt.Errorf("the file system of container %s is not mounted here; restart the container", v.Name))
+			return withFirst(err,
+				fmt.Errorf("the file system of container %s is not mounted here; restart the container", v.Name))
 		}
 		return use(s)
 	}
@@ -69,8 +71,9 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	return withFirst(err, s.Unmount())
 }
 
-// withTree calls use with a container's file system, the same whether the container was only created, runs or has ended:
-// its snapshot with its volumes, binds and own files, and without what the kernel makes (/proc, /sys, /dev).
+// withTree calls use with a container's file system, the same whether the container was only
+// created, runs or has ended: its snapshot with its volumes, binds and own files, and without what
+// the kernel makes (/proc, /sys, /dev).
 func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error) error {
 	return e.withRoot(v, func(s *snapshot.Snapshot) error {
 		if !v.Running {
@@ -91,6 +94,7 @@ func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error)
 		for place := range v.HostConfig.Tmpfs {
 			mounts = append(mounts, spec.Mount{Type: "tmpfs", Destination: place})
 		}
+
 		for _, m := range mounts {
 			mount := layer.Mount{Source: m.Source, Destination: m.Destination, ReadOnly: m.ReadOnly}
 			if m.Type == "tmpfs" {
@@ -98,7 +102,8 @@ func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error)
 				if err != nil {
 					return err
 				}
-				mount.Missing = fmt.Sprintf("%s is a tmpfs: it exists only for the processes of the container; use exec", m.Destination)
+				mount.Missing = fmt.Sprintf("%s is a tmpfs: it exists only for the processes of the container; "+
+					"use exec", m.Destination)
 				if file != nil {
 					defer file.Close()
 					mount.Source, mount.Missing = fmt.Sprintf("/proc/self/fd/%d", file.Fd()), ""
@@ -110,8 +115,9 @@ func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error)
 	})
 }
 
-// openTmpfs opens a tmpfs of a running container, which is nowhere but in its mount namespace; nil if it cannot be
-// reached. That the process is still the container's is asked once its root is open: a process id can be used again.
+// openTmpfs opens a tmpfs of a running container, which is nowhere but in its mount namespace; nil
+// if it cannot be reached. That the process is still the container's is asked once its root is
+// open: a process id can be used again.
 func (e *Engine) openTmpfs(v View, name string) (*os.File, error) {
 	if !v.Running || Rootless() {
 		return nil, nil
@@ -124,6 +130,7 @@ func (e *Engine) openTmpfs(v View, name string) (*os.File, error) {
 	if now, err := e.look(v.Container); err != nil || !now.Running || now.Pid != v.Pid {
 		return nil, fmt.Errorf("container %s has ended meanwhile; try again", v.Name)
 	}
+
 	file, err := layer.OpenDir(fmt.Sprintf("/proc/self/fd/%d", root.Fd()), name)
 	if err != nil {
 		return nil, fmt.Errorf("find %s in container %s: %w", name, v.Name, err)
@@ -144,15 +151,17 @@ type copySource struct {
 	content bool // SOURCE/.
 }
 
-// sourceOf judges what was found under a name. follow says that the name's end makes a link be followed.
+// sourceOf judges what was found under a name. follow says that the name's end makes a link be
+// followed.
 func sourceOf(typed string) (s copySource, follow bool) {
 	s.name = path.Base(path.Clean(typed))
 	s.content = typed == "." || strings.HasSuffix(typed, "/.") || s.name == "/"
 	return s, s.content || strings.HasSuffix(typed, "/")
 }
 
-// place applies docker's rules to a target: in which directory the copy lies, and under which name. real is the target
-// without links, mode its mode or 0 for one that does not exist in a directory that does.
+// place applies docker's rules to a target: in which directory the copy lies, and under which name.
+// real is the target without links, mode its mode or 0 for one that does not exist in a directory
+// that does.
 func (s copySource) place(typed, real string, mode uint32) (dir, name string, err error) {
 	slash := strings.HasSuffix(typed, "/") || strings.HasSuffix(typed, "/.")
 	kind := mode & unix.S_IFMT
@@ -215,7 +224,8 @@ func (e *Engine) CopyFrom(v View, source, target string, w io.Writer, o CopyOpti
 	})
 }
 
-// CopyTo copies a file or directory of the host into a container; source - reads a tar from r, for a directory.
+// CopyTo copies a file or directory of the host into a container; source - reads a tar from r, for
+// a directory.
 func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOptions) error {
 	s, file, err := hostSource(source, o)
 	if err != nil {
@@ -230,8 +240,10 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 		if err != nil {
 			return fmt.Errorf("find %s in container %s: %w", target, v.Name, err)
 		}
+
 		if found.ReadOnly {
-			return fmt.Errorf("copy to %s: the container's rootfs or volume %w; copy to a writable volume", target, layer.ErrReadOnly)
+			return fmt.Errorf("copy to %s: the container's rootfs or volume %w; copy to a writable volume", target,
+				layer.ErrReadOnly)
 		}
 		unpacking.Merge = true
 		if source == "-" {
@@ -276,6 +288,7 @@ func hostSource(source string, o CopyOptions) (s copySource, file string, err er
 			return s, "", fmt.Errorf("copy from the host: %w", err)
 		}
 	}
+
 	info, err := os.Lstat(file)
 	if err != nil {
 		return s, "", fmt.Errorf("copy from the host: %w", err)

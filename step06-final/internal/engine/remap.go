@@ -22,10 +22,11 @@ func (s subordinate) overlaps(m specs.LinuxIDMapping) bool {
 	return s.first < uint64(m.HostID)+uint64(m.Size) && uint64(m.HostID) < s.first+s.count
 }
 
-// remapRange is the range of host ids that --userns=remap uses: the first range of 65536 that /etc/subuid or /etc/subgid
-// gives to mydocker, dockremap or root, else 100000 to 165535, where subordinate ids begin by custom (login.defs(5)). A
-// range in which somebody else has an id is refused: that user could reach what the container owns, and the reverse.
-// accounts is /etc/passwd or /etc/group.
+// remapRange is the range of host ids that --userns=remap uses: the first range of 65536 that
+// /etc/subuid or /etc/subgid gives to mydocker, dockremap or root, else 100000 to 165535, where
+// subordinate ids begin by custom (login.defs(5)). A range in which somebody else has an id is
+// refused: that user could reach what the container owns, and the reverse. accounts is /etc/passwd
+// or /etc/group.
 func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
 	m := specs.LinuxIDMapping{ContainerID: 0, HostID: 100000, Size: 65536}
 	ranges, err := readSubordinates(path)
@@ -49,13 +50,15 @@ func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
 	}
 	for _, r := range ranges {
 		if r.owner != own && r.overlaps(m) {
-			return m, fmt.Errorf("--userns=remap: ids %d to %d of %s belong to %s; give mydocker a range of its own there: mydocker:%d:65536",
+			return m, fmt.Errorf("--userns=remap: ids %d to %d of %s belong to %s; give mydocker a range of its "+
+				"own there: mydocker:%d:65536",
 				r.first, r.first+r.count-1, path, r.owner, free)
 		}
 	}
 	owner, err := accountIn(accounts, m)
 	if err == nil && owner != "" {
-		err = fmt.Errorf("--userns=remap: the range from %d holds the id of %s (%s); give mydocker another in %s: mydocker:%d:65536",
+		err = fmt.Errorf("--userns=remap: the range from %d holds the id of %s (%s); give mydocker another in "+
+			"%s: mydocker:%d:65536",
 			m.HostID, owner, accounts, path, free+uint64(m.Size))
 	}
 	return m, err
@@ -80,7 +83,8 @@ func readSubordinates(path string) (ranges []subordinate, err error) {
 	return ranges, nil
 }
 
-// accountIn finds a user or group of the host with an id in the range; passwd(5), group(5): the third field.
+// accountIn finds a user or group of the host with an id in the range; passwd(5), group(5): the
+// third field.
 func accountIn(path string, m specs.LinuxIDMapping) (string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
@@ -99,12 +103,14 @@ func accountIn(path string, m specs.LinuxIDMapping) (string, error) {
 	return "", nil
 }
 
-// guardVolumes keeps the host's other users out of the volumes: root of a container can leave a set-user-id program in one
-// (CVE-2021-41091). Only the root of --userns=remap must walk through, to mount them.
+// guardVolumes keeps the host's other users out of the volumes: root of a container can leave a
+// set-user-id program in one (CVE-2021-41091). Only the root of --userns=remap must walk through,
+// to mount them.
 func guardVolumes(dir string) error {
 	group, mode := os.Getegid(), uint32(0o700)
 	if !Rootless() {
-		if m, err := remapRange("/etc/subgid", "/etc/group"); err == nil { // else remap is refused, and nobody need walk through
+		// else remap is refused, and nobody need walk through
+		if m, err := remapRange("/etc/subgid", "/etc/group"); err == nil {
 			group, mode = int(m.HostID), 0o710
 		}
 	}
@@ -115,7 +121,9 @@ func guardVolumes(dir string) error {
 	if int(st.Gid) == group && st.Mode&0o7777 == mode {
 		return nil
 	}
-	// Root of a user namespace that lacks this group (user_namespaces(7)) cannot use --userns=remap: nobody need walk through.
+
+	// Root of a user namespace that lacks this group (user_namespaces(7)) cannot use
+	// --userns=remap: nobody need walk through.
 	if err := os.Chown(dir, -1, group); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("guard the volumes: %w", err)
 	}

@@ -18,8 +18,8 @@ import (
 // maxArchiveEntries bounds the list of an image archive's files; real ones have a few hundred.
 const maxArchiveEntries = 1 << 17
 
-// archive gives access to the files of an image archive by name. Nothing of it is ever unpacked: files are read in
-// place, so a name like ../../etc/passwd is only a name that nobody asks for.
+// archive gives access to the files of an image archive by name. Nothing of it is ever unpacked:
+// files are read in place, so a name like ../../etc/passwd is only a name that nobody asks for.
 type archive struct {
 	dir   string // an unpacked archive, or
 	file  *os.File
@@ -44,8 +44,8 @@ func openArchiveDir(dir string) (*archive, error) {
 	return &archive{dir: dir}, nil
 }
 
-// openArchive lists a tar. What cannot be read at random (a pipe, a compressed file) is first written to a temporary
-// file in dir.
+// openArchive lists a tar. What cannot be read at random (a pipe, a compressed file) is first
+// written to a temporary file in dir.
 func openArchive(r io.Reader, dir string) (*archive, error) {
 	a := &archive{files: map[string]archiveFile{}}
 	if f, ok := plainFile(r); ok {
@@ -158,6 +158,7 @@ func (a *archive) open(name string) (io.ReadCloser, error) {
 		}
 		return f, nil
 	}
+
 	const maxLinks = 8
 	for i := 0; i < maxLinks; i++ {
 		f, ok := a.files[name]
@@ -195,4 +196,5 @@ func (a *archive) has(name string) bool {
 	return true
 }
 
-var errNoArchive = errors.New("this is neither a docker archive (manifest.json) nor an OCI layout (index.json); a tar of a file system is for import")
+var errNoArchive = errors.New("this is neither a docker archive (manifest.json) nor an OCI layout (index.json); " +
+	"a tar of a file system is for import")

@@ -12,8 +12,9 @@ import (
 	digest "github.com/opencontainers/go-digest"
 )
 
-// aside takes the digest of what is written to it, and stores it in a file if it has one, while the writer goes on: a
-// layer is read once, and its digests, its blob and its files are made at the same time.
+// aside takes the digest of what is written to it, and stores it in a file if it has one, while the
+// writer goes on: a layer is read once, and its digests, its blob and its files are made at the
+// same time.
 type aside struct {
 	in   *bufio.Writer
 	pipe *io.PipeWriter
@@ -40,7 +41,8 @@ func newAside(file io.Writer) *aside {
 
 func (a *aside) Write(p []byte) (int, error) { return a.in.Write(p) }
 
-// finish waits until all is taken, and compares the digest with the one that was promised ("" for none).
+// finish waits until all is taken, and compares the digest with the one that was promised ("" for
+// none).
 func (a *aside) finish(want digest.Digest) error {
 	if a.pipe != nil {
 		err := a.in.Flush()

@@ -35,8 +35,8 @@ func checkDigest(d digest.Digest) error {
 	return nil
 }
 
-// putBlob stores content under its digest. want is the digest that was promised, "" for none. Nothing is visible before
-// it is complete and right.
+// putBlob stores content under its digest. want is the digest that was promised, "" for none.
+// Nothing is visible before it is complete and right.
 func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, error) {
 	if want != "" {
 		if err := checkDigest(want); err != nil {
@@ -54,6 +54,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	if err != nil {
 		return "", 0, fmt.Errorf("store blob: %w", err)
 	}
+
 	got := digest.Digest("sha256:" + hex.EncodeToString(hash.Sum(nil)))
 	if want != "" && got != want {
 		return "", 0, fmt.Errorf("%w: %s, but it is %s", ErrDigest, want, got)
@@ -65,7 +66,8 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	return got, size, nil
 }
 
-// readJSONBlob reads a manifest or configuration, and checks its digest: these say what everything else must be.
+// readJSONBlob reads a manifest or configuration, and checks its digest: these say what everything
+// else must be.
 func (s *Store) readJSONBlob(d digest.Digest) ([]byte, error) {
 	if err := checkDigest(d); err != nil {
 		return nil, err
@@ -80,7 +82,8 @@ func (s *Store) readJSONBlob(d digest.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("read blob %s: %w", d, err)
 	}
 	if digest.FromBytes(data) != d {
-		return nil, fmt.Errorf("blob %s in %s is damaged; remove the image and get it again: %w", d, s.blobs(), ErrDigest)
+		return nil, fmt.Errorf("blob %s in %s is damaged; remove the image and get it again: %w", d, s.blobs(),
+			ErrDigest)
 	}
 	return data, nil
 }

@@ -13,7 +13,8 @@ import (
 	"mydocker/step06-final/internal/disk"
 )
 
-// CachedStep is the result of one build step: cache/KEY.json. It keeps its layer from being collected until Prune.
+// CachedStep is the result of one build step: cache/KEY.json. It keeps its layer from being
+// collected until Prune.
 type CachedStep struct {
 	Layer   *layerRecord // nil for a step that only changed the configuration
 	Created time.Time    // of the step: a second build makes the same image, with the same ID
@@ -54,7 +55,8 @@ func (s *Store) StageDirs(st *Stage) ([]string, error) {
 	return s.LayerDirs(&Image{record: record{Layers: st.layers}}, nil)
 }
 
-// CachedLayer adds the layer that an earlier build made under the same key, and returns when it was made.
+// CachedLayer adds the layer that an earlier build made under the same key, and returns when it was
+// made.
 func (s *Store) CachedLayer(st *Stage, key string) (created time.Time, found bool, err error) {
 	lock, err := s.adding()
 	if err != nil {
@@ -70,7 +72,8 @@ func (s *Store) CachedLayer(st *Stage, key string) (created time.Time, found boo
 	return step.Created, true, nil
 }
 
-// CachedSetting returns when an earlier build made the step under the same key, which has no layer; now if none did.
+// CachedSetting returns when an earlier build made the step under the same key, which has no layer;
+// now if none did.
 func (s *Store) CachedSetting(key string) (time.Time, error) {
 	lock, err := s.adding()
 	if err != nil {
@@ -86,7 +89,8 @@ func (s *Store) CachedSetting(key string) (time.Time, error) {
 	return step.Created, disk.WriteJSON(s.cachePath(key), step)
 }
 
-// AddLayer stores what diff writes as the stage's next layer, and remembers it under key. It returns the time.
+// AddLayer stores what diff writes as the stage's next layer, and remembers it under key. It
+// returns the time.
 func (s *Store) AddLayer(ctx context.Context, st *Stage, key string, diff func(io.Writer) error) (time.Time, error) {
 	lock, err := s.adding()
 	if err != nil {
@@ -127,6 +131,7 @@ func (s *Store) FinishStage(st *Stage, tags []string) (*Image, error) {
 	if err := s.checkNames("", refs...); err != nil {
 		return nil, err
 	}
+
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err

@@ -12,8 +12,8 @@ import (
 	"mydocker/step06-final/internal/dockerfile"
 )
 
-// ImportOptions of Import. Changes are the Dockerfile instructions of --change: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK
-// LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR.
+// ImportOptions of Import. Changes are the Dockerfile instructions of --change: CMD ENTRYPOINT ENV
+// EXPOSE HEALTHCHECK LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR.
 type ImportOptions struct {
 	Name     string // may be empty
 	Message  string
@@ -71,6 +71,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 		}
 		layers = append(layers, base.record.Layers...)
 	}
+
 	if o.Platform != "" {
 		if c.Platform, err = parsePlatform(o.Platform); err != nil {
 			return nil, err
@@ -104,6 +105,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 		layers = append(layers, l)
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
 	}
+
 	created := o.Created
 	if created.IsZero() {
 		created = time.Now().UTC()

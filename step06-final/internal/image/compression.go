@@ -18,7 +18,8 @@ import (
 // maxWindow is the memory that a zstd stream may ask for, in bytes.
 const maxWindow = 128 << 20
 
-// maxDictionary is the same for an xz stream, as the format writes it: 28 is 64 MiB, what xz -9 uses; 30 is 128 MiB.
+// maxDictionary is the same for an xz stream, as the format writes it: 28 is 64 MiB, what xz -9
+// uses; 30 is 128 MiB.
 const maxDictionary = 30
 
 // magic bytes at the beginning of compressed streams.
@@ -35,8 +36,8 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	return content, err
 }
 
-// decompress returns the content of a stream, whatever it is compressed with, and the name of the compression ("" for
-// none). The reader is closed to free the decoder's memory.
+// decompress returns the content of a stream, whatever it is compressed with, and the name of the
+// compression ("" for none). The reader is closed to free the decoder's memory.
 func decompress(r io.Reader) (io.ReadCloser, string, error) {
 	in := bufio.NewReaderSize(r, streamBuffer)
 	kind, err := compressionOf(in)
@@ -50,8 +51,8 @@ func decompress(r io.Reader) (io.ReadCloser, string, error) {
 // streamBuffer is how much of a stream is read, written or handed on at once.
 const streamBuffer = 256 << 10
 
-// compressionOf tells a compression by how the stream begins; "" for none. What is a tar is not compressed, whatever the
-// name of its first file begins with.
+// compressionOf tells a compression by how the stream begins; "" for none. What is a tar is not
+// compressed, whatever the name of its first file begins with.
 func compressionOf(in *bufio.Reader) (string, error) {
 	head, err := in.Peek(tarBlock)
 	if err != nil && err != io.EOF {
@@ -75,8 +76,8 @@ func compressionOf(in *bufio.Reader) (string, error) {
 // tarBlock is the size of a tar header.
 const tarBlock = 512
 
-// isTar recognises a tar header by its checksum: the sum of its bytes, its own eight counted as spaces. The magic "ustar"
-// is younger than the format.
+// isTar recognises a tar header by its checksum: the sum of its bytes, its own eight counted as
+// spaces. The magic "ustar" is younger than the format.
 func isTar(head []byte) bool {
 	const at, end = 148, 156
 	if len(head) < tarBlock {
@@ -95,7 +96,8 @@ func isTar(head []byte) bool {
 	return sum == want
 }
 
-// isSkippable recognises the frame with which estargz, zstd:chunked and pzstd begin: RFC 8878, 3.1.2.
+// isSkippable recognises the frame with which estargz, zstd:chunked and pzstd begin: RFC 8878,
+// 3.1.2.
 func isSkippable(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18})
 }
@@ -130,8 +132,9 @@ func expand(in *bufio.Reader, kind string) (io.ReadCloser, error) {
 	return io.NopCloser(in), nil
 }
 
-// checkXz looks at the first block's header, which says how much memory the decoder takes: xz-file-format.txt, 3.1. After
-// 12 bytes of the stream's header come the size and the flags of the block's, and a filter's id, length and properties.
+// checkXz looks at the first block's header, which says how much memory the decoder takes:
+// xz-file-format.txt, 3.1. After 12 bytes of the stream's header come the size and the flags of the
+// block's, and a filter's id, length and properties.
 func checkXz(in *bufio.Reader) error {
 	const blockHeader, filters = 12, 14
 	head, err := in.Peek(filters + 3 + 18) // two optional sizes of at most nine bytes stand before the filters
@@ -141,6 +144,7 @@ func checkXz(in *bufio.Reader) error {
 	if len(head) < filters+3 {
 		return nil // the decoder says what is wrong with it
 	}
+
 	at := filters
 	for _, flag := range []byte{0x40, 0x80} { // the sizes of the compressed and of the unpacked data
 		if head[blockHeader+1]&flag == 0 {
@@ -158,8 +162,9 @@ func checkXz(in *bufio.Reader) error {
 	return nil
 }
 
-// guarded makes an error of the decoder's panics: its last version for Go 1.19 has one that a layer can cause (GO-2026-6865), and what
-// was begun must be cleaned up. The decoder works in the goroutine that reads, or this would not catch it.
+// guarded makes an error of the decoder's panics: its last version for Go 1.19 has one that a layer
+// can cause (GO-2026-6865), and what was begun must be cleaned up. The decoder works in the
+// goroutine that reads, or this would not catch it.
 type guarded struct{ io.ReadCloser }
 
 func (g guarded) Read(p []byte) (n int, err error) {

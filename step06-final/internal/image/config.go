@@ -102,7 +102,8 @@ func newName(name string) ([]Reference, error) {
 	return []Reference{ref}, nil
 }
 
-// CheckPlatform refuses an image that is there, but not for the platform that was asked for; an empty one is any.
+// CheckPlatform refuses an image that is there, but not for the platform that was asked for; an
+// empty one is any.
 func (img *Image) CheckPlatform(name, platform string) error {
 	if platform == "" {
 		return nil
@@ -112,8 +113,10 @@ func (img *Image) CheckPlatform(name, platform string) error {
 		return err
 	}
 	have := img.Config.Platform
-	if wanted.OS != have.OS || wanted.Architecture != have.Architecture || wanted.Variant != "" && wanted.Variant != have.Variant {
-		return fmt.Errorf("the image %s is here for %s/%s and not for %s: --pull always fetches the other", name, have.OS, have.Architecture, platform)
+	if wanted.OS != have.OS || wanted.Architecture != have.Architecture || wanted.Variant != "" &&
+		wanted.Variant != have.Variant {
+		return fmt.Errorf("the image %s is here for %s/%s and not for %s: --pull always fetches the other", name,
+			have.OS, have.Architecture, platform)
 	}
 	return nil
 }

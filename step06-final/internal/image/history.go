@@ -13,12 +13,14 @@ type HistoryEntry struct {
 	Comment   string
 }
 
-// History tells how an image was made. Entries and layers run in parallel, except that some entries made no layer.
+// History tells how an image was made. Entries and layers run in parallel, except that some entries
+// made no layer.
 func (s *Store) History(nameOrID string) ([]HistoryEntry, error) {
 	img, err := s.Resolve(nameOrID)
 	if err != nil {
 		return nil, err
 	}
+
 	var entries []HistoryEntry
 	layer := 0
 	for _, h := range img.Config.History {

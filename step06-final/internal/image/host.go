@@ -25,7 +25,8 @@ func (r Reference) isHost() bool {
 	return r.Repository() == defaultDomain+"/"+officialPrefix+hostName && (r.Digest != "" || r.Tag == defaultTag)
 }
 
-// checkNames refuses the built-in image's name for another image: whoever runs "host" means this host's own tools.
+// checkNames refuses the built-in image's name for another image: whoever runs "host" means this
+// host's own tools.
 func (s *Store) checkNames(id digest.Digest, refs ...Reference) error {
 	for _, ref := range refs {
 		if !ref.isHost() {
@@ -46,7 +47,8 @@ func (s *Store) makeHostImage() (*Image, error) {
 	config := dockerfile.Config{ImageConfig: v1.ImageConfig{
 		Env: []string{"PATH=" + hostimage.Path}, Cmd: []string{"sh"}, WorkingDir: "/"}}
 	return s.Commit(context.Background(), nil, CommitOptions{
-		builtIn: true, Name: hostName, FullConfig: &config, CreatedBy: "mydocker: the host's own tools", Created: time.Unix(0, 0).UTC(),
+		builtIn: true, Name: hostName, FullConfig: &config,
+		CreatedBy: "mydocker: the host's own tools", Created: time.Unix(0, 0).UTC(),
 		Diff: func(w io.Writer) error {
 			_, err := hostimage.Write(w, hostimage.Options{})
 			return err

@@ -19,8 +19,9 @@ import (
 	"mydocker/step06-final/internal/snapshot"
 )
 
-// LayerDirs unpacks what is not unpacked yet and returns the layers' directories, bottom first, for snapshot.Prepare.
-// m is the container's user namespace map (the owners on disk are shifted by it); nil for none.
+// LayerDirs unpacks what is not unpacked yet and returns the layers' directories, bottom first, for
+// snapshot.Prepare. m is the container's user namespace map (the owners on disk are shifted by it);
+// nil for none.
 func (s *Store) LayerDirs(img *Image, m *layer.IDMap) ([]string, error) {
 	lock, err := s.adding()
 	if err != nil {
@@ -38,7 +39,8 @@ func (s *Store) LayerDirs(img *Image, m *layer.IDMap) ([]string, error) {
 	return dirs, nil
 }
 
-// layerDir names the directory of a layer. The name tells the form, as one layer may be needed in several.
+// layerDir names the directory of a layer. The name tells the form, as one layer may be needed in
+// several.
 func (s *Store) layerDir(id digest.Digest, able snapshot.Abilities, m *layer.IDMap) string {
 	name := id.Encoded()
 	if able.Whiteouts != layer.Trusted {
@@ -53,8 +55,8 @@ func (s *Store) layerDir(id digest.Digest, able snapshot.Abilities, m *layer.IDM
 	return filepath.Join(s.layers(), name)
 }
 
-// unpack returns the directory of a layer and the size of its files, unpacking its blob if need be. The blob is locked
-// meanwhile: of two processes one works and the other waits.
+// unpack returns the directory of a layer and the size of its files, unpacking its blob if need be.
+// The blob is locked meanwhile: of two processes one works and the other waits.
 func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir string, size int64, err error) {
 	able, err := s.snapshots.Abilities()
 	if err != nil {
@@ -81,6 +83,7 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if size, ok := s.unpackedSize(dir, l.DiffID); ok {
 		return dir, size, nil
 	}
+
 	temp, err := os.MkdirTemp(s.layers(), ".new-")
 	if err != nil {
 		return "", 0, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
@@ -120,7 +123,8 @@ func (s *Store) unpackedSize(dir string, id digest.Digest) (int64, bool) {
 const maxPadding = 16 << 20
 
 // unpackInto unpacks a blob and checks that the archive in it is the one that was promised.
-func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Digest, able snapshot.Abilities, m *layer.IDMap) (int64, error) {
+func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Digest, able snapshot.Abilities,
+	m *layer.IDMap) (int64, error) {
 	content, _, err := decompress(blob)
 	if err != nil {
 		return 0, err
@@ -139,7 +143,8 @@ func unpackInto(ctx context.Context, dir string, blob io.Reader, want digest.Dig
 }
 
 // unpackArchive unpacks to the archive's end and reads what follows it.
-func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snapshot.Abilities, m *layer.IDMap) (int64, error) {
+func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snapshot.Abilities,
+	m *layer.IDMap) (int64, error) {
 	// The archive's entry for the root, if it has one, sets another mode.
 	if err := os.Chmod(dir, 0755); err != nil {
 		return 0, err
@@ -153,6 +158,7 @@ func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snap
 			return 0, err
 		}
 	}
+
 	archive = bufio.NewReaderSize(archive, streamBuffer)
 	size, err := able.UnpackLayer(ctx, dir, archive, m)
 	if err != nil {
@@ -168,8 +174,8 @@ func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snap
 	return size, nil
 }
 
-// syncFileSystem makes the files durable before their directory gets its name: after a power failure a layer must not
-// be there with empty files. One call for all; syncfs(2), Linux 2.6.39.
+// syncFileSystem makes the files durable before their directory gets its name: after a power
+// failure a layer must not be there with empty files. One call for all; syncfs(2), Linux 2.6.39.
 func syncFileSystem(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -182,8 +188,9 @@ func syncFileSystem(dir string) error {
 	return nil
 }
 
-// addLayer stores a stream as a layer in one pass: its blob as it comes, its files unpacked, and both digests taken, each
-// by a goroutine of its own. want says what was promised of it; an empty field was not.
+// addLayer stores a stream as a layer in one pass: its blob as it comes, its files unpacked, and
+// both digests taken, each by a goroutine of its own. want says what was promised of it; an empty
+// field was not.
 func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l layerRecord, err error) {
 	for _, d := range []digest.Digest{want.DiffID, want.Digest} {
 		if d != "" && checkDigest(d) != nil {
@@ -205,7 +212,8 @@ func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l 
 	defer blob.stop()
 	defer hash.stop()
 
-	// What is no layer format (bzip2, xz) is stored decompressed. Of what is not compressed both digests are one.
+	// What is no layer format (bzip2, xz) is stored decompressed. Of what is not compressed both
+	// digests are one.
 	stream := in
 	l.MediaType = layerTypes[kind]
 	if l.MediaType != "" {
@@ -248,10 +256,13 @@ func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l 
 }
 
 // layerTypes are the compressions that a layer may have.
-var layerTypes = map[string]string{"": v1.MediaTypeImageLayer, "gzip": v1.MediaTypeImageLayerGzip, "zstd": v1.MediaTypeImageLayerZstd}
+var layerTypes = map[string]string{"": v1.MediaTypeImageLayer, "gzip": v1.MediaTypeImageLayerGzip,
+	"zstd": v1.MediaTypeImageLayerZstd}
 
-// unpackNew unpacks an archive into a new directory without a name. One that is there already is only read: dir is "".
-func (s *Store) unpackNew(ctx context.Context, archive io.Reader, want digest.Digest) (dir string, size int64, err error) {
+// unpackNew unpacks an archive into a new directory without a name. One that is there already is
+// only read: dir is "".
+func (s *Store) unpackNew(ctx context.Context, archive io.Reader, want digest.Digest) (dir string, size int64,
+	err error) {
 	able, err := s.snapshots.Abilities()
 	if err != nil {
 		return "", 0, err
@@ -279,7 +290,8 @@ func (s *Store) discard(dir string) {
 	}
 }
 
-// publishLayer gives a layer's blob and directory their names: the blob first, from which the directory can be made again.
+// publishLayer gives a layer's blob and directory their names: the blob first, from which the
+// directory can be made again.
 func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 	if err := disk.Publish(blob, s.blobPath(l.Digest)); err != nil {
 		return err
@@ -294,6 +306,7 @@ func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 	if err := disk.WriteFile(s.sizePath(l.DiffID), []byte(strconv.FormatInt(l.Unpacked, 10)), 0600); err != nil {
 		return err
 	}
+
 	place := s.layerDir(l.DiffID, able, able.Map)
 	if err := os.Rename(dir, place); err != nil {
 		if _, ok := s.unpackedSize(place, l.DiffID); ok {
@@ -342,7 +355,8 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tidy deletes the temporary files of commands that were killed. While another command adds content, it leaves all.
+// tidy deletes the temporary files of commands that were killed. While another command adds
+// content, it leaves all.
 func (s *Store) tidy() error {
 	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
 	if err != nil || lock == nil {
@@ -353,6 +367,7 @@ func (s *Store) tidy() error {
 	if err != nil {
 		return err
 	}
+
 	for _, pattern := range []string{"images/tmp/*", "layers/.new-*", "layers/.gone-*"} {
 		found, err := filepath.Glob(s.path(pattern))
 		if err != nil {
@@ -377,6 +392,7 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 	if err != nil {
 		return 0, fmt.Errorf("list layers: %w", err)
 	}
+
 	for _, e := range entries {
 		dir := filepath.Join(s.layers(), e.Name())
 		hex := strings.SplitN(e.Name(), ".", 2)[0]
@@ -384,6 +400,7 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 		if !unfinished && (!isHexID(hex) || keep(dir, digest.Digest("sha256:"+hex))) {
 			continue
 		}
+
 		if !unfinished {
 			if size, ok := s.unpackedSize(dir, digest.Digest("sha256:"+hex)); ok {
 				freed += size

@@ -21,8 +21,9 @@ type LoadOptions struct {
 	Platform string // for an index of several; "" is this machine's
 }
 
-// Load reads a docker archive or an OCI layout, as a tar (compressed or not). It returns the names it gave, or the ID of
-// an image without a name. Either all images of the archive are there afterwards, or none.
+// Load reads a docker archive or an OCI layout, as a tar (compressed or not). It returns the names
+// it gave, or the ID of an image without a name. Either all images of the archive are there
+// afterwards, or none.
 func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]string, error) {
 	if err := s.tidy(); err != nil {
 		return nil, err
@@ -68,7 +69,8 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{s: s, a: a, known: known, good: map[digest.Digest]bool{}, progress: newProgress(o.Progress, 0, ""), platform: o.Platform}
+	l := &loader{s: s, a: a, known: known, good: map[digest.Digest]bool{}, progress: newProgress(o.Progress, 0, ""),
+		platform: o.Platform}
 	var images []loaded
 	switch {
 	case a.has("manifest.json"):
@@ -86,6 +88,7 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 			return nil, fmt.Errorf("load: %w (in the archive: tag it otherwise before it is saved)", err)
 		}
 	}
+
 	var names []string
 	for _, img := range images {
 		if err := s.publish(img.record, img.names...); err != nil {
@@ -110,7 +113,8 @@ type loader struct {
 	platform string
 }
 
-// dockerArchive reads what `docker save` writes: manifest.json lists images, each with a configuration and layers.
+// dockerArchive reads what `docker save` writes: manifest.json lists images, each with a
+// configuration and layers.
 func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 	data, err := l.a.readJSON("manifest.json")
 	if err != nil {
@@ -127,6 +131,7 @@ func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 	if len(items) == 0 {
 		return nil, fmt.Errorf("manifest.json lists no image")
 	}
+
 	var images []loaded
 	for _, item := range items {
 		img, err := l.dockerImage(ctx, item.Config, item.Layers)
@@ -160,8 +165,10 @@ func (l *loader) dockerImage(ctx context.Context, configName string, layerNames 
 		want = digest.Digest("sha256:" + hex)
 	}
 	if len(layerNames) != len(config.RootFS.DiffIDs) {
-		return loaded{}, fmt.Errorf("manifest.json has %d layers and the configuration %d", len(layerNames), len(config.RootFS.DiffIDs))
+		return loaded{}, fmt.Errorf("manifest.json has %d layers and the configuration %d", len(layerNames),
+			len(config.RootFS.DiffIDs))
 	}
+
 	var img loaded
 	for i, name := range layerNames {
 		want := layerRecord{DiffID: config.RootFS.DiffIDs[i]}
@@ -187,6 +194,7 @@ func (l *loader) layer(ctx context.Context, name string, want layerRecord) (laye
 			return record, nil
 		}
 	}
+
 	f, err := l.a.open(name)
 	if err != nil {
 		return layerRecord{}, err
@@ -207,7 +215,8 @@ const (
 	ociRefName     = v1.AnnotationRefName       // by image-spec: a tag, or a full name
 )
 
-// ociLayout reads image-spec's layout: index.json lists manifests, everything else is a blob named by its digest.
+// ociLayout reads image-spec's layout: index.json lists manifests, everything else is a blob named
+// by its digest.
 func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 	data, err := l.a.readJSON("index.json")
 	if err != nil {
@@ -220,6 +229,7 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 	if len(index.Manifests) == 0 {
 		return nil, fmt.Errorf("index.json lists no image")
 	}
+
 	var images []loaded
 	for _, d := range index.Manifests {
 		img, err := l.ociImage(ctx, d, 0)
@@ -241,11 +251,13 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 	return images, nil
 }
 
-// errNotImage is the answer to what a layout may hold besides images: attestations, signatures, other artifacts.
+// errNotImage is the answer to what a layout may hold besides images: attestations, signatures,
+// other artifacts.
 var errNotImage = errors.New("it is not an image")
 
-// isImage tells an image from other manifests by its configuration; image-spec, manifest.md, "Guidelines for Artifact
-// Usage". An attestation has an image's configuration, for an unknown platform.
+// isImage tells an image from other manifests by its configuration; image-spec, manifest.md,
+// "Guidelines for Artifact Usage". An attestation has an image's configuration, for an unknown
+// platform.
 func isImage(m v1.Manifest, d v1.Descriptor) bool {
 	switch m.Config.MediaType {
 	case "", v1.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json":
@@ -258,7 +270,8 @@ func isAttestation(d v1.Descriptor) bool {
 	return d.Annotations["vnd.docker.reference.type"] != "" || d.Platform != nil && d.Platform.OS == "unknown"
 }
 
-// nameOf finds an image's name. A tag alone ("latest", umoci and skopeo write it) names no repository.
+// nameOf finds an image's name. A tag alone ("latest", umoci and skopeo write it) names no
+// repository.
 func nameOf(d v1.Descriptor) (Reference, bool) {
 	name := d.Annotations[containerdName]
 	if name == "" {
@@ -297,6 +310,7 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return loaded{}, fmt.Errorf("manifest %s: %w", d.Digest, err)
 	}
+
 	if len(m.Manifests) > 0 {
 		const maxDepth = 4
 		if depth >= maxDepth {
@@ -315,13 +329,16 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	if err != nil {
 		return loaded{}, err
 	}
+
 	config, err := parseConfig(rawConfig)
 	if err != nil {
 		return loaded{}, err
 	}
 	if len(m.Layers) != len(config.RootFS.DiffIDs) {
-		return loaded{}, fmt.Errorf("the manifest has %d layers and the configuration %d", len(m.Layers), len(config.RootFS.DiffIDs))
+		return loaded{}, fmt.Errorf("the manifest has %d layers and the configuration %d", len(m.Layers),
+			len(config.RootFS.DiffIDs))
 	}
+
 	var img loaded
 	for i, d := range m.Layers {
 		if err := checkDigest(d.Digest); err != nil {
@@ -343,7 +360,8 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	return img, err
 }
 
-// choosePlatform takes the first image for a platform (os/arch, "" is this machine's), or the only one that names none.
+// choosePlatform takes the first image for a platform (os/arch, "" is this machine's), or the only
+// one that names none.
 func choosePlatform(list []v1.Descriptor, platform string) (v1.Descriptor, error) {
 	if platform == "" {
 		platform = "linux/" + runtime.GOARCH

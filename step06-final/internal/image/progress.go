@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress tells a user how far a transfer is: one bar over all layers on a terminal, a line for each layer elsewhere.
+// progress tells a user how far a transfer is: one bar over all layers on a terminal, a line for
+// each layer elsewhere.
 type progress struct {
 	mu  sync.Mutex
 	out io.Writer // nil: quiet
@@ -24,7 +25,8 @@ func newProgress(out io.Writer, total int64, what string) *progress {
 		return p
 	}
 	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what),
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(out),
+			progressbar.OptionSetDescription(what),
 			progressbar.OptionShowBytes(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
 	}
 	return p

@@ -30,8 +30,9 @@ type PullOptions struct {
 	Progress  io.Writer // nil: quiet. A terminal gets a bar, anything else a line for each layer
 }
 
-// Pull fetches an image from its registry and names it. What was already fetched by an interrupted pull, or belongs to
-// another image, is not fetched again. The image gets its name when all of it is there and verified.
+// Pull fetches an image from its registry and names it. What was already fetched by an interrupted
+// pull, or belongs to another image, is not fetched again. The image gets its name when all of it
+// is there and verified.
 func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, error) {
 	if isHostName(name) {
 		return s.Resolve(name)
@@ -44,6 +45,7 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err != nil {
 		return nil, err
 	}
+
 	options, err := remoteOptions(ctx, o.Platform)
 	if err != nil {
 		return nil, err
@@ -65,6 +67,7 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err != nil {
 		return nil, explainRegistry("pull", ref, err)
 	}
+
 	p := &pull{s: s, ref: ref, img: img, progress: newProgress(o.Progress, 0, "")}
 	p.progress.line("%s: Pulling from %s", tagOrDigest(ref), strings.TrimPrefix(ref.Path, officialPrefix))
 	r, err := p.fetch(ctx, o.Progress)
@@ -105,13 +108,14 @@ func remoteOptions(ctx context.Context, platform string) ([]remote.Option, error
 	}, nil
 }
 
-// boundedTransport limits what a registry answers: manifests, tokens and errors are read into memory. Blobs are not, and
-// their size is promised.
+// boundedTransport limits what a registry answers: manifests, tokens and errors are read into
+// memory. Blobs are not, and their size is promised.
 type boundedTransport struct{ http.RoundTripper }
 
 func (b boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := b.RoundTripper.RoundTrip(request)
-	if err == nil && (response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent || !isBlob(request)) {
+	if err == nil && (response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent ||
+		!isBlob(request)) {
 		response.Body = boundedBody{&limitedReader{response.Body, maxJSON}, response.Body}
 	}
 	return response, err
@@ -160,6 +164,7 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 	if err := checkDigest(manifest.Config.Digest); err != nil {
 		return record{}, err
 	}
+
 	rawConfig, err := p.img.RawConfigFile()
 	if err != nil {
 		return record{}, fmt.Errorf("fetch configuration: %w", err)
@@ -169,8 +174,10 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 		return record{}, err
 	}
 	if len(manifest.Layers) != len(config.RootFS.DiffIDs) {
-		return record{}, fmt.Errorf("the manifest has %d layers and the configuration %d", len(manifest.Layers), len(config.RootFS.DiffIDs))
+		return record{}, fmt.Errorf("the manifest has %d layers and the configuration %d", len(manifest.Layers),
+			len(config.RootFS.DiffIDs))
 	}
+
 	var total int64
 	for _, l := range manifest.Layers {
 		total += l.Size
@@ -190,7 +197,8 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 }
 
 // layers fetches and unpacks all layers, some at a time. The first error stops the others.
-func (p *pull) layers(ctx context.Context, descriptors []v1.Descriptor, diffIDs []digest.Digest) ([]layerRecord, error) {
+func (p *pull) layers(ctx context.Context, descriptors []v1.Descriptor, diffIDs []digest.Digest) ([]layerRecord,
+	error) {
 	known, err := p.s.knownLayers()
 	if err != nil {
 		return nil, err
@@ -237,17 +245,20 @@ func firstCause(errs []error) error {
 }
 
 // layer makes sure that one layer is in the store and unpacked.
-func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest, known map[digest.Digest][]layerRecord) (layerRecord, error) {
+func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest,
+	known map[digest.Digest][]layerRecord) (layerRecord, error) {
 	if err := ctx.Err(); err != nil {
 		return layerRecord{}, err
 	}
 	if len(d.URLs) > 0 {
-		return layerRecord{}, fmt.Errorf("layer %s is to be fetched from elsewhere (%s): foreign layers are not supported", d.Digest, d.URLs[0])
+		return layerRecord{}, fmt.Errorf("layer %s is to be fetched from elsewhere (%s): foreign layers are not "+
+			"supported", d.Digest, d.URLs[0])
 	}
 	l := layerRecord{DiffID: diffID, Digest: d.Digest, MediaType: d.MediaType, Size: d.Size}
 	if err := checkDigest(d.Digest); err != nil {
 		return layerRecord{}, err
 	}
+
 	if record, ok := p.have(l, known[diffID]); ok {
 		p.progress.add(d.Size)
 		p.progress.line("%s: Already exists", short(d.Digest))
@@ -263,8 +274,9 @@ func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest,
 	return l, nil
 }
 
-// have finds a layer in the store: the same blob, or the same content compressed otherwise. A blob that no image has (of
-// a pull that was interrupted) counts only if it has the content that is promised now.
+// have finds a layer in the store: the same blob, or the same content compressed otherwise. A blob
+// that no image has (of a pull that was interrupted) counts only if it has the content that is
+// promised now.
 func (p *pull) have(l layerRecord, known []layerRecord) (layerRecord, bool) {
 	for _, record := range known {
 		if record.Digest == l.Digest {
@@ -304,12 +316,16 @@ func explainRegistry(verb string, ref Reference, err error) error {
 	switch {
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
 		advice = "; check the name and the tag"
-	case errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
-		advice = "; the name is wrong, or the registry wants a login: put credentials into ~/.docker/config.json (docker login, or skopeo login --authfile ~/.docker/config.json)"
+	case errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized ||
+		answer.StatusCode == http.StatusForbidden):
+		advice = "; the name is wrong, or the registry wants a login: put credentials into " +
+			"~/.docker/config.json (docker login, or skopeo login --authfile ~/.docker/config.json)"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		advice = "; this registry speaks http only: use --plain-http"
-	case strings.Contains(err.Error(), "no such host"), strings.Contains(err.Error(), "connection refused"), strings.Contains(err.Error(), "network is unreachable"), strings.Contains(err.Error(), "i/o timeout"):
-		advice = fmt.Sprintf("; is %s reachable from here? Without a network use load, import or the image %q", ref.Domain, hostName)
+	case strings.Contains(err.Error(), "no such host"), strings.Contains(err.Error(),
+		"connection refused"), strings.Contains(err.Error(), "network is unreachable"), strings.Contains(err.Error(), "i/o timeout"):
+		advice = fmt.Sprintf("; is %s reachable from here? Without a network use load, import or the image %q",
+			ref.Domain, hostName)
 	}
 	return fmt.Errorf("%s %s: %w%s", verb, ref.Familiar(), err, advice)
 }

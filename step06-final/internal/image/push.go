@@ -25,8 +25,9 @@ type PushOptions struct {
 	Progress  io.Writer
 }
 
-// Push sends the image with this name to the registry in its name; the result is the manifest's digest. An image that
-// was pulled and has all its blobs is sent with its own manifest, so that it keeps its digest.
+// Push sends the image with this name to the registry in its name; the result is the manifest's
+// digest. An image that was pulled and has all its blobs is sent with its own manifest, so that it
+// keeps its digest.
 func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, error) {
 	ref, err := ParseReference(name)
 	if err != nil {
@@ -48,6 +49,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	if err != nil {
 		return "", err
 	}
+
 	options, err := remoteOptions(ctx, "")
 	if err != nil {
 		return "", err
@@ -57,12 +59,16 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 		return "", fmt.Errorf("push %s: %w", ref.Familiar(), err)
 	}
 	defer cleanup()
+
 	raw := stored.raw
 	sent, err := partial.CompressedToImage(stored)
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", ref.Familiar(), err)
 	}
-	if err := writeRemote(sent, func(option remote.Option) error { return remote.Write(to, sent, append(options, option)...) }, o.Progress, ref); err != nil {
+	if err := writeRemote(sent, func(option remote.Option) error {
+		return remote.Write(to, sent, append(options,
+			option)...)
+	}, o.Progress, ref); err != nil {
 		return "", explainRegistry("push", ref, err)
 	}
 	pushed := digest.FromBytes(raw)
@@ -87,6 +93,7 @@ func writeRemote(img registry.Image, write func(remote.Option) error, out io.Wri
 			p.add(u.Complete - last)
 			last = u.Complete
 		}
+
 		if p != nil {
 			p.close()
 		}
@@ -96,8 +103,8 @@ func writeRemote(img registry.Image, write func(remote.Option) error, out io.Wri
 	return err
 }
 
-// toPush is an image with the manifest that it came with, if we have exactly its blobs. Else it is an OCI manifest of our
-// blobs; those that are not compressed are compressed now, some at a time.
+// toPush is an image with the manifest that it came with, if we have exactly its blobs. Else it is
+// an OCI manifest of our blobs; those that are not compressed are compressed now, some at a time.
 func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), error) {
 	stored := &storedImage{img: img, mediaType: v1.MediaTypeImageManifest, files: map[string]storedLayer{}}
 	for _, l := range img.record.Layers {
@@ -132,6 +139,7 @@ func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), e
 		}
 		return s.compressLayer(ctx, &r.Layers[i], filepath.Join(dir, fmt.Sprint(i)))
 	})
+
 	for i, l := range r.Layers {
 		if l.Digest != img.record.Layers[i].Digest {
 			stored.files[string(l.Digest)] = storedLayer{l, filepath.Join(dir, fmt.Sprint(i))}
@@ -160,6 +168,7 @@ func (s *Store) compressLayer(ctx context.Context, l *layerRecord, path string) 
 	defer out.Close()
 	packed := newAside(out)
 	defer packed.stop()
+
 	g := newCompressor(packed)
 	if _, err := io.Copy(g, untilDone{ctx, in}); err != nil {
 		return fmt.Errorf("compress layer: %w", err)
@@ -199,7 +208,8 @@ func sameLayers(descriptors []v1.Descriptor, layers []layerRecord) bool {
 	return true
 }
 
-// ociManifest describes an image's blobs in image-spec's terms; docker's media types differ in nothing but the name.
+// ociManifest describes an image's blobs in image-spec's terms; docker's media types differ in
+// nothing but the name.
 func (s *Store) ociManifest(r record) ([]byte, error) {
 	config, err := s.readJSONBlob(r.Config)
 	if err != nil {

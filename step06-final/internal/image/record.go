@@ -23,10 +23,11 @@ type Image struct {
 	RepoTags    []string // busybox:latest, as docker shortens it
 	RepoDigests []string // busybox@sha256:…
 	Config      v1.Image // the configuration; Config.Config is what `run` uses
-	Raw         []byte   // the configuration's own bytes, with the fields that image-spec does not know (Healthcheck, Shell, OnBuild)
-	Layers      []string // diff IDs, bottom first
-	Size        int64    // bytes of the unpacked layers
-	Created     time.Time
+	// The configuration's own bytes, with what image-spec does not know (Healthcheck, Shell).
+	Raw     []byte
+	Layers  []string // diff IDs, bottom first
+	Size    int64    // bytes of the unpacked layers
+	Created time.Time
 
 	record record
 }
@@ -38,7 +39,8 @@ type record struct {
 	Layers   []layerRecord // bottom first
 }
 
-// layerRecord joins a layer's two names: what it unpacks to, and the compressed blob that we have of it.
+// layerRecord joins a layer's two names: what it unpacks to, and the compressed blob that we have
+// of it.
 type layerRecord struct {
 	DiffID    digest.Digest
 	Digest    digest.Digest
@@ -99,6 +101,7 @@ func (s *Store) image(id digest.Digest, names map[string]digest.Digest) (*Image,
 		img.Layers = append(img.Layers, string(l.DiffID))
 		img.Size += l.Unpacked
 	}
+
 	for name, target := range names {
 		if target != id {
 			continue
@@ -129,6 +132,7 @@ func (s *Store) publish(r record, names ...Reference) error {
 	if err != nil {
 		return err
 	}
+
 	if old, err := s.readRecord(r.Config); err == nil && r.Manifest == "" {
 		r.Manifest = old.Manifest // an image that was pulled, and is now loaded too
 	}
@@ -158,8 +162,8 @@ func (s *Store) readNames() (names, error) {
 
 func (s *Store) writeNames(n names) error { return disk.WriteJSON(s.path("images/names.json"), n) }
 
-// move gives a name to an image. An image that so loses its last tag of a repository loses its digests there too: it is
-// "dangling", and prune may take it.
+// move gives a name to an image. An image that so loses its last tag of a repository loses its
+// digests there too: it is "dangling", and prune may take it.
 func (n names) move(name Reference, id digest.Digest) {
 	old := n[name.String()]
 	n[name.String()] = id
@@ -193,6 +197,7 @@ func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, l := range r.Layers {
 			if s.hasBlob(l.Digest) {
 				known[l.DiffID] = append(known[l.DiffID], l)

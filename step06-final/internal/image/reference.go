@@ -21,7 +21,8 @@ type Reference struct {
 	Domain, Path, Tag, Digest string
 }
 
-// No pattern counts a long repetition: compiled, a {64} is tens of kilobytes, at every start of the program.
+// No pattern counts a long repetition: compiled, a {64} is tens of kilobytes, at every start of the
+// program.
 var (
 	pathPattern   = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	domainPattern = regexp.MustCompile(`^([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(:[0-9]{1,5})?$|^\[[0-9a-fA-F:]+\](:[0-9]{1,5})?$`)
@@ -45,7 +46,8 @@ const maxNameLength = 255
 func ParseReference(s string) (Reference, error) {
 	r, err := parseReference(s)
 	if err != nil {
-		return Reference{}, fmt.Errorf("%q is not the name of an image: %w (want [REGISTRY/]NAME[:TAG|@sha256:DIGEST])", s, err)
+		return Reference{}, fmt.Errorf("%q is not the name of an image: %w (want "+
+			"[REGISTRY/]NAME[:TAG|@sha256:DIGEST])", s, err)
 	}
 	return r, nil
 }
@@ -68,6 +70,7 @@ func parseReference(s string) (Reference, error) {
 			return r, errors.New("the tag has a character that tags cannot have, or is longer than 128")
 		}
 	}
+
 	r.Domain, r.Path = defaultDomain, rest
 	if i := strings.IndexByte(rest, '/'); i >= 0 && isDomain(rest[:i]) {
 		r.Domain, r.Path = rest[:i], rest[i+1:]
@@ -78,6 +81,7 @@ func parseReference(s string) (Reference, error) {
 	if r.Domain == "index.docker.io" {
 		r.Domain = defaultDomain
 	}
+
 	if r.Domain == defaultDomain && !strings.Contains(r.Path, "/") {
 		r.Path = officialPrefix + r.Path
 	}

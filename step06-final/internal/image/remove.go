@@ -30,8 +30,8 @@ type RemoveOptions struct {
 	onlyUnnamed bool // for Prune: the image may have got a name since it was seen without one
 }
 
-// Remove takes a name away, and the image when that was its last one. The result is what docker prints: "Untagged: …"
-// lines, and "Deleted: …" for the image and each layer that went with it.
+// Remove takes a name away, and the image when that was its last one. The result is what docker
+// prints: "Untagged: …" lines, and "Deleted: …" for the image and each layer that went with it.
 func (s *Store) Remove(nameOrID string, o RemoveOptions) ([]string, error) {
 	lines, gone, err := s.unname(nameOrID, o)
 	if err != nil {
@@ -43,8 +43,9 @@ func (s *Store) Remove(nameOrID string, o RemoveOptions) ([]string, error) {
 	return append(lines, s.deletedLayers(gone)...), nil
 }
 
-// deletedLayers names the layers of an image that are not here any more, as docker does: by chain ID, the top first.
-// The chain ID of a layer is the digest of those below it and its own diff ID; image-spec, config.md, "Layer ChainID".
+// deletedLayers names the layers of an image that are not here any more, as docker does: by chain
+// ID, the top first. The chain ID of a layer is the digest of those below it and its own diff ID;
+// image-spec, config.md, "Layer ChainID".
 func (s *Store) deletedLayers(r *record) (lines []string) {
 	chain := digest.Digest("")
 	for _, l := range r.Layers {
@@ -81,7 +82,8 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 	}
 
 	if _, byName := named(nameOrID, known); !byName && !isSingle(going) && !o.Force {
-		return nil, nil, fmt.Errorf("conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories (%s); remove it by these names, or use -f",
+		return nil, nil, fmt.Errorf("conflict: unable to delete %s (must be forced) - image is referenced in "+
+			"multiple repositories (%s); remove it by these names, or use -f",
 			short(id), strings.Join(familiar(going), ", "))
 	}
 	if len(staying) == 0 {
@@ -89,6 +91,7 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 			return nil, nil, err
 		}
 	}
+
 	for _, name := range going {
 		delete(known, name)
 	}
@@ -123,8 +126,8 @@ func named(nameOrID string, known names) (Reference, bool) {
 	return ref, ok
 }
 
-// affected divides an image's names into those that go and those that stay. Removing the last tag of a repository
-// removes its digests too; removing by ID removes all.
+// affected divides an image's names into those that go and those that stay. Removing the last tag
+// of a repository removes its digests too; removing by ID removes all.
 func (n names) affected(nameOrID string, id digest.Digest) (going, staying []string) {
 	ref, byName := named(nameOrID, n)
 	otherTags := false
@@ -146,7 +149,8 @@ func (n names) affected(nameOrID string, id digest.Digest) (going, staying []str
 	return going, staying
 }
 
-// isSingle says whether these are one name in docker's eyes: at most one tag, and digests of its repository.
+// isSingle says whether these are one name in docker's eyes: at most one tag, and digests of its
+// repository.
 func isSingle(names []string) bool {
 	tags, repositories := 0, map[string]bool{}
 	for _, name := range names {
@@ -172,17 +176,20 @@ func familiar(names []string) []string {
 	return short
 }
 
-// checkUsers refuses to delete an image under a container: a running one always, a stopped one without -f.
+// checkUsers refuses to delete an image under a container: a running one always, a stopped one
+// without -f.
 func checkUsers(id digest.Digest, o RemoveOptions) error {
 	for _, u := range o.Users {
 		if u.ImageID != string(id) {
 			continue
 		}
 		if u.Running {
-			return fmt.Errorf("image %s is used by the running container %s; stop it first", short(id), shortID(u.Container))
+			return fmt.Errorf("image %s is used by the running container %s; stop it first", short(id),
+				shortID(u.Container))
 		}
 		if !o.Force {
-			return fmt.Errorf("image %s is used by the stopped container %s; remove it first, or use -f", short(id), shortID(u.Container))
+			return fmt.Errorf("image %s is used by the stopped container %s; remove it first, or use -f", short(id),
+				shortID(u.Container))
 		}
 	}
 	return nil
@@ -203,8 +210,8 @@ type PruneReport struct {
 	Reclaimed int64    // bytes
 }
 
-// Prune removes images without a name (all: every image that no container uses), the build cache, and what a killed
-// pull left behind. keep, if not nil, is asked for each image that would go.
+// Prune removes images without a name (all: every image that no container uses), the build cache,
+// and what a killed pull left behind. keep, if not nil, is asked for each image that would go.
 func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneReport, error) {
 	images, err := s.List()
 	if err != nil {
@@ -221,6 +228,7 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 		if used[img.ID] || !all && !dangling || keep != nil && keep(img) {
 			continue
 		}
+
 		lines, r, err := s.unname(img.ID, RemoveOptions{Force: true, Users: users, onlyUnnamed: !all})
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -243,8 +251,8 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 	return report, err
 }
 
-// collect deletes what no image, build step or container needs. While somebody adds content it does nothing: the next
-// remove or prune will.
+// collect deletes what no image, build step or container needs. While somebody adds content it does
+// nothing: the next remove or prune will.
 func (s *Store) collect() (freed int64, err error) {
 	if err := s.snapshots.Sweep(); err != nil {
 		return 0, err
@@ -262,10 +270,14 @@ func (s *Store) collect() (freed int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("nothing was deleted, because it is not clear what is needed: %w", err)
 	}
-	freed, err = s.removeLayerDirs(func(dir string, id digest.Digest) bool { return layers[id] || used[filepath.Base(dir)] })
+
+	freed, err = s.removeLayerDirs(func(dir string, id digest.Digest) bool {
+		return layers[id] || used[filepath.Base(dir)]
+	})
 	if err != nil {
 		return freed, err
 	}
+
 	entries, err := os.ReadDir(s.blobs())
 	if err != nil {
 		return freed, fmt.Errorf("list blobs: %w", err)
@@ -304,6 +316,7 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 			blobs[l.Digest], layers[l.DiffID] = true, true
 		}
 	}
+
 	steps, err := filepath.Glob(s.path("images/cache/*.json"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("list build cache: %w", err)
@@ -317,8 +330,8 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 	return blobs, layers, nil
 }
 
-// removeLeftovers deletes temporary files of processes that were killed, and sizes of layers that are gone. The caller
-// holds the lock that all who make such files share.
+// removeLeftovers deletes temporary files of processes that were killed, and sizes of layers that
+// are gone. The caller holds the lock that all who make such files share.
 func (s *Store) removeLeftovers() error {
 	lock, err := s.naming() // names and records are written by commands that add nothing, too
 	if err != nil {
@@ -326,7 +339,8 @@ func (s *Store) removeLeftovers() error {
 	}
 	defer lock.Unlock()
 	var leftovers []string
-	for _, pattern := range []string{"images/tmp/*", "images/.new-*", "images/records/.new-*", "images/cache/.new-*", "images/sizes/.new-*"} {
+	for _, pattern := range []string{"images/tmp/*", "images/.new-*", "images/records/.new-*", "images/cache/.new-*",
+		"images/sizes/.new-*"} {
 		found, err := filepath.Glob(s.path(pattern))
 		if err != nil {
 			return fmt.Errorf("list temporary files: %w", err)
@@ -337,6 +351,7 @@ func (s *Store) removeLeftovers() error {
 	if err != nil {
 		return fmt.Errorf("list layer sizes: %w", err)
 	}
+
 	for _, e := range sizes {
 		dirs, err := filepath.Glob(filepath.Join(s.layers(), e.Name()+"*"))
 		if err != nil {

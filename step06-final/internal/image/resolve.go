@@ -16,8 +16,9 @@ func isIDPrefix(s string) bool {
 	return len(digits) >= 4 && len(digits) <= 64 && hexDigits.MatchString(digits)
 }
 
-// Resolve finds an image by name, name@digest, ID or unique prefix of an ID (four digits at least). An image that is not
-// there is fs.ErrNotExist, with advice. The name "host" makes the built-in image at its first use.
+// Resolve finds an image by name, name@digest, ID or unique prefix of an ID (four digits at least).
+// An image that is not there is fs.ErrNotExist, with advice. The name "host" makes the built-in
+// image at its first use.
 func (s *Store) Resolve(nameOrID string) (*Image, error) {
 	img, err := s.resolve(nameOrID)
 	if errors.Is(err, fs.ErrNotExist) && isHostName(nameOrID) {
@@ -52,6 +53,7 @@ func (s *Store) find(nameOrID string, known names) (digest.Digest, error) {
 		}
 		return "", notFound(nameOrID)
 	}
+
 	ids, err := s.recordIDs()
 	if err != nil {
 		return "", err
@@ -86,6 +88,7 @@ func (s *Store) List() ([]*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var images []*Image
 	for _, id := range ids {
 		img, err := s.image(id, known)

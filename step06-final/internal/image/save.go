@@ -17,12 +17,13 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Save writes images as one archive that is both a docker archive (manifest.json) and an OCI layout (index.json), as
-// docker does since version 25: every tool finds the form that it knows.
+// Save writes images as one archive that is both a docker archive (manifest.json) and an OCI layout
+// (index.json), as docker does since version 25: every tool finds the form that it knows.
 func (s *Store) Save(ctx context.Context, w io.Writer, names []string) error {
 	archive := tar.NewWriter(w)
 	err := s.save(ctx, names, func(name string, size int64, r io.Reader) error {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0644, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0644, ModTime: time.Unix(0, 0),
+			Format: tar.FormatPAX}
 		if err := archive.WriteHeader(h); err != nil {
 			return err
 		}
@@ -38,12 +39,13 @@ func (s *Store) Save(ctx context.Context, w io.Writer, names []string) error {
 	return nil
 }
 
-// SaveDir writes the same as a directory, which must not exist or be empty. Its marker, oci-layout, comes last: an
-// interrupted save is no layout.
+// SaveDir writes the same as a directory, which must not exist or be empty. Its marker, oci-layout,
+// comes last: an interrupted save is no layout.
 func (s *Store) SaveDir(ctx context.Context, dir string, names []string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("save: %s is not empty", dir)
 	}
+
 	err := s.save(ctx, names, func(name string, _ int64, r io.Reader) error {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0755); err != nil {
@@ -86,6 +88,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 	if err != nil {
 		return err
 	}
+
 	saver := &saver{s: s, put: put, done: map[digest.Digest]bool{}}
 	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
 	var items []dockerItem
@@ -97,6 +100,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 		if err != nil {
 			return err
 		}
+
 		for _, ref := range tags[img.ID] {
 			item.RepoTags = append(item.RepoTags, ref.Familiar())
 			named := manifest
@@ -108,11 +112,13 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 		}
 		items = append(items, item)
 	}
+
 	for _, file := range []struct {
 		name  string
 		value interface{}
 	}{
-		{"manifest.json", items}, {"index.json", index}, {v1.ImageLayoutFile, v1.ImageLayout{Version: v1.ImageLayoutVersion}},
+		{"manifest.json", items}, {"index.json", index}, {v1.ImageLayoutFile,
+			v1.ImageLayout{Version: v1.ImageLayoutVersion}},
 	} {
 		data, err := json.Marshal(file.value)
 		if err != nil {
@@ -139,6 +145,7 @@ func (s *Store) imagesToSave(names []string) ([]*Image, map[string][]Reference, 
 			seen[img.ID] = true
 			images = append(images, img)
 		}
+
 		ref, err := ParseReference(name)
 		if err != nil || ref.Digest != "" {
 			continue
@@ -166,7 +173,8 @@ func (s *saver) image(img *Image) (dockerItem, v1.Descriptor, error) {
 	if err != nil {
 		return dockerItem{}, v1.Descriptor{}, err
 	}
-	d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(manifest), Size: int64(len(manifest)),
+	d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(manifest),
+		Size:     int64(len(manifest)),
 		Platform: &v1.Platform{OS: img.Config.OS, Architecture: img.Config.Architecture, Variant: img.Config.Variant}}
 	item := dockerItem{Config: blobName(img.record.Config), RepoTags: []string{}, Layers: []string{}}
 	for _, l := range img.record.Layers {
@@ -206,6 +214,7 @@ func (s *saver) file(d digest.Digest) error {
 	if err != nil {
 		return fmt.Errorf("read layer %s: %w", d, err)
 	}
+
 	verified := d.Algorithm().Digester()
 	if err := s.put(blobName(d), info.Size(), io.TeeReader(f, verified.Hash())); err != nil {
 		return fmt.Errorf("write blob %s: %w", d, err)

@@ -22,13 +22,16 @@ func Open(root string) (*Store, error) {
 		return nil, fmt.Errorf("open image store: %w", err)
 	}
 	s := &Store{root: root}
-	// A container's root in a user namespace must be able to walk to its tree: 0711. What is in images/ is ours alone.
+	// A container's root in a user namespace must be able to walk to its tree: 0711. What is in
+	// images/ is ours alone.
 	for dir, mode := range map[string]os.FileMode{root: 0711, s.path("images"): 0700} {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return nil, fmt.Errorf("open image store: %w", err)
 		}
 	}
-	for _, dir := range []string{s.blobs(), s.path("images/records"), s.path("images/cache"), s.path("images/tmp"), s.path("images/sizes")} {
+
+	for _, dir := range []string{s.blobs(), s.path("images/records"), s.path("images/cache"), s.path("images/tmp"),
+		s.path("images/sizes")} {
 		if err := os.MkdirAll(dir, 0700); err != nil {
 			return nil, fmt.Errorf("open image store: %w", err)
 		}
@@ -43,7 +46,8 @@ func (s *Store) path(name string) string { return filepath.Join(s.root, name) }
 func (s *Store) blobs() string           { return s.path("images/blobs/sha256") }
 func (s *Store) layers() string          { return s.path("layers") }
 
-// adding is held while content is added that no record names yet, so that nobody takes it for garbage.
+// adding is held while content is added that no record names yet, so that nobody takes it for
+// garbage.
 func (s *Store) adding() (*disk.Lock, error) {
 	return disk.Shared(snapshot.LockLayers(s.layers()))
 }

@@ -19,9 +19,10 @@ import (
 	"mydocker/step06-final/internal/userns"
 )
 
-// An ordinary user with subordinate ids (subuid(5)) has containers whose files belong to those ids. Outside of a container
-// the user can neither give files to them nor read what they keep private. So whatever touches such a tree is done by a
-// helper: this program again, as root of a user namespace with the container's map, where all those ids are its own.
+// An ordinary user with subordinate ids (subuid(5)) has containers whose files belong to those ids.
+// Outside of a container the user can neither give files to them nor read what they keep private.
+// So whatever touches such a tree is done by a helper: this program again, as root of a user
+// namespace with the container's map, where all those ids are its own.
 
 // helperVariable in the environment makes this program the helper; its value is a helperTask.
 const helperVariable = "MYDOCKER_HELPER"
@@ -37,8 +38,8 @@ type helperTask struct {
 // waitFD is where the helper waits for its map: the first of exec.Cmd's ExtraFiles.
 const waitFD = 3
 
-// ServeHelper is called by the init function of a package that has work for the helper. In the helper it carries out the
-// task for this server, and ends the process; elsewhere it does nothing.
+// ServeHelper is called by the init function of a package that has work for the helper. In the
+// helper it carries out the task for this server, and ends the process; elsewhere it does nothing.
 func ServeHelper(server string, serve func(do string, argument json.RawMessage) error) {
 	value := os.Getenv(helperVariable)
 	if value == "" {
@@ -62,8 +63,9 @@ func ServeHelper(server string, serve func(do string, argument json.RawMessage) 
 	os.Exit(0)
 }
 
-// becomeRoot waits for the map, and executes this program once more: the first execve(2) in the new namespace was done
-// by a user that is nobody there, and left it no capabilities; this one is done by root.
+// becomeRoot waits for the map, and executes this program once more: the first execve(2) in the new
+// namespace was done by a user that is nobody there, and left it no capabilities; this one is done
+// by root.
 func becomeRoot() error {
 	wait := os.NewFile(waitFD, "wait")
 	if _, err := io.Copy(io.Discard, wait); err != nil {
@@ -79,8 +81,8 @@ func becomeRoot() error {
 	return nil // not reached
 }
 
-// Help has the helper carry out a task of a server, in a user namespace with the map m, between in and out (both may be
-// nil).
+// Help has the helper carry out a task of a server, in a user namespace with the map m, between in
+// and out (both may be nil).
 func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out io.Writer) error {
 	encoded, err := json.Marshal(argument)
 	if err != nil {
@@ -95,6 +97,7 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 		return fmt.Errorf("start the helper: %w", err)
 	}
 	defer w.Close()
+
 	var messages bytes.Buffer
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), helperVariable+"="+string(task))
@@ -105,6 +108,7 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	if err != nil {
 		return fmt.Errorf("start the helper in a user namespace: %w", userns.Explain(err))
 	}
+
 	mapErr := writeMap("newuidmap", cmd.Process.Pid, m.UIDs)
 	if mapErr == nil {
 		mapErr = writeMap("newgidmap", cmd.Process.Pid, m.GIDs)
@@ -137,7 +141,8 @@ func (e helperError) Is(target error) bool {
 	return false
 }
 
-// writeMap calls newuidmap(1) or newgidmap(1), which may write what /etc/subuid and /etc/subgid allow.
+// writeMap calls newuidmap(1) or newgidmap(1), which may write what /etc/subuid and /etc/subgid
+// allow.
 func writeMap(program string, pid int, ranges []specs.LinuxIDMapping) error {
 	args := []string{strconv.Itoa(pid)}
 	for _, r := range ranges {
@@ -182,7 +187,8 @@ func serveHelper(do string, argument json.RawMessage) error {
 // CanHelp tries whether a helper with this map can be made.
 func CanHelp(m *IDMap) error { return Help(m, "layer", "nothing", unpackTask{}, nil, nil) }
 
-// UnpackAs is Unpack as the root of a user namespace. Of what follows the archive's end some may be read from r, too.
+// UnpackAs is Unpack as the root of a user namespace. Of what follows the archive's end some may be
+// read from r, too.
 func UnpackAs(m *IDMap, dir string, r io.Reader, o Options) (int64, error) {
 	o.Map = nil // in there the ids are the archive's own
 	var out bytes.Buffer

@@ -30,16 +30,19 @@ func (m *IDMap) ToHost(uid, gid int) (int, int, error) {
 	}
 	hostUID, ok := shift(m.UIDs, uid, true)
 	if !ok {
-		return 0, 0, fmt.Errorf("user id %d is not in the user namespace's map; give the map more ids (see /etc/subuid)", uid)
+		return 0, 0, fmt.Errorf("user id %d is not in the user namespace's map; give the map more ids (see "+
+			"/etc/subuid)", uid)
 	}
 	hostGID, ok := shift(m.GIDs, gid, true)
 	if !ok {
-		return 0, 0, fmt.Errorf("group id %d is not in the user namespace's map; give the map more ids (see /etc/subgid)", gid)
+		return 0, 0, fmt.Errorf("group id %d is not in the user namespace's map; give the map more ids (see "+
+			"/etc/subgid)", gid)
 	}
 	return hostUID, hostGID, nil
 }
 
-// toContainer is the way back; an owner from outside of the map is shown as 65534, as the kernel does.
+// toContainer is the way back; an owner from outside of the map is shown as 65534, as the kernel
+// does.
 func (m *IDMap) toContainer(uid, gid int) (int, int) {
 	if m == nil {
 		return uid, gid

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lookup finds a name in a tree, following links as if the tree were "/". It returns the name without any link in it,
-// relative to the tree ("." for the tree itself), and the file's mode as stat(2) gives it. errors.Is(err, fs.ErrNotExist)
-// if there is none.
+// Lookup finds a name in a tree, following links as if the tree were "/". It returns the name
+// without any link in it, relative to the tree ("." for the tree itself), and the file's mode as
+// stat(2) gives it. errors.Is(err, fs.ErrNotExist) if there is none.
 func Lookup(tree, name string) (real string, mode uint32, err error) {
 	r, err := openRoot(tree)
 	if err != nil {
@@ -79,8 +79,9 @@ func OpenDir(tree, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// openFile opens a regular file for reading. Nothing else is opened: a device acts when it is opened, a FIFO or a lease
-// (fcntl(2), F_SETLEASE) lets the opener wait. want, if not nil, is what it must still be.
+// openFile opens a regular file for reading. Nothing else is opened: a device acts when it is
+// opened, a FIFO or a lease (fcntl(2), F_SETLEASE) lets the opener wait. want, if not nil, is what
+// it must still be.
 func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
 	found, err := unix.Openat(dir, base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -102,7 +103,8 @@ func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
 	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", found), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }
 
-// ReadDir lists the names in a directory of a tree, sorted. The directory is found as Lookup finds it.
+// ReadDir lists the names in a directory of a tree, sorted. The directory is found as Lookup finds
+// it.
 func ReadDir(tree, name string) ([]string, error) {
 	dir, err := OpenDir(tree, name)
 	if err != nil {

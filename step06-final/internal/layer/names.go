@@ -20,8 +20,9 @@ const (
 // ErrEscape is the answer to an archive that names something outside of its root.
 var ErrEscape = errors.New("the name leads out of the root")
 
-// entryName makes a name from an archive relative to the root; "." is the root itself. Leading slashes are dropped, as
-// tar(1) does. A ".." that stays inside is resolved by text: an archive has no business with anything else.
+// entryName makes a name from an archive relative to the root; "." is the root itself. Leading
+// slashes are dropped, as tar(1) does. A ".." that stays inside is resolved by text: an archive has
+// no business with anything else.
 func entryName(name string) (string, error) {
 	if strings.ContainsRune(name, 0) {
 		return "", errors.New("the name contains a zero byte")

@@ -14,34 +14,40 @@ type IDMap struct {
 type Whiteouts string
 
 const (
-	// Trusted is overlay's own form: a character device 0:0, and trusted.overlay.opaque on a directory whose lower
-	// content is hidden. It needs CAP_SYS_ADMIN in the initial user namespace.
+	// Trusted is overlay's own form: a character device 0:0, and trusted.overlay.opaque on a
+	// directory whose lower content is hidden. It needs CAP_SYS_ADMIN in the initial user
+	// namespace.
 	Trusted Whiteouts = "trusted"
-	// User is the form for overlay mounted inside a user namespace (option userxattr, Linux 5.11): user.overlay.opaque.
+	// User is the form for overlay mounted inside a user namespace (option userxattr, Linux 5.11):
+	// user.overlay.opaque.
 	User Whiteouts = "user"
-	// Files keeps the archive's own form, empty files named ".wh.NAME". No kernel interprets it: it is for the copying
-	// snapshots.
+	// Files keeps the archive's own form, empty files named ".wh.NAME". No kernel interprets it: it
+	// is for the copying snapshots.
 	Files Whiteouts = "files"
 	// Apply carries deletions out: the tree already holds the lower layers.
 	Apply Whiteouts = "apply"
-	// Plain gives names that begin with ".wh." no meaning: for archives that are no layers (cp, COPY, import).
+	// Plain gives names that begin with ".wh." no meaning: for archives that are no layers (cp,
+	// COPY, import).
 	Plain Whiteouts = "plain"
 )
 
-// Options of Unpack and Pack. The zero value is the initial user namespace's root with overlay's whiteouts.
+// Options of Unpack and Pack. The zero value is the initial user namespace's root with overlay's
+// whiteouts.
 type Options struct {
 	Map       *IDMap
 	Whiteouts Whiteouts // "" is Trusted
-	// NoChown leaves all files to the caller (Unpack) or says that they belong to root (Pack): for an ordinary user
-	// without subordinate ids.
+	// NoChown leaves all files to the caller (Unpack) or says that they belong to root (Pack): for
+	// an ordinary user without subordinate ids.
 	NoChown bool
-	// CopyLinks packs each name of a hard link as a file of its own: names may then be left out or moved.
+	// CopyLinks packs each name of a hard link as a file of its own: names may then be left out or
+	// moved.
 	CopyLinks bool
-	// Merge is docker cp's way to unpack: what is there stays what it is. A directory keeps its mode and owner, and no file
-	// takes a directory's place, nor the reverse.
+	// Merge is docker cp's way to unpack: what is there stays what it is. A directory keeps its
+	// mode and owner, and no file takes a directory's place, nor the reverse.
 	Merge bool
-	// Harmless, if not nil, keeps what would be dangerous on the host out of it: devices, set-user-id bits, capabilities and
-	// other attributes. It is called for each file that is not made, or made without its bits.
+	// Harmless, if not nil, keeps what would be dangerous on the host out of it: devices,
+	// set-user-id bits, capabilities and other attributes. It is called for each file that is not
+	// made, or made without its bits.
 	Harmless func(format string, args ...interface{}) `json:"-"`
 	// MaxSize is the limit for the sum of all file sizes, in bytes; 0 is DefaultMaxSize.
 	MaxSize int64

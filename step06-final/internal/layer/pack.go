@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pack writes a directory as a layer archive: sorted, whiteouts in the archive's form, one entry for each further name
-// of a hard link. The directory's own attributes are the entry "./".
+// Pack writes a directory as a layer archive: sorted, whiteouts in the archive's form, one entry
+// for each further name of a hard link. The directory's own attributes are the entry "./".
 func Pack(w io.Writer, dir string, o Options) error {
 	r, err := openRoot(dir)
 	if err != nil {
@@ -27,8 +27,8 @@ func Pack(w io.Writer, dir string, o Options) error {
 	return nil
 }
 
-// PackPath writes one file or directory of a tree, under the name as: for cp and COPY. name is resolved inside the tree
-// (never above it), its last component is not followed.
+// PackPath writes one file or directory of a tree, under the name as: for cp and COPY. name is
+// resolved inside the tree (never above it), its last component is not followed.
 func PackPath(w io.Writer, tree, name, as string, o Options) error {
 	r, err := openRoot(tree)
 	if err != nil {
@@ -65,8 +65,8 @@ func (r *root) pack(w io.Writer, name, as string, o Options) error {
 	return p.finish()
 }
 
-// PackChanges writes single files and directories of a tree (without what is below them), and whiteouts for names that
-// are gone.
+// PackChanges writes single files and directories of a tree (without what is below them), and
+// whiteouts for names that are gone.
 func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options) error {
 	r, err := openRoot(tree)
 	if err != nil {
@@ -127,7 +127,8 @@ func (p *packer) finish() error {
 	return nil
 }
 
-// tree packs base in the directory dir under the name as, and all below it. at is its name in the root.
+// tree packs base in the directory dir under the name as, and all below it. at is its name in the
+// root.
 func (p *packer) tree(r *root, dir int, base, at, as string) error {
 	isDir, err := p.entry(dir, base, as)
 	if err != nil || !isDir {
@@ -142,6 +143,7 @@ func (p *packer) tree(r *root, dir int, base, at, as string) error {
 	if as == "." && base == "." {
 		prefix = "" // a whole tree
 	}
+
 	w := walker{root: r, at: at}
 	w.enter = func(dir int, base string) (bool, error) {
 		descend, err := p.entry(dir, base, prefix+w.name(base))
@@ -153,8 +155,8 @@ func (p *packer) tree(r *root, dir int, base, at, as string) error {
 	return w.below(fd)
 }
 
-// entry writes one header, with content for a file, and the opaque marker after a directory that has it. It says whether
-// it is a directory.
+// entry writes one header, with content for a file, and the opaque marker after a directory that
+// has it. It says whether it is a directory.
 func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -168,7 +170,8 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 			if p.o.Whiteouts == Files && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 {
 				return false, p.marker(name)
 			}
-			return false, fmt.Errorf("%q cannot be stored in a layer: names that begin with %q mean deletions; rename it", name, whiteoutPrefix)
+			return false, fmt.Errorf("%q cannot be stored in a layer: names that begin with %q mean deletions; "+
+				"rename it", name, whiteoutPrefix)
 		}
 	}
 	switch st.Mode & unix.S_IFMT {
@@ -193,6 +196,7 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 	if err := p.archive.WriteHeader(header); err != nil {
 		return false, fmt.Errorf("write entry %q: %w", name, err)
 	}
+
 	if isDir && (p.o.Whiteouts == Trusted || p.o.Whiteouts == User) {
 		opaque, err := IsOpaque(entryPath(parent, base), p.o.Whiteouts)
 		if err != nil {
@@ -214,7 +218,8 @@ func prefixLast(name, prefix string) string {
 }
 
 func (p *packer) marker(name string) error {
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0600, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0600, ModTime: time.Unix(0, 0),
+		Format: tar.FormatPAX}
 	if err := p.archive.WriteHeader(header); err != nil {
 		return fmt.Errorf("write entry %q: %w", name, err)
 	}
@@ -291,6 +296,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 	if h.Size > p.o.MaxSize-p.size {
 		return fmt.Errorf("%q: %w: more than %d bytes", h.Name, ErrTooBig, p.o.MaxSize)
 	}
+
 	p.size += h.Size
 	fd, err := openFile(parent, base, st)
 	if err != nil {
@@ -315,7 +321,8 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 	return nil
 }
 
-// fdReader reads a regular file without the preparations that os.File makes for pipes and terminals.
+// fdReader reads a regular file without the preparations that os.File makes for pipes and
+// terminals.
 type fdReader int
 
 func (fd fdReader) Read(p []byte) (int, error) {

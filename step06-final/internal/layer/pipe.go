@@ -34,6 +34,7 @@ func Connect(write func(io.Writer) error, read func(io.Reader) error) error {
 	} else {
 		r.Close()
 	}
+
 	if writeErr := <-written; writeErr != nil && !errors.Is(writeErr, err) {
 		return writeErr
 	}

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RemoveTree deletes a directory and all below it; nil if it is not there. Other than os.RemoveAll it needs few
-// descriptors however deep the directories are, and it deletes what lies in directories without write permission, which
-// images contain.
+// RemoveTree deletes a directory and all below it; nil if it is not there. Other than os.RemoveAll
+// it needs few descriptors however deep the directories are, and it deletes what lies in
+// directories without write permission, which images contain.
 func RemoveTree(dir string) error {
 	parent, err := unix.Open(filepath.Dir(dir), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {

@@ -11,16 +11,18 @@ import (
 // maxSymlinks is the kernel's own limit for one path; path_resolution(7).
 const maxSymlinks = 40
 
-// root is a directory that no name leaves: ".." stops at it, and symbolic links, absolute ones too, are read as if it
-// were "/". chroot(2) would do the same but changes the whole process. openat2(2) with RESOLVE_IN_ROOT is this loop in
-// the kernel, since Linux 5.6; the loop works on 3.10 as well, and it knows the mounts of a container that does not run.
+// root is a directory that no name leaves: ".." stops at it, and symbolic links, absolute ones too,
+// are read as if it were "/". chroot(2) would do the same but changes the whole process. openat2(2)
+// with RESOLVE_IN_ROOT is this loop in the kernel, since Linux 5.6; the loop works on 3.10 as well,
+// and it knows the mounts of a container that does not run.
 type root struct {
 	fd       int // O_PATH
 	readOnly bool
 	mounts   []mountPoint
 }
 
-// mountPoint is what stands in the place of a name: base in the open directory dir ("." for dir itself).
+// mountPoint is what stands in the place of a name: base in the open directory dir ("." for dir
+// itself).
 type mountPoint struct {
 	name     string // without links, relative to the root
 	dir      int    // -1: nothing can be reached there, because of why
@@ -64,8 +66,8 @@ func (r *root) over(name string) *mountPoint {
 	return nil
 }
 
-// openDir opens the directory at name (O_PATH). missing is called for a component that does not exist: it makes the
-// directory or returns the error; nil is the error ENOENT.
+// openDir opens the directory at name (O_PATH). missing is called for a component that does not
+// exist: it makes the directory or returns the error; nil is the error ENOENT.
 func (r *root) openDir(name string, missing func(parent int, base string) error) (int, error) {
 	p, err := r.openPlace(name, missing)
 	return p.fd, err
@@ -83,9 +85,9 @@ func (r *root) openPlace(name string, missing func(parent int, base string) erro
 	return p, err
 }
 
-// find follows a name to its end, all links included. It holds one directory open at a time: for ".." it begins anew
-// with the names that led to where it is. With newLast the last component may be missing: the place then has mode 0 and
-// no descriptor (-1).
+// find follows a name to its end, all links included. It holds one directory open at a time: for
+// ".." it begins anew with the names that led to where it is. With newLast the last component may
+// be missing: the place then has mode 0 and no descriptor (-1).
 func (r *root) find(name string, missing func(parent int, base string) error, newLast bool) (p place, err error) {
 	if p, err = r.top(); err != nil {
 		return p, err
@@ -138,6 +140,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 		if err != nil {
 			return p, fmt.Errorf("read symbolic link %q: %w", component, err)
 		}
+
 		if links++; links > maxSymlinks {
 			return p, fmt.Errorf("follow %q: %w", component, unix.ELOOP)
 		}
@@ -181,7 +184,8 @@ func (r *root) child(p place, base string) (place, error) {
 	return child, err
 }
 
-// openComponent opens one name without following it and tells its mode. A whiteout counts as missing.
+// openComponent opens one name without following it and tells its mode. A whiteout counts as
+// missing.
 func openComponent(dir int, name string) (fd int, mode uint32, err error) {
 	fd, err = unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

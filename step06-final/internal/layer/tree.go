@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tree is a container's file system as its processes see it, whether it runs or not: the tree of its root, and what is
-// mounted in it. Nothing is mounted for it. A name is followed one descriptor at a time, and where a mount stands the
-// next descriptor is that of its source.
+// Tree is a container's file system as its processes see it, whether it runs or not: the tree of
+// its root, and what is mounted in it. Nothing is mounted for it. A name is followed one descriptor
+// at a time, and where a mount stands the next descriptor is that of its source.
 type Tree struct {
 	Root     string
 	ReadOnly bool
@@ -37,7 +37,8 @@ type Mount struct {
 // ErrReadOnly is the answer to who would write to a read-only root file system or mount.
 var ErrReadOnly = errors.New("is marked read-only")
 
-// open opens the root and all sources. Mount points that the tree lacks are made, as starting the container does.
+// open opens the root and all sources. Mount points that the tree lacks are made, as starting the
+// container does.
 func (t Tree) open() (r *root, err error) {
 	if r, err = openRoot(t.Root); err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func (t Tree) mount(r *root, m Mount) error {
 		if err != nil {
 			return fmt.Errorf("find its source: %w", err)
 		}
+
 		dir := m.Source
 		point.base, isDir = ".", info.IsDir()
 		if !isDir {
@@ -94,8 +96,8 @@ func (t Tree) mount(r *root, m Mount) error {
 	return nil
 }
 
-// mountPoint finds the name that a mount covers, and makes it if it is missing. It is "" for a file at the end of a link
-// that leads nowhere: nobody gets there.
+// mountPoint finds the name that a mount covers, and makes it if it is missing. It is "" for a file
+// at the end of a link that leads nowhere: nobody gets there.
 func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 	u := &unpacker{root: r, o: Options{Map: t.Owner, NoChown: t.NoChown}.withDefaults()}
 	mkdir := func(parent int, base string) error { return u.mkdir(parent, base, 0755) }
@@ -119,7 +121,8 @@ func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 		return "", err
 	}
 	defer unix.Close(dir.fd)
-	fd, err := unix.Openat(dir.fd, path.Base(at.name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0644)
+	fd, err := unix.Openat(dir.fd, path.Base(at.name),
+		unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0644)
 	if err != nil {
 		return "", fmt.Errorf("make %q: %w", at.name, err)
 	}
@@ -143,8 +146,8 @@ type Found struct {
 	ReadOnly bool
 }
 
-// Lookup follows a name; its last component only if follow says so. One that does not exist, also at the end of a link,
-// is no error.
+// Lookup follows a name; its last component only if follow says so. One that does not exist, also
+// at the end of a link, is no error.
 func (t Tree) Lookup(name string, follow bool) (Found, error) {
 	if t.As != nil {
 		var found Found
@@ -183,7 +186,8 @@ func (r *root) lookup(name string, follow bool) (place, error) {
 	return p, err
 }
 
-// Pack writes a file or directory of the tree under the name as. The last component of name is not followed.
+// Pack writes a file or directory of the tree under the name as. The last component of name is not
+// followed.
 func (t Tree) Pack(w io.Writer, name, as string, o Options) error {
 	if t.As != nil {
 		return Help(t.As, "layer", "pack", treeTask{Tree: t.inside(), Name: name, As: as, Options: o.inside()}, nil, w)
@@ -199,7 +203,8 @@ func (t Tree) Pack(w io.Writer, name, as string, o Options) error {
 // Unpack writes an archive into the directory at of the tree.
 func (t Tree) Unpack(ctx context.Context, at string, archive io.Reader, o Options) error {
 	if t.As != nil {
-		return Help(t.As, "layer", "unpack-tree", treeTask{Tree: t.inside(), Name: at, Options: o.inside()}, archive, nil)
+		return Help(t.As, "layer", "unpack-tree", treeTask{Tree: t.inside(), Name: at, Options: o.inside()}, archive,
+			nil)
 	}
 	r, err := t.open()
 	if err != nil {

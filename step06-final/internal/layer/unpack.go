@@ -15,11 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrTooBig is the answer to an archive that would unpack to more than its limit or than the disk has room for.
+// ErrTooBig is the answer to an archive that would unpack to more than its limit or than the disk
+// has room for.
 var ErrTooBig = errors.New("the archive is too big")
 
-// Unpack writes an uncompressed tar into dir, which must exist. It returns the sum of the sizes of the files. On error
-// dir holds a part of the archive: the caller throws it away.
+// Unpack writes an uncompressed tar into dir, which must exist. It returns the sum of the sizes of
+// the files. On error dir holds a part of the archive: the caller throws it away.
 func Unpack(ctx context.Context, dir string, r io.Reader, o Options) (size int64, err error) {
 	tree, err := openRoot(dir)
 	if err != nil {
@@ -35,6 +36,7 @@ func (r *root) unpack(ctx context.Context, at string, content io.Reader, o Optio
 	u.rootCreates = os.Geteuid() == 0 && u.o.Map == nil
 	defer u.forgetParent()
 	archive := tar.NewReader(content)
+
 	for entries := 0; ; entries++ {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -123,7 +125,8 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	return u.create(parent, base, name, h, content)
 }
 
-// refuse is the answer for an entry in what is mounted read-only. A directory that is there is no change.
+// refuse is the answer for an entry in what is mounted read-only. A directory that is there is no
+// change.
 func (u *unpacker) refuse(parent int, base string, h *tar.Header) error {
 	if isDir, err := isDir(parent, base); err == nil && isDir && h.Typeflag == tar.TypeDir && u.o.Merge {
 		return nil
@@ -131,7 +134,8 @@ func (u *unpacker) refuse(parent int, base string, h *tar.Header) error {
 	return fmt.Errorf("/%s %w", u.parent.name, ErrReadOnly)
 }
 
-// openParent returns the directory for an entry; parents that the archive does not mention are made.
+// openParent returns the directory for an entry; parents that the archive does not mention are
+// made.
 func (u *unpacker) openParent(dir string) (int, error) {
 	if u.isOpen && u.dir == dir {
 		return u.parent.fd, nil
@@ -165,6 +169,7 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 			return fmt.Errorf("create: %w", err)
 		}
 	}
+
 	if u.o.Harmless != nil && (h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock) {
 		u.o.Harmless("%q is a device and is not made on the host; copy to - for an archive with it", h.Name)
 		return nil
@@ -213,7 +218,8 @@ func (u *unpacker) clear(parent int, base, name string, h *tar.Header) (done boo
 		if h.Typeflag == tar.TypeDir && m.base == "." && u.o.Merge {
 			return true, nil
 		}
-		return false, fmt.Errorf("%q is a mount of the container and cannot be replaced; write to it with exec: %w", base, unix.EBUSY)
+		return false, fmt.Errorf("%q is a mount of the container and cannot be replaced; write to it with exec: %w",
+			base, unix.EBUSY)
 	}
 	var old unix.Stat_t
 	err = unix.Fstatat(parent, base, &old, unix.AT_SYMLINK_NOFOLLOW)
@@ -257,8 +263,8 @@ func (u *unpacker) isDirLink(name string, st *unix.Stat_t) bool {
 	return true
 }
 
-// mkdir makes a directory that belongs to root. In place of a whiteout it is opaque: this layer deleted the lower
-// directory and made a new one.
+// mkdir makes a directory that belongs to root. In place of a whiteout it is opaque: this layer
+// deleted the lower directory and made a new one.
 func (u *unpacker) mkdir(parent int, base string, mode uint32) error {
 	replaced := false
 	err := unix.Mkdirat(parent, base, mode)
@@ -269,6 +275,7 @@ func (u *unpacker) mkdir(parent int, base string, mode uint32) error {
 			if err := unix.Unlinkat(parent, base, 0); err != nil {
 				return fmt.Errorf("replace whiteout: %w", err)
 			}
+
 			err = unix.Mkdirat(parent, base, mode)
 		}
 	}
@@ -281,6 +288,7 @@ func (u *unpacker) mkdir(parent int, base string, mode uint32) error {
 	if err := u.chown(parent, base, 0, 0); err != nil {
 		return err
 	}
+
 	if replaced {
 		return u.markOpaque(parent, base)
 	}
@@ -372,14 +380,16 @@ func (u *unpacker) giveTo(uid, gid int, chown func(uid, gid int) error) error {
 	}
 	if err := chown(uid, gid); err != nil {
 		if err == unix.EINVAL {
-			return fmt.Errorf("owner %d:%d is not mapped in this user namespace; give the user more ids in /etc/subuid and /etc/subgid: %w", uid, gid, err)
+			return fmt.Errorf("owner %d:%d is not mapped in this user namespace; give the user more ids in "+
+				"/etc/subuid and /etc/subgid: %w", uid, gid, err)
 		}
 		return fmt.Errorf("give it to %d:%d: %w", uid, gid, err)
 	}
 	return nil
 }
 
-// metadata sets everything but the content. The order matters: chown(2) clears set-user-id bits and capabilities.
+// metadata sets everything but the content. The order matters: chown(2) clears set-user-id bits and
+// capabilities.
 func (u *unpacker) metadata(parent int, base string, h *tar.Header) error {
 	if err := u.chown(parent, base, h.Uid, h.Gid); err != nil {
 		return err

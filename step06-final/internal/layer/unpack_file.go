@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// regular writes a file's content and attributes. Blocks of zeros become holes: a sparse file stays sparse through any
-// archive. The bare error EEXIST says that nothing was read yet.
+// regular writes a file's content and attributes. Blocks of zeros become holes: a sparse file stays
+// sparse through any archive. The bare error EEXIST says that nothing was read yet.
 func (u *unpacker) regular(parent int, base string, h *tar.Header, content io.Reader) error {
 	fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0600)
 	if err == unix.EEXIST {
@@ -88,10 +88,11 @@ func (u *unpacker) copySparse(fd int, r io.Reader) (int64, error) {
 			}
 			written = size + int64(n)
 		}
+
 		size += int64(n)
 		if err == io.EOF || err == io.ErrUnexpectedEOF && n < unpackBlock {
-			// ReadFull says ErrUnexpectedEOF for a last, partial block. archive/tar says it for an archive that ends
-			// within a file; the caller compares sizes.
+			// ReadFull says ErrUnexpectedEOF for a last, partial block. archive/tar says it for an
+			// archive that ends within a file; the caller compares sizes.
 			if written == size {
 				return size, nil
 			}
@@ -118,8 +119,9 @@ func writeAt(fd int, data []byte, offset int64) error {
 	return nil
 }
 
-// hardLink gives an existing file of the same archive a second name. linkat(2) without AT_SYMLINK_FOLLOW links a
-// symbolic link itself, and the directories of the target are resolved in the root.
+// hardLink gives an existing file of the same archive a second name. linkat(2) without
+// AT_SYMLINK_FOLLOW links a symbolic link itself, and the directories of the target are resolved in
+// the root.
 func (u *unpacker) hardLink(parent int, base string, h *tar.Header) error {
 	target, err := u.name(h.Linkname)
 	if err != nil {
@@ -137,14 +139,15 @@ func (u *unpacker) hardLink(parent int, base string, h *tar.Header) error {
 	return nil
 }
 
-// linksToItself recognises a hard link whose name and target are one file: removing the old name would lose the target.
+// linksToItself recognises a hard link whose name and target are one file: removing the old name
+// would lose the target.
 func (u *unpacker) linksToItself(name string, h *tar.Header) bool {
 	target, err := u.name(h.Linkname)
 	return err == nil && target == name
 }
 
-// node makes a device or a FIFO. Inside a user namespace the kernel forbids devices (mknod(2), EPERM): an empty file
-// stands for it, which keeps the name for a bind mount.
+// node makes a device or a FIFO. Inside a user namespace the kernel forbids devices (mknod(2),
+// EPERM): an empty file stands for it, which keeps the name for a bind mount.
 func (u *unpacker) node(parent int, base string, kind uint32, h *tar.Header) error {
 	device := uint64(0)
 	if kind != unix.S_IFIFO {
@@ -158,7 +161,8 @@ func (u *unpacker) node(parent int, base string, kind uint32, h *tar.Header) err
 	}
 	err := unix.Mknodat(parent, base, kind|0600, int(device))
 	if err == unix.EPERM {
-		fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0600)
+		fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC,
+			0600)
 		if err != nil {
 			return err
 		}

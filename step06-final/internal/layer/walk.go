@@ -8,22 +8,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxOpenDirs is how many directories of one branch a walker keeps open. A container can nest more than there are
-// descriptors.
+// maxOpenDirs is how many directories of one branch a walker keeps open. A container can nest more
+// than there are descriptors.
 const maxOpenDirs = 64
 
 // errMoved is the answer to a directory that is not where it was when the walker went into it.
 var errMoved = errors.New("a directory was moved while it was read; try again, or pause the container")
 
-// walker visits all that is below a directory, depth first and sorted by name. It never uses a path and never follows a
-// link: it goes down by name and up by "..", and up only into the directory that it came from.
+// walker visits all that is below a directory, depth first and sorted by name. It never uses a path
+// and never follows a link: it goes down by name and up by "..", and up only into the directory
+// that it came from.
 type walker struct {
 	enter func(dir int, base string) (descend bool, err error)
 	leave func(dir int, base string) error // after the content of a directory; may be nil
 	root  *root                            // knows what is mounted over names; may be nil
 
-	at     string // the name of the directory in root, "." or "a/b"
-	path   []byte // the name of what is visited, relative to the directory in which the walk began, with a slash at its end
+	at string // the name of the directory in root, "." or "a/b"
+	// The directory that is visited, relative to where the walk began, with a slash at its end.
+	path   []byte
 	levels []level
 }
 
@@ -159,6 +161,7 @@ func (w *walker) up() error {
 			return fmt.Errorf("go back from %q: %w", child.base, errMoved)
 		}
 	}
+
 	unix.Close(child.fd)
 	w.levels = w.levels[:len(w.levels)-1]
 	w.path = w.path[:child.length]
@@ -188,7 +191,8 @@ type Entry struct {
 	walker *walker
 }
 
-// Name is the name relative to where the walk began. It is made when it is asked for: names can be long.
+// Name is the name relative to where the walk began. It is made when it is asked for: names can be
+// long.
 func (e Entry) Name() string { return e.walker.name(e.Base) }
 
 // IsDir says whether it is a directory.
@@ -216,8 +220,8 @@ func (e Entry) Has(child string) (bool, error) {
 	return err == nil, err
 }
 
-// Walk visits all that is below a directory, which may be a running container's: by descriptor, and never through a link.
-// What vanishes meanwhile is left out.
+// Walk visits all that is below a directory, which may be a running container's: by descriptor, and
+// never through a link. What vanishes meanwhile is left out.
 func Walk(dir string, visit func(Entry) error) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -248,6 +252,7 @@ func removeAll(dir int, name string) error {
 	if is, statErr := isDir(dir, name); statErr != nil || !is {
 		return fmt.Errorf("remove %q: %w", name, err)
 	}
+
 	openUp(dir, name)
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
@@ -274,6 +279,7 @@ func removeChildren(fd int) error {
 			if err == nil || err == unix.ENOENT {
 				return false, nil
 			}
+
 			// EISDIR is Linux's answer for a directory, EPERM is POSIX's.
 			if is, statErr := isDir(dir, base); statErr != nil || !is {
 				return false, fmt.Errorf("remove %q: %w", base, err)

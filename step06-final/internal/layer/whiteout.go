@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// whiteout handles an entry ".wh.NAME": NAME of the lower layers is deleted; image-spec, layer.md, "Whiteouts".
-// It says nothing about a NAME of the same layer.
+// whiteout handles an entry ".wh.NAME": NAME of the lower layers is deleted; image-spec, layer.md,
+// "Whiteouts". It says nothing about a NAME of the same layer.
 func (u *unpacker) whiteout(parent int, base string) error {
 	if base == opaqueMarker {
 		return u.markOpaque(parent, ".")

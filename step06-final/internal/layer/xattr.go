@@ -13,14 +13,14 @@ import (
 // paxXattr is the prefix under which archives keep extended attributes.
 const paxXattr = "SCHILY.xattr."
 
-// Overlay's attributes are orders to the kernel (trusted.overlay.redirect: "my lower directory is elsewhere"). They
-// never come from an archive and never go into one.
+// Overlay's attributes are orders to the kernel (trusted.overlay.redirect: "my lower directory is
+// elsewhere"). They never come from an archive and never go into one.
 func isOverlayXattr(name string) bool {
 	return strings.HasPrefix(name, "trusted.overlay.") || strings.HasPrefix(name, "user.overlay.")
 }
 
-// wantXattr says which attributes belong to an image: capabilities of files, ACLs and the user's own. Labels of security
-// modules (selinux, ima, …) belong to the host.
+// wantXattr says which attributes belong to an image: capabilities of files, ACLs and the user's
+// own. Labels of security modules (selinux, ima, …) belong to the host.
 func wantXattr(name string) bool {
 	switch {
 	case isOverlayXattr(name):
@@ -31,13 +31,14 @@ func wantXattr(name string) bool {
 	return strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "trusted.")
 }
 
-// entryPath is a path for the calls that have no *at form. It follows nothing: dir is open, name is the last component.
+// entryPath is a path for the calls that have no *at form. It follows nothing: dir is open, name is
+// the last component.
 func entryPath(dir int, name string) string {
 	return "/proc/self/fd/" + strconv.Itoa(dir) + "/" + name
 }
 
-// write sets the attributes of an archive's entry. A file system without attributes, or a caller who may not set this
-// kind, is not an error: docker goes on without them too.
+// write sets the attributes of an archive's entry. A file system without attributes, or a caller
+// who may not set this kind, is not an error: docker goes on without them too.
 func (x xattrsOf) write(pax map[string]string, m *IDMap) error {
 	for key, value := range pax {
 		if !strings.HasPrefix(key, paxXattr) {
@@ -73,8 +74,9 @@ func shiftXattr(attr string, value []byte, m *IDMap) ([]byte, error) {
 	return value, nil
 }
 
-// File capabilities, revision 2, count in the initial user namespace only. Revision 3 (Linux 4.14) names the root user
-// of the namespace in which they count; capabilities(7), "File capability extended attribute versioning".
+// File capabilities, revision 2, count in the initial user namespace only. Revision 3 (Linux 4.14)
+// names the root user of the namespace in which they count; capabilities(7), "File capability
+// extended attribute versioning".
 const (
 	capRevisionMask = 0xff000000
 	capRevision2    = 0x02000000
@@ -112,7 +114,8 @@ func unshiftXattr(attr string, value []byte, m *IDMap) ([]byte, error) {
 	return value, nil
 }
 
-// An ACL is a version (4 bytes) and entries of tag, permissions (2 bytes each) and id (4 bytes); linux/posix_acl_xattr.h.
+// An ACL is a version (4 bytes) and entries of tag, permissions (2 bytes each) and id (4 bytes);
+// linux/posix_acl_xattr.h.
 func shiftACL(value []byte, m *IDMap, toHost bool) ([]byte, error) {
 	const (
 		aclUser  = 0x02
@@ -142,10 +145,12 @@ func shiftACL(value []byte, m *IDMap, toHost bool) ([]byte, error) {
 	return out, nil
 }
 
-// xattrSize bounds a list of attributes and a value: XATTR_LIST_MAX and XATTR_SIZE_MAX in linux/limits.h.
+// xattrSize bounds a list of attributes and a value: XATTR_LIST_MAX and XATTR_SIZE_MAX in
+// linux/limits.h.
 const xattrSize = 64 << 10
 
-// xattrsOf is a file whose attributes are read or set: an open one, or an entryPath for what cannot be opened.
+// xattrsOf is a file whose attributes are read or set: an open one, or an entryPath for what cannot
+// be opened.
 type xattrsOf struct {
 	fd   int
 	path string

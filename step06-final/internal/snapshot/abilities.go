@@ -35,7 +35,8 @@ type Abilities struct {
 	Situation string // for which process, kernel and boot this was found out
 }
 
-// UnpackLayer is layer.Unpack in the form that this machine needs, by the helper if need be. m is a container's map.
+// UnpackLayer is layer.Unpack in the form that this machine needs, by the helper if need be. m is a
+// container's map.
 func (a Abilities) UnpackLayer(ctx context.Context, dir string, r io.Reader, m *layer.IDMap) (size int64, err error) {
 	o := layer.Options{Map: m, Whiteouts: a.Whiteouts, NoChown: a.NoChown}
 	if a.Map != nil {
@@ -47,8 +48,8 @@ func (a Abilities) UnpackLayer(ctx context.Context, dir string, r io.Reader, m *
 // kindVariable forces the copying form, for comparing the two and for testing.
 const kindVariable = "MYDOCKER_SNAPSHOT"
 
-// Abilities tries overlay out once a boot and remembers the answer in <root>/snapshots/.abilities.json. Layers that are unpacked
-// at the same time all ask.
+// Abilities tries overlay out once a boot and remembers the answer in
+// <root>/snapshots/.abilities.json. Layers that are unpacked at the same time all ask.
 func (d *Driver) Abilities() (Abilities, error) {
 	d.asking.Lock()
 	defer d.asking.Unlock()
@@ -59,6 +60,7 @@ func (d *Driver) Abilities() (Abilities, error) {
 	if err != nil {
 		return Abilities{}, err
 	}
+
 	path := filepath.Join(d.dir, ".abilities-"+strconv.Itoa(os.Geteuid())+".json")
 	var able Abilities
 	if err := disk.ReadJSON(path, &able); err != nil || able.Situation != situation {
@@ -110,6 +112,7 @@ func (d *Driver) tryOut() (Abilities, error) {
 		}
 		return able, nil
 	}
+
 	if os.Getenv(kindVariable) == copyKind {
 		able.Reason = kindVariable + "=copy"
 		return able, nil
@@ -123,7 +126,8 @@ func (d *Driver) tryOut() (Abilities, error) {
 	return able, nil
 }
 
-// severalIDs says whether this user namespace knows more than one user: else chown(2) fails for all others.
+// severalIDs says whether this user namespace knows more than one user: else chown(2) fails for all
+// others.
 func severalIDs() bool {
 	data, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
@@ -133,7 +137,8 @@ func severalIDs() bool {
 	return len(fields) != 3 || fields[2] != "1"
 }
 
-// tryOverlay mounts a small overlay and deletes a file in it, in a mount namespace of one thread, which ends with it.
+// tryOverlay mounts a small overlay and deletes a file in it, in a mount namespace of one thread,
+// which ends with it.
 func (d *Driver) tryOverlay() (layer.Whiteouts, error) {
 	temp, err := os.MkdirTemp(d.dir, ".new-try-")
 	if err != nil {
@@ -148,8 +153,10 @@ func (d *Driver) tryOverlay() (layer.Whiteouts, error) {
 	if err := os.WriteFile(filepath.Join(temp, "lower", "file"), nil, 0600); err != nil {
 		return "", fmt.Errorf("try overlay: %w", err)
 	}
+
 	if ok, err := hasFileTypes(filepath.Join(temp, "lower")); err != nil || !ok {
-		return "", fmt.Errorf("the file system of %s does not tell file types in directories; an XFS needs mkfs.xfs -n ftype=1 (%v)", d.dir, err)
+		return "", fmt.Errorf("the file system of %s does not tell file types in directories; an XFS needs "+
+			"mkfs.xfs -n ftype=1 (%v)", d.dir, err)
 	}
 	form := layer.Trusted
 	if unix.Setxattr(filepath.Join(temp, "lower"), "trusted.overlay.test", []byte("y"), 0) != nil {
@@ -168,7 +175,8 @@ func tryMount(temp string, form layer.Whiteouts) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	data := "lowerdir=" + temp + "/lower:" + temp + "/lower2,upperdir=" + temp + "/upper,workdir=" + temp + "/work" + formOption(form)
+	data := "lowerdir=" + temp + "/lower:" + temp + "/lower2" +
+		",upperdir=" + temp + "/upper,workdir=" + temp + "/work" + formOption(form)
 	if err := unix.Mount("overlay", temp+"/merged", "overlay", 0, data); err != nil {
 		return fmt.Errorf("this kernel does not mount overlay here (%w); dmesg says why", err)
 	}
@@ -185,7 +193,8 @@ func formOption(form layer.Whiteouts) string {
 	return ""
 }
 
-// hasFileTypes reads a directory as overlay does, which needs d_type; readdir(3). There is a file in it.
+// hasFileTypes reads a directory as overlay does, which needs d_type; readdir(3). There is a file
+// in it.
 func hasFileTypes(dir string) (bool, error) {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -200,8 +209,9 @@ func hasFileTypes(dir string) (bool, error) {
 	return tellsTypes(buf[:n]), nil
 }
 
-// tellsTypes looks at the first name that is neither "." nor "..": these two are directories even for an XFS without types.
-// struct linux_dirent64 (getdents(2)) is inode 8 bytes, offset 8, length 2, type 1, name.
+// tellsTypes looks at the first name that is neither "." nor "..": these two are directories even
+// for an XFS without types. struct linux_dirent64 (getdents(2)) is inode 8 bytes, offset 8, length
+// 2, type 1, name.
 func tellsTypes(entries []byte) bool {
 	const lengthAt, typeAt, nameAt = 16, 18, 19
 	for len(entries) > nameAt {

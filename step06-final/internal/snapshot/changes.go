@@ -41,6 +41,7 @@ func (s *Snapshot) Changes() ([]Change, error) {
 	if s.Kind == copyKind {
 		return s.compare()
 	}
+
 	var changes []Change
 	added := "" // a directory that the layers do not have, and so nothing below it
 	err := layer.Walk(filepath.Join(s.dir, "upper"), func(e layer.Entry) error {
@@ -80,7 +81,8 @@ func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 		return changes, nil
 	}
 
-	// An opaque directory was deleted and made again: what it had before is gone, without a whiteout for each.
+	// An opaque directory was deleted and made again: what it had before is gone, without a
+	// whiteout for each.
 	opaque, err := e.IsOpaque(s.Whiteouts)
 	if err != nil || !opaque {
 		return changes, err
@@ -106,8 +108,8 @@ func isWhiteout(info fs.FileInfo) bool {
 	return ok && info.Mode()&fs.ModeCharDevice != 0 && st.Rdev == 0
 }
 
-// lookup finds a name in the layers, as overlay does: from the top, until something is found or hidden. nil, nil means
-// that it is not there.
+// lookup finds a name in the layers, as overlay does: from the top, until something is found or
+// hidden. nil, nil means that it is not there.
 func (s *Snapshot) lookup(name string) (fs.FileInfo, error) {
 	for i := len(s.Layers) - 1; i >= 0; i-- {
 		info, hidden, err := s.lookupIn(s.Layers[i], name)
@@ -131,6 +133,7 @@ func (s *Snapshot) lookupIn(dir, name string) (info fs.FileInfo, hidden bool, er
 		if err != nil {
 			return nil, false, err
 		}
+
 		last := i == len(components)-1
 		if isWhiteout(info) || !last && !info.IsDir() {
 			return nil, true, nil
@@ -166,6 +169,7 @@ func (s *Snapshot) list(name string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, e := range entries {
 			info, err := e.Info()
 			if err != nil {

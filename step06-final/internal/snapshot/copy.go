@@ -15,7 +15,8 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// prepareCopy unpacks the layers on top of each other, whiteouts carried out, and notes how the tree looks then.
+// prepareCopy unpacks the layers on top of each other, whiteouts carried out, and notes how the
+// tree looks then.
 func (s *Snapshot) prepareCopy(dir string) error {
 	tree := filepath.Join(dir, "tree")
 	if err := os.Mkdir(tree, 0755); err != nil {
@@ -33,11 +34,13 @@ func (s *Snapshot) prepareCopy(dir string) error {
 	return disk.WriteJSON(filepath.Join(dir, "base.json"), base)
 }
 
-// copyLayer is cp(1) that understands whiteouts, owners, attributes and hard links: an archive that is never stored.
+// copyLayer is cp(1) that understands whiteouts, owners, attributes and hard links: an archive that
+// is never stored.
 func copyLayer(from, tree string, form layer.Whiteouts, noChown bool) error {
-	return layer.UnpackFrom(context.Background(), tree, layer.Options{Whiteouts: layer.Apply, NoChown: noChown}, func(w io.Writer) error {
-		return layer.Pack(w, from, layer.Options{Whiteouts: form, NoChown: noChown})
-	})
+	return layer.UnpackFrom(context.Background(), tree, layer.Options{Whiteouts: layer.Apply, NoChown: noChown},
+		func(w io.Writer) error {
+			return layer.Pack(w, from, layer.Options{Whiteouts: form, NoChown: noChown})
+		})
 }
 
 // mark changes with every change of a file: the kernel sets the ctime, nobody else can; stat(2).

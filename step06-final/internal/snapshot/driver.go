@@ -17,7 +17,8 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// Driver keeps the snapshots below <root>/snapshots. All methods may be used by several processes at once.
+// Driver keeps the snapshots below <root>/snapshots. All methods may be used by several processes
+// at once.
 //
 //	snapshots/<id>/snapshot.json   what it was made from
 //	snapshots/<id>/upper, work     overlay's two directories
@@ -31,7 +32,8 @@ type Driver struct {
 	able   *Abilities
 }
 
-// Open makes the directories. What the kernel can do is found out when it is first needed, once a boot.
+// Open makes the directories. What the kernel can do is found out when it is first needed, once a
+// boot.
 func Open(root, layersDir string) (*Driver, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -41,8 +43,9 @@ func Open(root, layersDir string) (*Driver, error) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	d := &Driver{dir: filepath.Join(root, "snapshots"), layers: layersDir}
-	// Trees of containers hold set-user-id programs that no user of the host may reach (CVE-2021-41091 was this): layers
-	// are for root alone. A container's root in a user namespace must be able to walk to its own tree: 0711.
+	// Trees of containers hold set-user-id programs that no user of the host may reach
+	// (CVE-2021-41091 was this): layers are for root alone. A container's root in a user namespace
+	// must be able to walk to its own tree: 0711.
 	if err := os.MkdirAll(d.dir, 0711); err != nil {
 		return nil, fmt.Errorf("make snapshot directory: %w", err)
 	}
@@ -52,14 +55,15 @@ func Open(root, layersDir string) (*Driver, error) {
 	return d, nil
 }
 
-// LockLayers returns the path of the lock that Prepare shares: who deletes layers holds it exclusively, and asks
-// LayersInUse meanwhile.
+// LockLayers returns the path of the lock that Prepare shares: who deletes layers holds it
+// exclusively, and asks LayersInUse meanwhile.
 func LockLayers(layersDir string) string { return filepath.Join(layersDir, ".lock") }
 
 // Options of Prepare.
 type Options struct {
-	IDMap    *layer.IDMap // the map with which the layers were unpacked; Diff undoes it
-	Volatile bool         // the content need not survive a crash of the machine (--rm); saves the syncs where the kernel can
+	IDMap *layer.IDMap // the map with which the layers were unpacked; Diff undoes it
+	// The content need not survive a crash of the machine (--rm): no syncs where the kernel can.
+	Volatile bool
 }
 
 // description is snapshot.json.
@@ -72,7 +76,8 @@ type description struct {
 	IDMap     *layer.IDMap
 }
 
-// Prepare makes a new snapshot named id over the layer directories, bottom first. Nothing is mounted yet.
+// Prepare makes a new snapshot named id over the layer directories, bottom first. Nothing is
+// mounted yet.
 func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -103,9 +108,11 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	}
 	layerDirs = append([]string{bottom}, layerDirs...)
 	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id), description: description{
-		Kind: able.Kind, Layers: layerDirs, Whiteouts: able.Whiteouts, NoChown: able.NoChown, Volatile: o.Volatile, IDMap: o.IDMap}}
+		Kind: able.Kind, Layers: layerDirs, Whiteouts: able.Whiteouts, NoChown: able.NoChown,
+		Volatile: o.Volatile, IDMap: o.IDMap}}
 
-	// All is made beside its place: a crash leaves a directory that List does not show and Sweep deletes.
+	// All is made beside its place: a crash leaves a directory that List does not show and Sweep
+	// deletes.
 	temp, err := os.MkdirTemp(d.dir, ".new-"+id+"-")
 	if err != nil {
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
@@ -121,7 +128,8 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	case s.Kind == overlayKind:
 		err = s.prepareOverlay(temp)
 	case s.foreign():
-		err = layer.Help(s.IDMap, "snapshot", "copy", helperTask{ID: id, Dir: temp, Driver: d.dir, Layers: d.layers}, nil, nil)
+		err = layer.Help(s.IDMap, "snapshot", "copy", helperTask{ID: id, Dir: temp, Driver: d.dir, Layers: d.layers},
+			nil, nil)
 	default:
 		err = s.prepareCopy(temp)
 	}
@@ -149,7 +157,8 @@ func admit(dir string, m *layer.IDMap) error {
 	return os.Chmod(dir, 0710)
 }
 
-// writeDescription does not wait for the disk: the engine's record of the container, which is written later, does.
+// writeDescription does not wait for the disk: the engine's record of the container, which is
+// written later, does.
 func writeDescription(dir string, d description) error {
 	data, err := json.Marshal(d)
 	if err != nil {
@@ -161,8 +170,8 @@ func writeDescription(dir string, d description) error {
 	return nil
 }
 
-// visibleLayers checks the layers and drops those that an opaque root directory above hides: overlay itself merges the
-// roots of all layers without asking.
+// visibleLayers checks the layers and drops those that an opaque root directory above hides:
+// overlay itself merges the roots of all layers without asking.
 func visibleLayers(dirs []string, form layer.Whiteouts) ([]string, error) {
 	if len(dirs) == 0 {
 		return nil, errors.New("an image without layers has no file system; give it one with import or build")
@@ -190,8 +199,8 @@ func checkID(id string) error {
 	return nil
 }
 
-// Get finds a snapshot; fs.ErrNotExist if there is none. One whose description a power failure has damaged can still be
-// removed: everything else answers with the damage.
+// Get finds a snapshot; fs.ErrNotExist if there is none. One whose description a power failure has
+// damaged can still be removed: everything else answers with the damage.
 func (d *Driver) Get(id string) (*Snapshot, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -211,7 +220,8 @@ func readDescription(dir string, d *description) error {
 	return disk.ReadJSON(filepath.Join(dir, "snapshot.json"), d)
 }
 
-// removeDir deletes a snapshot's directory. Its description goes last: it says how the rest can be deleted.
+// removeDir deletes a snapshot's directory. Its description goes last: it says how the rest can be
+// deleted.
 func (d *Driver) removeDir(dir string) error {
 	var about description
 	if readDescription(dir, &about) == nil && about.foreign() {
@@ -244,6 +254,7 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	used := map[string]bool{}
 	for _, id := range ids {
 		s, err := d.Get(id)
@@ -263,11 +274,12 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 	return used, nil
 }
 
-// temporaryPrefix begins the ids of snapshots that belong to a process and not to a container (build).
+// temporaryPrefix begins the ids of snapshots that belong to a process and not to a container
+// (build).
 const temporaryPrefix = "build-"
 
-// Temporary returns an id for a snapshot that is worth nothing without its maker. While the lock is held, Sweep lets
-// such snapshots be.
+// Temporary returns an id for a snapshot that is worth nothing without its maker. While the lock is
+// held, Sweep lets such snapshots be.
 func (d *Driver) Temporary() (id string, lock *disk.Lock, err error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
@@ -279,8 +291,8 @@ func (d *Driver) Temporary() (id string, lock *disk.Lock, err error) {
 
 func (d *Driver) temporaryLock() string { return filepath.Join(d.dir, ".temporary.lock") }
 
-// Sweep deletes what a killed Prepare, Remove or build left behind. It costs one look at the directory when there is
-// nothing.
+// Sweep deletes what a killed Prepare, Remove or build left behind. It costs one look at the
+// directory when there is nothing.
 func (d *Driver) Sweep() error {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
@@ -320,6 +332,7 @@ func (d *Driver) sweepTemporary(ids []string) error {
 		return err // a build runs
 	}
 	defer lock.Unlock()
+
 	for _, id := range ids {
 		s, err := d.Get(id)
 		if errors.Is(err, fs.ErrNotExist) {

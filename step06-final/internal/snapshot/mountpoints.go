@@ -8,17 +8,17 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// What the runtime mounts over in every container, and the two files by which programs know docker's containers: an empty
-// /.dockerenv, and /etc/mtab as a link, which says what is mounted.
+// What the runtime mounts over in every container, and the two files by which programs know
+// docker's containers: an empty /.dockerenv, and /etc/mtab as a link, which says what is mounted.
 var (
 	mountPointDirs  = []string{"dev", "dev/pts", "dev/shm", "etc", "proc", "sys"}
 	mountPointFiles = []string{"dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf", ".dockerenv"}
 	mountTableLink  = "etc/mtab"
 )
 
-// mountPointLayer returns the layer below all images that holds the mount points. The runtime would otherwise make them
-// in the container's own layer, and `diff` and `commit` would show them as the container's work. Whatever an image has
-// of these names hides them.
+// mountPointLayer returns the layer below all images that holds the mount points. The runtime would
+// otherwise make them in the container's own layer, and `diff` and `commit` would show them as the
+// container's work. Whatever an image has of these names hides them.
 func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error) {
 	name := "mountpoints-2" // another name when the content changes: the old layer may be in use
 	if m != nil {
@@ -31,6 +31,7 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+
 	temp, err := os.MkdirTemp(d.layers, ".new-")
 	if err != nil {
 		return "", fmt.Errorf("make mount points: %w", err)
@@ -44,6 +45,7 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 			return "", fmt.Errorf("make mount points: %w", err)
 		}
 	}
+
 	for _, file := range mountPointFiles {
 		if err := os.WriteFile(filepath.Join(temp, file), nil, 0644); err != nil {
 			return "", fmt.Errorf("make mount points: %w", err)
@@ -55,6 +57,7 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 	if err := os.Chmod(filepath.Join(temp, ".dockerenv"), 0755); err != nil {
 		return "", fmt.Errorf("make mount points: %w", err)
 	}
+
 	if !able.NoChown && m != nil {
 		uid, gid, err := m.ToHost(0, 0)
 		if err != nil {

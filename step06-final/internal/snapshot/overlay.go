@@ -15,8 +15,8 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// prepareOverlay makes the two directories that overlay writes to. The tree's root directory is the upper one: it gets
-// owner and mode from the top layer.
+// prepareOverlay makes the two directories that overlay writes to. The tree's root directory is the
+// upper one: it gets owner and mode from the top layer.
 func (s *Snapshot) prepareOverlay(dir string) error {
 	var st unix.Stat_t
 	top := s.Layers[len(s.Layers)-1]
@@ -38,8 +38,9 @@ func (s *Snapshot) prepareOverlay(dir string) error {
 	return s.linkLayers()
 }
 
-// mount(2) takes one page of options, 4096 bytes: forty layers named by 64 hex digits do not fit. Each layer has a
-// symbolic link with a short name in <layers>/l, and mount is called from there with names relative to it.
+// mount(2) takes one page of options, 4096 bytes: forty layers named by 64 hex digits do not fit.
+// Each layer has a symbolic link with a short name in <layers>/l, and mount is called from there
+// with names relative to it.
 func (s *Snapshot) linkLayers() error {
 	for _, dir := range s.Layers {
 		link := filepath.Join(s.driver.layers, "l", shortName(dir))
@@ -79,13 +80,17 @@ func (s *Snapshot) mountOverlay(target string) error {
 	for i := len(s.Layers) - 1; i >= 0; i-- { // overlay wants the top first
 		lowers = append(lowers, shortName(s.Layers[i]))
 	}
-	data := "lowerdir=" + strings.Join(lowers, ":") + ",upperdir=" + own + "/upper,workdir=" + own + "/work" + s.mountOptions()
+	data := "lowerdir=" + strings.Join(lowers,
+		":") + ",upperdir=" + own + "/upper,workdir=" + own + "/work" + s.mountOptions()
 	if len(data) >= os.Getpagesize() {
-		return fmt.Errorf("mount overlay of %d layers: the options are longer than a page; squash the image with export and import", len(lowers))
+		return fmt.Errorf("mount overlay of %d layers: the options are longer than a page; squash the image "+
+			"with export and import", len(lowers))
 	}
+
 	err = errors.New("volatile was not asked for")
 	if s.Volatile {
-		// The mark of a volatile mount whose end nobody saw (a crash) is in the way; what it marks is ours to lose.
+		// The mark of a volatile mount whose end nobody saw (a crash) is in the way; what it marks
+		// is ours to lose.
 		if err := os.RemoveAll(filepath.Join(s.dir, "work", "work", "incompat")); err != nil {
 			return fmt.Errorf("remove volatile mark: %w", err)
 		}
@@ -95,14 +100,15 @@ func (s *Snapshot) mountOverlay(target string) error {
 		err = mountFrom(cwd, target, data)
 	}
 	if err != nil {
-		return fmt.Errorf("mount overlay at %s (dmesg may say more; %s=copy works without overlay): %w", target, kindVariable, err)
+		return fmt.Errorf("mount overlay at %s (dmesg may say more; %s=copy works without overlay): %w", target,
+			kindVariable, err)
 	}
 	return nil
 }
 
-// mountOptions switches off what a distribution may have switched on: a renamed directory would be stored as a
-// reference to the lower layer (redirect_dir), a chmod without the content (metacopy), and no other engine, nor Diff,
-// would find the files.
+// mountOptions switches off what a distribution may have switched on: a renamed directory would be
+// stored as a reference to the lower layer (redirect_dir), a chmod without the content (metacopy),
+// and no other engine, nor Diff, would find the files.
 func (s *Snapshot) mountOptions() string {
 	if s.Whiteouts == layer.User {
 		return ",userxattr" // implies them

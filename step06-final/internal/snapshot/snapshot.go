@@ -25,7 +25,8 @@ type Snapshot struct {
 	description
 }
 
-// Root is where Mount("") makes the tree appear. A copying snapshot needs no mount: its tree is always there.
+// Root is where Mount("") makes the tree appear. A copying snapshot needs no mount: its tree is
+// always there.
 func (s *Snapshot) Root() string {
 	if s.Kind == copyKind {
 		return filepath.Join(s.dir, "tree")
@@ -33,7 +34,8 @@ func (s *Snapshot) Root() string {
 	return filepath.Join(s.dir, "merged")
 }
 
-// Dirs are docker's names for where the parts are: LowerDir (the top layer first), UpperDir, WorkDir, MergedDir.
+// Dirs are docker's names for where the parts are: LowerDir (the top layer first), UpperDir,
+// WorkDir, MergedDir.
 func (s *Snapshot) Dirs() map[string]string {
 	if s.Kind == copyKind {
 		return map[string]string{"MergedDir": s.Root()}
@@ -47,8 +49,8 @@ func (s *Snapshot) Dirs() map[string]string {
 		"WorkDir": filepath.Join(s.dir, "work"), "MergedDir": s.Root()}
 }
 
-// Mount makes the whole tree appear at target; "" means the snapshot's own directory (Root). Mounting twice is no error.
-// The mount is made in the calling process's mount namespace.
+// Mount makes the whole tree appear at target; "" means the snapshot's own directory (Root).
+// Mounting twice is no error. The mount is made in the calling process's mount namespace.
 func (s *Snapshot) Mount(target string) error {
 	if s.damage != nil {
 		return s.damage
@@ -106,6 +108,7 @@ func isMountPoint(path string) (bool, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
+
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return false, fmt.Errorf("read mounts (is /proc mounted?): %w", err)
@@ -146,8 +149,9 @@ func (s *Snapshot) Remove() error {
 	return nil
 }
 
-// Unpack writes an archive that is no layer into a directory of the mounted tree, which no name in the archive
-// leaves: for COPY and the like. The name of the directory is below the root and has no link in it (layer.Lookup).
+// Unpack writes an archive that is no layer into a directory of the mounted tree, which no name in
+// the archive leaves: for COPY and the like. The name of the directory is below the root and has no
+// link in it (layer.Lookup).
 func (s *Snapshot) Unpack(ctx context.Context, below string, r io.Reader) error {
 	o := layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown}
 	dir := filepath.Join(s.Root(), below)
@@ -179,7 +183,8 @@ func (s *Snapshot) Export(w io.Writer) error {
 	return layer.Pack(w, s.Root(), layer.Options{Whiteouts: layer.Plain, Map: s.IDMap, NoChown: s.NoChown})
 }
 
-// Diff writes what changed since Prepare as a layer archive (uncompressed tar, whiteouts as .wh. files).
+// Diff writes what changed since Prepare as a layer archive (uncompressed tar, whiteouts as .wh.
+// files).
 func (s *Snapshot) Diff(w io.Writer) error {
 	if s.damage != nil {
 		return s.damage
@@ -194,8 +199,8 @@ func (s *Snapshot) Diff(w io.Writer) error {
 	return s.diffCopy(w, o)
 }
 
-// Size is what the changes occupy: the sizes of the changed files, in bytes. Overlay knows it from its upper directory;
-// the copying form has to count what differs.
+// Size is what the changes occupy: the sizes of the changed files, in bytes. Overlay knows it from
+// its upper directory; the copying form has to count what differs.
 func (s *Snapshot) Size() (int64, error) {
 	var size int64
 	if s.damage != nil {
@@ -208,6 +213,7 @@ func (s *Snapshot) Size() (int64, error) {
 	if s.Kind == copyKind {
 		return s.sizeCopy()
 	}
+
 	err := layer.Walk(filepath.Join(s.dir, "upper"), func(e layer.Entry) error {
 		if e.Stat.Mode&unix.S_IFMT == unix.S_IFREG {
 			size += e.Stat.Size

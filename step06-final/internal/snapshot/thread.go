@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onOwnThread runs f on a thread that ends with it, so that f may unshare what threads of a process normally share
-// (working directory, mount namespace). The main thread cannot end, and /proc/self shows its view: it is never used.
+// onOwnThread runs f on a thread that ends with it, so that f may unshare what threads of a process
+// normally share (working directory, mount namespace). The main thread cannot end, and /proc/self
+// shows its view: it is never used.
 func onOwnThread(f func() error) error {
 	result := make(chan error)
 	go func() {

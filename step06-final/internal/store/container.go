@@ -50,7 +50,8 @@ const (
 	Dead       = "dead"
 )
 
-// State is what became of a container, as last recorded. Whether "running" is still true is asked of the kernel.
+// State is what became of a container, as last recorded. Whether "running" is still true is asked
+// of the kernel.
 type State struct {
 	Status       string
 	BootID       string // of the boot in which it was started: after a reboot nothing runs
@@ -74,13 +75,14 @@ func Open(data, state string) (*Store, error) {
 		path string
 		mode os.FileMode
 	}{
-		// A container in a user namespace goes through 0711 to its root file system. containers is for nobody else: in there are
-		// files that a container may write to (CVE-2021-41091).
+		// A container in a user namespace goes through 0711 to its root file system. containers is
+		// for nobody else: in there are files that a container may write to (CVE-2021-41091).
 		{data, 0o711}, {filepath.Join(data, "containers"), 0o700}, {filepath.Join(data, "volumes"), 0o700},
 		{filepath.Join(data, "names"), 0o700}, {state, 0o700},
 	} {
 		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
-			return nil, fmt.Errorf("prepare the engine's directories: %w; name a writable place with --root and --state", err)
+			return nil, fmt.Errorf("prepare the engine's directories: %w; name a writable place with --root and "+
+				"--state", err)
 		}
 	}
 	if err := os.Chmod(filepath.Join(data, "containers"), 0o700); err != nil { // it was 0711 once
@@ -117,11 +119,12 @@ func NewID() (string, error) {
 type NameTakenError struct{ Name, ID string }
 
 func (e *NameTakenError) Error() string {
-	return fmt.Sprintf("the container name %q is already in use by container %.12s; remove it (rm %s) or rename it", e.Name, e.ID, e.Name)
+	return fmt.Sprintf("the container name %q is already in use by container %.12s; remove it (rm %s) or rename it",
+		e.Name, e.ID, e.Name)
 }
 
-// Add makes the directory of a new container, locked, and reserves its name. Until Save the container is half made:
-// a crash leaves a directory without container.json, which Sweep removes.
+// Add makes the directory of a new container, locked, and reserves its name. Until Save the
+// container is half made: a crash leaves a directory without container.json, which Sweep removes.
 func (s *Store) Add(c *Container) (*Lock, error) {
 	c.store = s
 	lock, err := s.makeLocked(c.ID)
@@ -136,8 +139,9 @@ func (s *Store) Add(c *Container) (*Lock, error) {
 	return lock, nil
 }
 
-// makeLocked makes a directory that is locked from the moment it can be seen: an unlocked one without container.json
-// would be swept away by another command. It is locked under another name first.
+// makeLocked makes a directory that is locked from the moment it can be seen: an unlocked one
+// without container.json would be swept away by another command. It is locked under another name
+// first.
 func (s *Store) makeLocked(id string) (*Lock, error) {
 	temp := filepath.Join(s.Data, "containers", newPrefix+id)
 	if err := os.Mkdir(temp, 0o711); err != nil {
@@ -156,8 +160,9 @@ func (s *Store) makeLocked(id string) (*Lock, error) {
 	return lock, nil
 }
 
-// newPrefix begins the names of directories that are not containers yet. The window between making and renaming is
-// microseconds; what is older than newAge is from a crash. oldPrefix is for those that are no containers any more.
+// newPrefix begins the names of directories that are not containers yet. The window between making
+// and renaming is microseconds; what is older than newAge is from a crash. oldPrefix is for those
+// that are no containers any more.
 const (
 	newPrefix = ".new-"
 	newAge    = time.Minute
@@ -195,6 +200,7 @@ func (s *Store) reserve(name, id string) error {
 		if !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("reserve the name %s: %w", name, err)
 		}
+
 		owner, err := os.Readlink(path)
 		if isMissing(err) {
 			continue
@@ -211,8 +217,8 @@ func (s *Store) reserve(name, id string) error {
 	}
 }
 
-// ownsName is false for a reservation that a crash in Rename or Add has left behind. A damaged or half-made container keeps
-// its name: somebody may be working on it.
+// ownsName is false for a reservation that a crash in Rename or Add has left behind. A damaged or
+// half-made container keeps its name: somebody may be working on it.
 func (s *Store) ownsName(id, name string) bool {
 	c, err := s.Load(id)
 	return err != nil || c.Name == name
@@ -223,7 +229,8 @@ func (c *Container) Save() error {
 	return writeJSON(filepath.Join(c.Dir(), "container.json"), c, !c.HostConfig.AutoRemove)
 }
 
-// SaveState records what became of the container. A container that is removed at its end need not survive a power failure.
+// SaveState records what became of the container. A container that is removed at its end need not
+// survive a power failure.
 func (c *Container) SaveState(state State) error {
 	return writeJSON(filepath.Join(c.Dir(), "state.json"), state, !c.HostConfig.AutoRemove)
 }
@@ -238,8 +245,9 @@ func (c *Container) State() (State, error) {
 	return state, err
 }
 
-// Lock waits for the container's lock and then reads the record anew: who held the lock may have changed it, and who saves
-// a record from before would undo that. fs.ErrNotExist: the container was removed meanwhile.
+// Lock waits for the container's lock and then reads the record anew: who held the lock may have
+// changed it, and who saves a record from before would undo that. fs.ErrNotExist: the container was
+// removed meanwhile.
 func (c *Container) Lock() (*Lock, error) {
 	lock, err := acquire(c.Dir(), true)
 	if err != nil {
@@ -267,7 +275,8 @@ func (s *Store) Load(id string) (*Container, error) {
 		return nil, err
 	}
 	if c.ID != id {
-		return nil, &DamagedError{Path: filepath.Join(s.Dir(id), "container.json"), Err: fmt.Errorf("it is about container %q", c.ID)}
+		return nil, &DamagedError{Path: filepath.Join(s.Dir(id), "container.json"),
+			Err: fmt.Errorf("it is about container %q", c.ID)}
 	}
 	c.store = s
 	return c, nil
@@ -290,7 +299,8 @@ func (s *Store) IDs() ([]string, error) {
 
 var hexDigits = regexp.MustCompile(`^[0-9a-f]+$`)
 
-// isID says whether this is the ID of a container in full. (Compiled, a pattern with {64} would be tens of kilobytes at every start.)
+// isID says whether this is the ID of a container in full. (Compiled, a pattern with {64} would be
+// tens of kilobytes at every start.)
 func isID(s string) bool { return len(s) == 64 && hexDigits.MatchString(s) }
 
 // List loads all containers, the newest first. Damaged ones are reported beside.
@@ -305,7 +315,8 @@ func (s *Store) List() (containers []*Container, damaged []error, err error) {
 			continue // being made or removed
 		}
 		if err != nil {
-			damaged = append(damaged, fmt.Errorf("container %.12s: %w; `rm -f %.12s` removes what is left of it", id, err, id))
+			damaged = append(damaged, fmt.Errorf("container %.12s: %w; `rm -f %.12s` removes what is left of it", id,
+				err, id))
 			continue
 		}
 		containers = append(containers, c)
@@ -336,6 +347,7 @@ func (s *Store) FindID(nameOrID string) (string, error) {
 			return id, nil
 		}
 	}
+
 	ids, err := s.IDs()
 	if err != nil {
 		return "", err
@@ -401,8 +413,9 @@ func (s *Store) release(name, id string) error {
 	return nil
 }
 
-// Delete removes a container's directory and every name of it. The caller holds its lock. container.json goes first: from
-// then on the container is half removed, and Sweep would finish the work.
+// Delete removes a container's directory and every name of it. The caller holds its lock.
+// container.json goes first: from then on the container is half removed, and Sweep would finish the
+// work.
 func (s *Store) Delete(id string) error {
 	if err := os.Remove(filepath.Join(s.Dir(id), "container.json")); err != nil && !isMissing(err) {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
@@ -416,7 +429,9 @@ func (s *Store) Delete(id string) error {
 			return err
 		}
 	}
-	// Away with the whole directory at once: another command that waits for its lock would make files in it while it is emptied.
+
+	// Away with the whole directory at once: another command that waits for its lock would make
+	// files in it while it is emptied.
 	doomed := filepath.Join(s.Data, "containers", oldPrefix+id)
 	if err := os.Rename(s.Dir(id), doomed); err != nil && !isMissing(err) {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
@@ -427,7 +442,8 @@ func (s *Store) Delete(id string) error {
 	return nil
 }
 
-// HalfMade lists the containers that a crash left without container.json and that nobody is working on, each with its lock held.
+// HalfMade lists the containers that a crash left without container.json and that nobody is working
+// on, each with its lock held.
 func (s *Store) HalfMade() (map[string]*Lock, error) {
 	if err := s.removeRenamed(); err != nil {
 		return nil, err
@@ -436,6 +452,7 @@ func (s *Store) HalfMade() (map[string]*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	found := map[string]*Lock{}
 	for _, id := range ids {
 		path := filepath.Join(s.Dir(id), "container.json")

@@ -48,7 +48,8 @@ func (s *Store) eventsPath() string { return filepath.Join(s.State, "events") }
 // AddEvent appends one event. Lines shorter than a page that are appended with O_APPEND do not mix.
 func (s *Store) AddEvent(kind, action, id string, attributes map[string]string) error {
 	now := time.Now()
-	line, err := json.Marshal(Event{Type: kind, Action: action, Actor: Actor{ID: id, Attributes: attributes}, Time: now.Unix(), TimeNano: now.UnixNano()})
+	line, err := json.Marshal(Event{Type: kind, Action: action, Actor: Actor{ID: id, Attributes: attributes},
+		Time: now.Unix(), TimeNano: now.UnixNano()})
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
@@ -81,6 +82,7 @@ func (s *Store) Events(since time.Time, stop func() bool, deliver func(Event) er
 	}()
 	var reader *bufio.Reader
 	var rest []byte
+
 	for {
 		last := stop()
 		if file == nil {
@@ -92,6 +94,7 @@ func (s *Store) Events(since time.Time, stop func() bool, deliver func(Event) er
 				file, reader = opened, bufio.NewReader(opened)
 			}
 		}
+
 		if file != nil {
 			rotated := !sameAsPath(file, s.eventsPath())
 			var err error

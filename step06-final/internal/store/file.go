@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// WriteFile replaces a file atomically. Durable files survive a power failure too, which costs an fsync(2) of the file
-// and one of its directory.
+// WriteFile replaces a file atomically. Durable files survive a power failure too, which costs an
+// fsync(2) of the file and one of its directory.
 func WriteFile(path string, data []byte, mode fs.FileMode, durable bool) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
@@ -29,6 +29,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode, durable bool) (err er
 	if _, err := temp.Write(data); err != nil {
 		return err
 	}
+
 	if durable {
 		if err := temp.Sync(); err != nil {
 			return err

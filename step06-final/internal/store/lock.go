@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock is a held flock(2). The kernel releases it when its holder dies, so no lock outlives a crash.
+// Lock is a held flock(2). The kernel releases it when its holder dies, so no lock outlives a
+// crash.
 type Lock struct{ file *os.File }
 
 // Unlock releases the lock; a second call does nothing.
@@ -19,8 +20,8 @@ func (l *Lock) Unlock() {
 	}
 }
 
-// acquire takes the lock of a directory. When the directory was deleted while we waited, the lock that we got belongs
-// to nothing: fs.ErrNotExist says so.
+// acquire takes the lock of a directory. When the directory was deleted while we waited, the lock
+// that we got belongs to nothing: fs.ErrNotExist says so.
 func acquire(dir string, wait bool) (*Lock, error) {
 	path := filepath.Join(dir, ".lock")
 	for {
@@ -36,6 +37,7 @@ func acquire(dir string, wait bool) (*Lock, error) {
 			file.Close()
 			return nil, err
 		}
+
 		held, heldErr := file.Stat()
 		current, currentErr := os.Stat(path)
 		if heldErr == nil && currentErr == nil && os.SameFile(held, current) {

@@ -33,14 +33,18 @@ func (s *Store) CreateVolume(name string, labels map[string]string, anonymous bo
 	if v, err := s.Volume(name); err == nil || !errors.As(err, new(*NoVolumeError)) {
 		return v, err
 	}
-	// The directory gets its name when it is complete, so a crash leaves no volume without its description.
+
+	// The directory gets its name when it is complete, so a crash leaves no volume without its
+	// description.
 	temp, err := os.MkdirTemp(filepath.Join(s.Data, "volumes"), ".new-*")
 	if err != nil {
 		return nil, fmt.Errorf("create volume %s: %w", name, err)
 	}
 	defer os.RemoveAll(temp)
-	v := &Volume{Name: name, Driver: "local", Mountpoint: filepath.Join(s.volumeDir(name), "_data"), CreatedAt: time.Now().UTC(),
-		Labels: labels, Options: map[string]string{}, Scope: "local", Anonymous: anonymous}
+
+	v := &Volume{Name: name, Driver: "local", Mountpoint: filepath.Join(s.volumeDir(name), "_data"),
+		CreatedAt: time.Now().UTC(),
+		Labels:    labels, Options: map[string]string{}, Scope: "local", Anonymous: anonymous}
 	if err := os.Mkdir(filepath.Join(temp, "_data"), 0o755); err != nil {
 		return nil, fmt.Errorf("create volume %s: %w", name, err)
 	}
@@ -104,7 +108,8 @@ func (s *Store) Volumes() ([]*Volume, error) {
 	return volumes, nil
 }
 
-// RemoveVolume deletes a volume and what is in it. The caller has made sure that no container uses it.
+// RemoveVolume deletes a volume and what is in it. The caller has made sure that no container uses
+// it.
 func (s *Store) RemoveVolume(name string) error {
 	if _, err := s.Volume(name); err != nil {
 		return err
