@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"encoding/json"
@@ -279,4 +280,25 @@ func TestLimitsInTheTable(t *testing.T) {
 	out := must(t, "run", "--rm", "--ulimit", "core=0", "--shm-size", "1m", "--oom-score-adj", "100", "--hostname", "h", "--read-only", "host", "sh", "-c",
 		"ulimit -c; grep -c 'shm.*size=1024k' /proc/self/mountinfo; cat /proc/self/oom_score_adj")
 	require.Equal(t, "0\n1\n100", out)
+}
+
+// What an image and a container say of themselves is text, and no order to the terminal (F12).
+func TestNothingOrdersTheTerminal(t *testing.T) {
+	dir := t.TempDir()
+	order := "\x1b]0;owned\a\u009b31m"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "root.tar"), archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "f", Mode: 0o644}), 0o600))
+	must(t, "import", "-m", order, "-c", `LABEL a="`+order+`"`, "-c", `CMD ["`+order+`"]`, filepath.Join(dir, "root.tar"), "orders")
+	remove(t, "ordered")
+	must(t, "create", "--name", "ordered", "-l", "a="+order, "orders", order)
+	t.Cleanup(func() { docker("rmi", "-f", "orders") })
+	for _, args := range [][]string{
+		{"history", "--no-trunc", "orders"}, {"history", "--format", "{{.Comment}}", "orders"}, {"inspect", "orders"}, {"inspect", "ordered"},
+		{"inspect", "-f", "{{.Config.Cmd}} {{.Config.Labels}}", "orders"}, {"ps", "-a", "--no-trunc"}, {"ps", "-a", "--format", "{{.Labels}} {{.Command}}"},
+		{"start", "ordered"}, {"events", "--since", "1h", "--until", "0s"}, {"events", "--since", "1h", "--until", "0s", "--format", "json"}, {"inspect", order},
+	} {
+		r := docker(args...)
+		require.NotContains(t, r.out+r.err, "\x1b", args)
+		require.NotContains(t, r.out+r.err, "\u009b", args)
+		require.Contains(t, r.out+r.err, "owned", args)
+	}
 }

@@ -182,14 +182,20 @@ func (s copySource) place(typed, real string, mode uint32) (dir, name string, er
 	return path.Dir(real), path.Base(real), nil
 }
 
+// noFile is what docker says about a name that a container does not have.
+type noFile struct{ name, container string }
+
+func (e noFile) Error() string {
+	return fmt.Sprintf("Could not find the file %s in container %s", e.name, e.container)
+}
+
 // CopyFrom copies a container's file or directory to the host; target - writes the tar to w.
 func (e *Engine) CopyFrom(v View, source, target string, w io.Writer, o CopyOptions) error {
 	return e.withTree(v, func(t layer.Tree, packing layer.Options) error {
 		s, follow := sourceOf("/" + source)
 		found, err := t.Lookup(source, follow || o.FollowLink)
 		if errors.Is(err, unix.ENOENT) || err == nil && found.Mode == 0 {
-			//lint:ignore ST1005 docker's words
-			return fmt.Errorf("Could not find the file %s in container %s", source, v.Name)
+			return noFile{source, v.Name}
 		}
 		if err != nil {
 			return fmt.Errorf("find %s in container %s: %w", source, v.Name, err)
@@ -234,8 +240,7 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 	return e.withTree(v, func(t layer.Tree, unpacking layer.Options) error {
 		found, err := t.Lookup(target, true)
 		if errors.Is(err, unix.ENOENT) {
-			//lint:ignore ST1005 docker's words
-			return fmt.Errorf("Could not find the file %s in container %s", path.Dir(path.Clean("/"+target)), v.Name)
+			return noFile{path.Dir(path.Clean("/" + target)), v.Name}
 		}
 		if err != nil {
 			return fmt.Errorf("find %s in container %s: %w", target, v.Name, err)

@@ -114,12 +114,22 @@ type boundedTransport struct{ http.RoundTripper }
 
 func (b boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := b.RoundTripper.RoundTrip(request)
-	if err == nil && (response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent ||
-		!isBlob(request)) {
-		response.Body = boundedBody{&limitedReader{response.Body, maxJSON}, response.Body}
+	if err != nil {
+		return response, err
 	}
-	return response, err
+	limit := int64(maxJSON)
+	switch {
+	case response.StatusCode >= http.StatusBadRequest:
+		limit = maxErrorText
+	case isBlob(request):
+		return response, nil
+	}
+	response.Body = boundedBody{&limitedReader{response.Body, limit}, response.Body}
+	return response, nil
 }
+
+// maxErrorText bounds what a registry says went wrong, in bytes: it is printed.
+const maxErrorText = 16 << 10
 
 type boundedBody struct {
 	io.Reader

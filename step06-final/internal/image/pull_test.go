@@ -19,6 +19,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+
+	"mydocker/step06-final/internal/layer"
 )
 
 // hub is a registry on loopback whose answers a test can spoil.
@@ -352,5 +354,57 @@ func TestPullStrangeManifests(t *testing.T) {
 			_, err := newStore(t).Pull(ctx, h.host+"/app:1", PullOptions{})
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+// A registry that answers without end is cut off: manifests, tokens and errors are read into memory.
+func TestRegistryAnswersAreBounded(t *testing.T) {
+	endless := func(w http.ResponseWriter) {
+		block := make([]byte, 64<<10)
+		for sent := 0; sent < 64<<20; sent += len(block) {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}
+	for name, handle := range map[string]http.HandlerFunc{
+		"error": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			endless(w)
+		},
+		"manifest": func(w http.ResponseWriter, r *http.Request) { endless(w) },
+		"error of a blob": func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/blobs/") {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			endless(w)
+		},
+		"token": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				endless(w)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		},
+	} {
+		server := httptest.NewServer(handle)
+		bounded := boundedTransport{http.DefaultTransport}
+		for _, path := range []string{"/v2/x/manifests/1", "/v2/x/blobs/sha256:1", "/token"} {
+			response, err := bounded.RoundTrip(httptest.NewRequest(http.MethodGet, server.URL+path, nil))
+			require.NoError(t, err)
+			n, err := io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			if strings.Contains(path, "/blobs/") && response.StatusCode == http.StatusOK {
+				continue // its size is promised elsewhere
+			}
+			if n > 0 {
+				require.ErrorIs(t, err, layer.ErrTooBig, name)
+			}
+			require.LessOrEqual(t, n, int64(maxJSON)+1<<20, name)
+		}
+		_, err := newStore(t).Pull(ctx, strings.TrimPrefix(server.URL, "http://")+"/x:1", PullOptions{PlainHTTP: true})
+		require.Error(t, err, name)
+		server.Close()
 	}
 }
