@@ -181,7 +181,8 @@ func TestExecCredentials(t *testing.T) {
 	require.Equal(t, "said", must(t, "run", "--rm", "--network", "none", "-u", "1000", "host", "sh", "-c", "echo said > /dev/stdout"))
 	require.Equal(t, "said", must(t, "exec", "-u", "1000", "who", "sh", "-c", "echo said > /dev/stdout"))
 
-	for line, want := range map[string]int{"-w /nosuch who true": 126, "-u nosuch who true": 126, "-u 0:nosuch who true": 126, "who nosuch": 127, "who /etc/passwd": 126, "who /etc": 126, "nosuch true": 1} {
+	must(t, "exec", "who", "sh", "-c", "printf '#!/no/such/interpreter\\n' > /tmp/script; printf junk > /tmp/junk; chmod 755 /tmp/script /tmp/junk")
+	for line, want := range map[string]int{"who /tmp/script": 127, "who /tmp/junk": 126, "-w /nosuch who true": 126, "-u nosuch who true": 126, "-u 0:nosuch who true": 126, "who nosuch": 127, "who /etc/passwd": 126, "who /etc": 126, "nosuch true": 1} {
 		require.Equal(t, want, docker(append([]string{"exec"}, strings.Fields(line)...)...).code, line)
 	}
 }

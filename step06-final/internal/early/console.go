@@ -5,40 +5,47 @@ import (
 	"unsafe"
 )
 
-// openConsole opens a new pseudo-terminal in the container's own devpts, makes it standard input, output and error,
-// and sends the master's end to whoever asked for a terminal (ptmx(4)).
+// openConsole opens a new pseudo-terminal in the container's own devpts, makes it standard input,
+// output and error, and sends the master's end to whoever asked for a terminal (ptmx(4)).
 func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 	master, err := p.openInside("/dev/ptmx")
 	if err != nil {
 		return err
 	}
+
 	number, unlock := uint32(0), uint32(0)
 	if err := ioctl(master, syscall.TIOCSPTLCK, unsafe.Pointer(&unlock)); err != nil {
 		return err
 	}
+
 	if err := ioctl(master, syscall.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
 		return err
 	}
+
 	path := "/dev/pts/" + itoa(int(number))
 	slave, err := p.openPeer(master, path)
 	if err != nil {
 		return err
 	}
+
 	if rows > 0 && columns > 0 {
 		size := [4]uint16{uint16(rows), uint16(columns)}
 		if err := ioctl(master, syscall.TIOCSWINSZ, unsafe.Pointer(&size)); err != nil {
 			return err
 		}
 	}
+
 	if mount { // the terminal is also /dev/console
 		if err := p.bindDescriptor(slave, "/dev/console", false, noLinks); err != nil {
 			return err
 		}
 	}
+
 	// The message must not be empty; clients of runc expect the name of the terminal.
 	if err := syscall.Sendmsg(socket, []byte(path), syscall.UnixRights(master), nil, 0); err != nil {
 		return err
 	}
+
 	syscall.Close(master)
 	syscall.Close(socket)
 	for fd := 0; fd < 3; fd++ {
@@ -46,6 +53,7 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 			return err
 		}
 	}
+
 	syscall.Close(slave)
 	p.hasConsole = true
 	if p.pidNamespace >= 0 {
@@ -54,8 +62,9 @@ func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 	return takeTerminal()
 }
 
-// openPeer opens the other end of a pseudo-terminal. The kernel finds it by the master (TIOCGPTPEER, Linux 4.13), so that
-// nothing that the container has put at the path is taken for it (CVE-2025-52565). Older kernels know only the path.
+// openPeer opens the other end of a pseudo-terminal. The kernel finds it by the master
+// (TIOCGPTPEER, Linux 4.13), so that nothing that the container has put at the path is taken for it
+// (CVE-2025-52565). Older kernels know only the path.
 func (p *initProcess) openPeer(master int, path string) (int, error) {
 	const getPeer, flags = 0x5441, syscall.O_RDWR | syscall.O_NOCTTY | syscall.O_CLOEXEC
 	fd, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(master), getPeer, flags)
@@ -68,8 +77,9 @@ func (p *initProcess) openPeer(master int, path string) (int, error) {
 	return p.openInside(path)
 }
 
-// openInside opens a file of the container: through the root, as long as it is not entered. What the container has put
-// there must not hold us up: a FIFO, or a file with a lease (fcntl(2), F_SETLEASE).
+// openInside opens a file of the container: through the root, as long as it is not entered. What
+// the container has put there must not hold us up: a FIFO, or a file with a lease (fcntl(2),
+// F_SETLEASE).
 func (p *initProcess) openInside(path string) (int, error) {
 	const flags = syscall.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
 	name := path
@@ -86,6 +96,7 @@ func (p *initProcess) openInside(path string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+
 	if err := syscall.SetNonblock(fd, false); err != nil {
 		syscall.Close(fd)
 		return -1, err

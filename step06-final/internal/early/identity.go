@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// dropBounding drops every capability from the bounding set but those whose bit is set in keep (capabilities(7)).
+// dropBounding drops every capability from the bounding set but those whose bit is set in keep
+// (capabilities(7)).
 func dropBounding(keep uint64, last int) error {
 	for c := 0; c <= last; c++ {
 		if keep&(1<<uint(c)) != 0 {
@@ -33,8 +34,8 @@ func setGroups(groups []string) error {
 	return call(syscall.SYS_SETGROUPS, uintptr(len(ids)), uintptr(unsafe.Pointer(&ids[:1][0])), 0, 0, 0)
 }
 
-// setIDs changes the group, then the user. The permitted capabilities stay until setCapabilities: with all three
-// user ids changed from 0 the kernel would clear them.
+// setIDs changes the group, then the user. The permitted capabilities stay until setCapabilities:
+// with all three user ids changed from 0 the kernel would clear them.
 func setIDs(uid, gid int) error {
 	if err := prctl(prSetKeepCaps, 1); err != nil {
 		return err
@@ -61,16 +62,20 @@ func setCapabilities(effective, permitted, inheritable, ambient uint64) error {
 		data[i].permitted = uint32(permitted >> shift)
 		data[i].inheritable = uint32(inheritable >> shift)
 	}
-	_, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
+
+	_, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)),
+		uintptr(unsafe.Pointer(&data)), 0)
 	if errno != 0 {
 		return errno
 	}
+
 	if err := call(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClear, 0, 0, 0); err != nil {
 		if err == syscall.EINVAL && ambient == 0 {
 			return nil // Linux before 4.3 has no ambient set
 		}
 		return err
 	}
+
 	for c := uint(0); c < 64; c++ {
 		if ambient&(1<<c) == 0 {
 			continue
@@ -79,6 +84,7 @@ func setCapabilities(effective, permitted, inheritable, ambient uint64) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -93,8 +99,9 @@ const (
 	prSetSeccomp  = 22
 )
 
-// seccomp loads a filter (seccomp(2)): an array of struct sock_filter of eight bytes each. When the flags ask for a listener, its
-// descriptor's number goes to the parent, who takes a copy (pidfd_getfd(2)).
+// seccomp loads a filter (seccomp(2)): an array of struct sock_filter of eight bytes each. When the
+// flags ask for a listener, its descriptor's number goes to the parent, who takes a copy
+// (pidfd_getfd(2)).
 func (p *initProcess) seccomp(flags uintptr, filter []byte) error {
 	const newListener = 8
 	program := sockFilter{uint16(len(filter) / 8), unsafe.Pointer(&filter[0])}
@@ -105,12 +112,15 @@ func (p *initProcess) seccomp(flags uintptr, filter []byte) error {
 	if errno != 0 {
 		return errno
 	}
+
 	if flags&newListener == 0 {
 		return nil
 	}
+
 	if err := SendMessage(p.sync, MsgListener, appendUint32(nil, uint32(fd))); err != nil {
 		return err
 	}
+
 	p.expect(MsgGo)
 	return syscall.Close(int(fd))
 }

@@ -2,7 +2,8 @@ package early
 
 import "syscall"
 
-// initProcess is what the init of a container (and a process that joins one) remembers between steps.
+// initProcess is what the init of a container (and a process that joins one) remembers between
+// steps.
 type initProcess struct {
 	sync      int    // messages to and from the parent; from the start on, to and from the starter
 	last      int    // the highest descriptor that the parent gave
@@ -31,29 +32,38 @@ type initProcess struct {
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
 	heedSignals()
-	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, pidNamespace: -1, emptyDir: -1, fileStage: -1}
-	// Nobody inside of the container may look into this process before it has become the container's own (ptrace(2)).
+	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, pidNamespace: -1, emptyDir: -1,
+		fileStage: -1}
+
+	// Nobody inside of the container may look into this process before it has become the
+	// container's own (ptrace(2)).
 	if err := prctl(prSetDumpable, 0); err != nil {
 		p.fail("prctl PR_SET_DUMPABLE", err)
 	}
+
 	if err := closeFrom(sync + 1); err != nil {
 		p.fail("close inherited descriptors", err)
 	}
+
 	for fd := 3; fd <= sync; fd++ {
 		syscall.CloseOnExec(fd) // hooks must not get them
 	}
+
 	syscall.Umask(0)
 	kind, payload, err := ReceiveMessage(sync)
 	if err != nil || kind != MsgPlan {
 		syscall.Exit(1) // the parent has ended
 	}
+
 	plan, ok := Decode(payload)
 	if !ok {
 		p.fail("read the plan", syscall.EPROTO)
 	}
+
 	for _, step := range plan {
 		p.perform(step)
 	}
+
 	p.fail("plan", syscall.ENOEXEC) // the last step executes the container's program
 }
 
@@ -89,11 +99,13 @@ func (p *initProcess) perform(step Step) {
 		}
 		return n
 	}
+
 	var err error
 	object := ""
 	if len(a) > 0 {
 		object = ": " + a[0]
 	}
+
 	switch step[0] {
 	// The process.
 	case "setsid":
@@ -157,7 +169,9 @@ func (p *initProcess) perform(step Step) {
 		err = p.setPropagation(a[0], uintptr(number(1)))
 	case "set-attributes": // destination, set, clear: with everything mounted below
 		err = p.setAttributes(a[0], number(1), number(2))
-	case "copy-up": // source, destination, flags, data, links|no-links: a tmpfs that begins with what the image has there
+	// source, destination, flags, data, links|no-links: a tmpfs that begins with what the image has
+	// there
+	case "copy-up":
 		object = ": " + a[1]
 		err = p.copyUp(a[0], a[1], uintptr(number(2)), a[3], linksOf(a[4]))
 	case "directory":

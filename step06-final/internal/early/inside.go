@@ -5,11 +5,13 @@ import (
 	"unsafe"
 )
 
-// A process that joins a container has all capabilities until it has become the container's own. Whoever may trace processes
-// in the container (CAP_SYS_PTRACE) must not see it before. So it enters the pid namespace last of all: it does everything
-// that it has to do as a process of the host, and the child that it forks then executes the program.
+// A process that joins a container has all capabilities until it has become the container's own.
+// Whoever may trace processes in the container (CAP_SYS_PTRACE) must not see it before. So it
+// enters the pid namespace last of all: it does everything that it has to do as a process of the
+// host, and the child that it forks then executes the program.
 
-// executeInside executes the program in a pid namespace that was joined. The child is our parent's, as we are.
+// executeInside executes the program in a pid namespace that was joined. The child is our parent's,
+// as we are.
 func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
 	var message [9]byte
 	message[0], message[1] = MsgExecError, 4
@@ -22,18 +24,22 @@ func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
 	if errno != 0 {
 		return errno
 	}
+
 	if err := SendMessage(p.sync, MsgPid, appendUint32(nil, uint32(pid))); err != nil {
 		syscall.Kill(int(pid), syscall.SIGKILL) // nobody would wait for it
 	}
+
 	syscall.Exit(0)
 	return nil
 }
 
-// forkInside forks. In the child there is one thread and a Go runtime that has lost all others: see forkAndExec.
+// forkInside forks. In the child there is one thread and a Go runtime that has lost all others: see
+// forkAndExec.
 //
 //go:noinline
 //go:norace
-func (p *initProcess) forkInside(path *byte, argv, envv []*byte, filter *sockFilter, message *[9]byte) (pid uintptr, errno syscall.Errno) {
+func (p *initProcess) forkInside(path *byte, argv, envv []*byte, filter *sockFilter,
+	message *[9]byte) (pid uintptr, errno syscall.Errno) {
 	runtimeBeforeFork()
 	pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, syscall.CLONE_PARENT|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 || pid != 0 {
@@ -46,20 +52,24 @@ func (p *initProcess) forkInside(path *byte, argv, envv []*byte, filter *sockFil
 	if _, _, errno = syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0); errno != 0 {
 		goto failed
 	}
+
 	if p.hasConsole {
 		if _, _, errno = syscall.RawSyscall(syscall.SYS_IOCTL, 0, syscall.TIOCSCTTY, 0); errno != 0 {
 			goto failed
 		}
 	}
+
 	if filter.length > 0 {
 		_, _, errno = syscall.RawSyscall(sysSeccomp, setModeFilter, p.filterFlags, uintptr(unsafe.Pointer(filter)))
 		if errno == syscall.ENOSYS && p.filterFlags == 0 { // before Linux 3.17
-			_, _, errno = syscall.RawSyscall(syscall.SYS_PRCTL, prSetSeccomp, setModeFilter+1, uintptr(unsafe.Pointer(filter)))
+			_, _, errno = syscall.RawSyscall(syscall.SYS_PRCTL, prSetSeccomp, setModeFilter+1,
+				uintptr(unsafe.Pointer(filter)))
 		}
 		if errno != 0 {
 			goto failed
 		}
 	}
+
 	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
 

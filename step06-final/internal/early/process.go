@@ -5,8 +5,9 @@ import (
 	"unsafe"
 )
 
-// joinKeyring gives the process a session keyring of its own: keys of the host's session must not be seen inside
-// (keyrings(7)). A kernel without keyrings, or a user whose quota of keys is used up, is no reason to fail.
+// joinKeyring gives the process a session keyring of its own: keys of the host's session must not
+// be seen inside (keyrings(7)). A kernel without keyrings, or a user whose quota of keys is used
+// up, is no reason to fail.
 func joinKeyring(name string) {
 	const joinSessionKeyring = 1
 	n, err := syscall.BytePtrFromString(name)
@@ -15,7 +16,8 @@ func joinKeyring(name string) {
 	}
 }
 
-// setAffinity sets the processors that this process may run on (sched_setaffinity(2)); mask is a bit set.
+// setAffinity sets the processors that this process may run on (sched_setaffinity(2)); mask is a
+// bit set.
 func setAffinity(mask []byte) error {
 	return call(syscall.SYS_SCHED_SETAFFINITY, 0, uintptr(len(mask)), uintptr(unsafe.Pointer(&mask[0])), 0, 0)
 }
@@ -58,8 +60,9 @@ func enterRoot(fd int) error {
 	return syscall.Chdir("/")
 }
 
-// joinMountNamespace enters a mount namespace (setns(2)). The threads of a program share root and working directory, which the kernel does not allow
-// here: this thread, the one that will call execve, gets its own first.
+// joinMountNamespace enters a mount namespace (setns(2)). The threads of a program share root and
+// working directory, which the kernel does not allow here: this thread, the one that will call
+// execve, gets its own first.
 func joinMountNamespace(fd int) error {
 	if err := call(syscall.SYS_UNSHARE, syscall.CLONE_FS, 0, 0, 0, 0); err != nil {
 		return err

@@ -5,22 +5,26 @@ import (
 	"unsafe"
 )
 
-// lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for along PATH.
+// lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for
+// along PATH.
 func (p *initProcess) lookUp(name string) (string, error) {
 	if name == "" {
 		return "", syscall.ENOENT
 	}
+
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' {
 			return name, p.executable(name)
 		}
 	}
+
 	path := "/bin:/usr/bin" // execvp's, when there is no PATH at all
 	for _, variable := range p.env {
 		if hasPrefix(variable, "PATH=") {
 			path = variable[len("PATH="):]
 		}
 	}
+
 	result := error(syscall.ENOENT)
 	start := 0
 	for i := 0; i <= len(path); i++ {
@@ -41,6 +45,7 @@ func (p *initProcess) lookUp(name string) (string, error) {
 			result = err
 		}
 	}
+
 	return "", result
 }
 
@@ -50,6 +55,7 @@ func (p *initProcess) executable(path string) error {
 	if err := syscall.Stat(path, &st); err != nil {
 		return err
 	}
+
 	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return syscall.EACCES
 	}
@@ -59,7 +65,9 @@ func (p *initProcess) executable(path string) error {
 	if err != syscall.ENOSYS && err != syscall.EPERM {
 		return err
 	}
-	// Before Linux 5.8, or under a filter that is older: access(2) asks for the real user, without capabilities.
+
+	// Before Linux 5.8, or under a filter that is older: access(2) asks for the real user, without
+	// capabilities.
 	const anyExecute, dacOverride = 0o111, 1 << 1
 	if p.effective&dacOverride != 0 && st.Mode&anyExecute != 0 {
 		return nil
@@ -67,7 +75,8 @@ func (p *initProcess) executable(path string) error {
 	return syscall.Access(path, xOK)
 }
 
-// enterDirectory enters the working directory: as root, who tries, and as the program's user, if root was not allowed to.
+// enterDirectory enters the working directory: as root, who tries, and as the program's user, if
+// root was not allowed to.
 func (p *initProcess) enterDirectory(path string, try bool) error {
 	if p.inCwd {
 		return nil
@@ -80,8 +89,9 @@ func (p *initProcess) enterDirectory(path string, try bool) error {
 	return err
 }
 
-// changeDirectory enters a directory, and makes sure that it is one of the container's: a descriptor that was left open on
-// the host's tree, such as /proc/self/fd/7, would be a way out (CVE-2024-21626).
+// changeDirectory enters a directory, and makes sure that it is one of the container's: a
+// descriptor that was left open on the host's tree, such as /proc/self/fd/7, would be a way out
+// (CVE-2024-21626).
 func changeDirectory(path string) error {
 	if err := syscall.Chdir(path); err != nil {
 		return err
@@ -97,8 +107,9 @@ func changeDirectory(path string) error {
 	return nil
 }
 
-// waitForStart waits until somebody connects to the start socket, and keeps the connection as the way to the parent: the one
-// that made us may be gone. execve closes it, which tells the starter that the program runs.
+// waitForStart waits until somebody connects to the start socket, and keeps the connection as the
+// way to the parent: the one that made us may be gone. execve closes it, which tells the starter
+// that the program runs.
 func (p *initProcess) waitForStart(listener int) {
 	for {
 		connection, _, err := syscall.Accept4(listener, syscall.SOCK_CLOEXEC)
@@ -128,30 +139,36 @@ func (p *initProcess) execute(preserve int) error {
 	if err != nil {
 		return err
 	}
+
 	argv, err := syscall.SlicePtrFromStrings(p.arguments)
 	if err != nil {
 		return err
 	}
+
 	envv, err := syscall.SlicePtrFromStrings(p.env)
 	if err != nil {
 		return err
 	}
+
 	for fd := 3; fd < 3+preserve; fd++ {
 		if _, errno := fcntl(fd, syscall.F_SETFD, 0); errno != 0 {
 			return errno
 		}
 	}
+
 	if p.pidNamespace >= 0 {
 		return p.executeInside(path, argv, envv)
 	}
-	// Not syscall.Exec: that would set the limit of open files back to what it was when this process began.
+
+	// Not syscall.Exec: that would set the limit of open files back to what it was when this
+	// process began.
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
 	return errno
 }
 
-// setHome completes the environment as login does: HOME is the directory that the container's own /etc/passwd names for the
-// user. An empty HOME counts as none.
+// setHome completes the environment as login does: HOME is the directory that the container's own
+// /etc/passwd names for the user. An empty HOME counts as none.
 func (p *initProcess) setHome(uid string) {
 	for i, variable := range p.env {
 		if variable == "HOME=" {
@@ -170,12 +187,14 @@ func homeOf(uid string) string {
 	if err != nil {
 		return "/"
 	}
+
 	defer syscall.Close(fd)
 	buffer := make([]byte, 64<<10)
 	n, err := readFull(fd, buffer)
 	if err != nil {
 		return "/"
 	}
+
 	for text := string(buffer[:n]); text != ""; {
 		var line string
 		line, text = cutAt(text, '\n')
@@ -187,5 +206,6 @@ func homeOf(uid string) string {
 			return field[5]
 		}
 	}
+
 	return "/"
 }

@@ -9,8 +9,9 @@ func isNull(st *syscall.Stat_t) bool {
 	return st.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == nullDevice
 }
 
-// ownNull opens the container's own /dev/null. Its root may change the mode and the owner of what it is given, so it
-// must never be given the host's inode. What else the container may have put at that name is not taken for it.
+// ownNull opens the container's own /dev/null. Its root may change the mode and the owner of what
+// it is given, so it must never be given the host's inode. What else the container may have put at
+// that name is not taken for it.
 func (p *initProcess) ownNull() (int, error) {
 	fd, err := p.openInside("/dev/null")
 	if err != nil {
@@ -25,6 +26,7 @@ func (p *initProcess) ownNull() (int, error) {
 		syscall.Close(fd)
 		return -1, err
 	}
+
 	return fd, nil
 }
 
@@ -50,15 +52,17 @@ func (p *initProcess) replaceNull() error {
 			return err
 		}
 	}
+
 	if own >= 0 {
 		syscall.Close(own)
 	}
 	return nil
 }
 
-// giveStreams makes the user of the program the owner of its standard streams, so that it can open /dev/stdout. Only what is
-// made for the program changes its owner: pipes, the terminal that we have opened, and a file that the program may
-// write to. A device of the host, or a file that is only read, stays what it is.
+// giveStreams makes the user of the program the owner of its standard streams, so that it can open
+// /dev/stdout. Only what is made for the program changes its owner: pipes, the terminal that we
+// have opened, and a file that the program may write to. A device of the host, or a file that is
+// only read, stays what it is.
 func (p *initProcess) giveStreams(uid int) error {
 	for fd := 0; fd < 3; fd++ {
 		var st syscall.Stat_t
@@ -79,12 +83,14 @@ func (p *initProcess) giveStreams(uid int) error {
 			continue
 		}
 
-		// The group stays: a terminal's is tty. In a user namespace the file may be of somebody who is not mapped, and
-		// its file system may be read-only: neither is a reason not to run the program.
+		// The group stays: a terminal's is tty. In a user namespace the file may be of somebody who
+		// is not mapped, and its file system may be read-only: neither is a reason not to run the
+		// program.
 		err := syscall.Fchown(fd, uid, -1)
 		if err != nil && err != syscall.EPERM && err != syscall.EINVAL && err != syscall.EROFS {
 			return err
 		}
 	}
+
 	return nil
 }

@@ -30,13 +30,16 @@ func writePidFile(path string, pid int) error {
 	if err != nil {
 		return fmt.Errorf("write the pid file: %w", err)
 	}
+
 	_, err = temporary.WriteString(strconv.Itoa(pid))
 	if err == nil {
 		err = temporary.Chmod(0o644)
 	}
+
 	if closeErr := temporary.Close(); err == nil {
 		err = closeErr
 	}
+
 	if err == nil {
 		err = os.Rename(temporary.Name(), path)
 	}
@@ -55,11 +58,13 @@ func sendPidfd(socket string, pid int) error {
 	if err != nil {
 		return fmt.Errorf("--pidfd-socket: pidfd_open: %w", err)
 	}
+
 	defer unix.Close(pidfd)
 	connection, err := connectUnix(socket)
 	if err != nil {
 		return fmt.Errorf("--pidfd-socket: %w", err)
 	}
+
 	defer connection.Close()
 	if err := unix.Sendmsg(int(connection.Fd()), []byte("pidfd"), unix.UnixRights(pidfd), nil, 0); err != nil {
 		return fmt.Errorf("--pidfd-socket: send: %w", err)

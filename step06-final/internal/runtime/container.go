@@ -7,7 +7,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// StatePaused is the state that the specification does not name but every runtime reports for a frozen container.
+// StatePaused is the state that the specification does not name but every runtime reports for a
+// frozen container.
 const StatePaused specs.ContainerState = "paused"
 
 // ErrNotExist is what Load answers for an unknown id (test with errors.Is).

@@ -44,23 +44,29 @@ type creation struct {
 	hasScope  bool
 }
 
-// Create makes a container: its namespaces exist, and its init has set everything up and waits for Start. On an error nothing is left
-// behind.
+// Create makes a container: its namespaces exist, and its init has set everything up and waits for
+// Start. On an error nothing is left behind.
 func (r *Runtime) Create(o CreateOptions) (*Container, error) {
-	c := &creation{options: o, Container: &Container{ID: o.ID, runtime: r, Created: time.Now().UTC(), creatorPid: os.Getpid()}}
+	c := &creation{options: o, Container: &Container{ID: o.ID, runtime: r, Created: time.Now().UTC(),
+		creatorPid: os.Getpid()}}
 	err := c.create()
 	if c.ns != nil {
 		c.ns.close()
 	}
+
 	if c.files != nil {
 		c.files.close()
 	}
+
 	if err == nil {
 		return c.Container, nil
 	}
+
 	if c.outOfMemory() {
-		err = fieldError("linux.resources.memory.limit", "%d bytes are not enough for init: %w", *c.Spec.Linux.Resources.Memory.Limit, err)
+		err = fieldError("linux.resources.memory.limit", "%d bytes are not enough for init: %w",
+			*c.Spec.Linux.Resources.Memory.Limit, err)
 	}
+
 	if undoErr := c.undo(); undoErr != nil {
 		err = fmt.Errorf("%w (and cleaning up failed: %v)", err, undoErr)
 	}
@@ -71,17 +77,22 @@ func (c *creation) create() error {
 	if err := c.read(); err != nil {
 		return err
 	}
+
 	if err := c.makeDirectory(); err != nil {
 		return err
 	}
-	// Before the plan, which shows the container its cgroups: an ordinary user may be refused them, and goes without.
+
+	// Before the plan, which shows the container its cgroups: an ordinary user may be refused them,
+	// and goes without.
 	if err := c.makeCgroup(); err != nil {
 		return err
 	}
+
 	plan, spawn, err := c.plan()
 	if err != nil {
 		return err
 	}
+
 	if err := c.joinCgroup(spawn); err != nil {
 		return err
 	}
@@ -93,37 +104,46 @@ func (c *creation) read() error {
 	if err := checkID(c.ID); err != nil {
 		return err
 	}
+
 	if _, err := os.Lstat(c.directory()); err == nil {
 		return c.nameTaken()
 	}
+
 	bundle, err := filepath.Abs(c.options.Bundle)
 	if err != nil {
 		return fmt.Errorf("bundle %s: %w", c.options.Bundle, err)
 	}
+
 	c.Bundle = bundle
 	if c.Spec = c.options.Spec; c.Spec == nil {
 		if c.Spec, c.options.Config, err = LoadSpec(bundle); err != nil {
 			return err
 		}
 	}
+
 	if err := validateSpec(c.Spec); err != nil {
 		return err
 	}
+
 	if err := checkHooks(c.Spec.Hooks); err != nil {
 		return err
 	}
+
 	root := c.Spec.Root.Path
 	if !filepath.IsAbs(root) {
 		root = filepath.Join(bundle, root)
 	}
+
 	if c.Rootfs, err = filepath.EvalSymlinks(root); err != nil {
 		return fieldError("root.path", "%v", err)
 	}
+
 	if info, err := os.Stat(c.Rootfs); err != nil {
 		return fieldError("root.path", "%v", err)
 	} else if !info.IsDir() {
 		return fieldError("root.path", "%s is not a directory", c.Rootfs)
 	}
+
 	if c.Spec.Process != nil {
 		if c.rlimits, err = planRlimits(c.Spec.Process); err != nil {
 			return err
@@ -132,9 +152,11 @@ func (c *creation) read() error {
 			return err
 		}
 	}
+
 	if c.ns, err = planNamespaces(c.Spec.Linux); err != nil {
 		return err
 	}
+
 	path := c.Spec.Linux.CgroupsPath
 	switch {
 	case c.runtime.SystemdCgroup:
@@ -146,9 +168,11 @@ func (c *creation) read() error {
 	case path == "":
 		path = "/" + c.ID
 	}
+
 	if c.cgroups, err = cgroup.New(path); err != nil {
 		return err
 	}
+
 	c.cgroups.Debug = c.runtime.debug
 	return c.checkCgroup()
 }
@@ -165,9 +189,11 @@ func (c *creation) checkCgroup() error {
 	if err != nil {
 		return err
 	}
+
 	for _, other := range containers {
 		if other.ID != c.ID && sharesPath(other.CgroupPaths, c.cgroups.Paths()) {
-			return fieldError("linux.cgroupsPath", "is the cgroup of container %q: delete that first, or choose another path", other.ID)
+			return fieldError("linux.cgroupsPath",
+				"is the cgroup of container %q: delete that first, or choose another path", other.ID)
 		}
 	}
 	return nil
@@ -202,17 +228,20 @@ func (c *creation) makeDirectory() error {
 	if err := os.MkdirAll(c.runtime.Root, 0o711); err != nil {
 		return fmt.Errorf("make the state directory: %w (choose another one with --root)", err)
 	}
+
 	if err := os.Mkdir(c.directory(), 0o711); err != nil {
 		if os.IsExist(err) {
 			return c.nameTaken()
 		}
 		return fmt.Errorf("make the container's directory: %w", err)
 	}
+
 	c.hasDir = true
 	_, start, err := processStat(c.creatorPid)
 	if err != nil {
 		return fmt.Errorf("read own start time: %w", err)
 	}
+
 	c.creatorPidStart = start
 	config := c.options.Config
 	if config == nil {
@@ -220,9 +249,11 @@ func (c *creation) makeDirectory() error {
 			return fmt.Errorf("save the configuration: %w", err)
 		}
 	}
+
 	if err := os.WriteFile(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
 		return fmt.Errorf("save the configuration: %w", err)
 	}
+
 	c.CgroupPaths = c.cgroups.Paths()
 	return c.save()
 }
@@ -238,12 +269,15 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	if c.files, err = newFileTable(standard, c.options.PreserveFDs); err != nil {
 		return nil, nil, err
 	}
-	p := &planner{spec: c.Spec, ns: c.ns, group: c.cgroups, bundle: c.Bundle, rootfs: c.Rootfs, noPivot: c.options.NoPivot,
-		warn: c.runtime.warn, files: c.files}
+
+	p := &planner{spec: c.Spec, ns: c.ns, group: c.cgroups, bundle: c.Bundle, rootfs: c.Rootfs,
+		noPivot: c.options.NoPivot,
+		warn:    c.runtime.warn, files: c.files}
 	listener, err := listenForStart(c.directory())
 	if err != nil {
 		return nil, nil, err
 	}
+
 	number := c.files.add(listener)
 	console := -1
 	if c.Spec.Process != nil && c.Spec.Process.Terminal {
@@ -253,31 +287,38 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 		}
 		console = c.files.add(socket)
 	}
+
 	pids := -1
 	if _, tasks := c.cgroups.Tasks(); tasks != "" && c.scope == nil {
 		// Opened when the cgroup exists; the number is reserved now.
 		pids = len(c.files.fds)
 		c.files.fds = append(c.files.fds, -1)
 	}
+
 	if err := p.planInit(c.ID, number, console, pids); err != nil {
 		return nil, nil, err
 	}
+
 	if c.runtime.Debug != nil {
 		for _, step := range p.steps {
 			c.runtime.Debug("init: %s", describeStep(step))
 		}
 	}
+
 	exe, err := sealedSelf(c.directory())
 	if err != nil {
 		return nil, nil, err
 	}
+
 	c.files.owned = append(c.files.owned, exe)
-	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, Sources: p.sources, CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
+	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, Sources: p.sources,
+		CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
 		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace], BecomeRoot: c.ns.separate(specs.UserNamespace)}
 	return early.Encode(p.steps), spawn, nil
 }
 
-// consoleSocket is where init sends the master of its terminal: to the socket that was given, or to the supervisor.
+// consoleSocket is where init sends the master of its terminal: to the socket that was given, or to
+// the supervisor.
 func (c *creation) consoleSocket() (*os.File, error) {
 	if c.options.Supervisor == nil {
 		return connectConsole(c.options.ConsoleSocket)
@@ -287,8 +328,8 @@ func (c *creation) consoleSocket() (*os.File, error) {
 	return theirs, err
 }
 
-// makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes without, unless limits or a certain
-// cgroup were asked for.
+// makeCgroup makes the cgroup and sets its limits. An ordinary user without a delegated cgroup goes
+// without, unless limits or a certain cgroup were asked for.
 func (c *creation) makeCgroup() error {
 	resources := c.Spec.Linux.Resources
 	rootless := os.Geteuid() != 0 || InUserNamespace()
@@ -301,15 +342,18 @@ func (c *creation) makeCgroup() error {
 		}
 		return err
 	}
+
 	c.hasCgroup = true
 	limits := specs.LinuxResources{}
 	if resources != nil {
 		limits = *resources
 	}
+
 	limits.Devices = cgroup.DeviceRules(limits.Devices)
 	if rootless {
 		limits.Devices = nil // only the host's root may decide about devices; an ordinary user could open none anyway
 	}
+
 	if c.cgroups.Unified != "" {
 		// The threads of the early stage count as well: a small limit waits until they are gone.
 		c.latePids, limits.Pids = limits.Pids, nil
@@ -362,16 +406,20 @@ func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
 		files.owned = append(files.owned, f)
 		files.fds[i] = int(f.Fd())
 	}
+
 	if g.Unified == "" {
 		return nil
 	}
+
 	if !cloneIntoCgroup() {
 		return nil // entered later, see launch
 	}
+
 	directory, err := g.OpenDirectory()
 	if err != nil {
 		return fmt.Errorf("open the cgroup: %w", err)
 	}
+
 	files.owned = append(files.owned, directory)
 	spawn.CgroupFd = int(directory.Fd())
 	return nil
@@ -401,11 +449,13 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if err != nil {
 		return err
 	}
+
 	defer ours.Close()
 	spawn.Sync = int(theirs.Fd())
 	if c.scope != nil || c.cgroups.Unified != "" && spawn.CgroupFd < 0 {
 		spawn.WaitForGo = true
 	}
+
 	var supervisor *supervisor
 	if c.options.Supervisor != nil {
 		supervisor, err = c.startSupervisor(spawn)
@@ -417,11 +467,13 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 		c.runtime.debug("clone %s", early.CloneFlagNames(spawn.CloneFlags))
 		c.Pid, err = spawn.Start()
 	}
+
 	theirs.Close()
 	c.files.close() // nothing of ours may stay open when the container's own code runs: see sealedSelf
 	var failed *early.Error
 	if errors.As(err, &failed) && failed.Step == early.StepWriteOffsets {
-		return fieldError("linux.timeOffsets", "%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
+		return fieldError("linux.timeOffsets",
+			"%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
 	}
 	if err != nil && c.ns.new[specs.UserNamespace] {
 		err = usernamespace.Explain(err)
@@ -429,46 +481,57 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
+
 	c.runtime.debug("nsexec container setup: init is process %d", c.Pid)
 	if _, c.PidStart, err = processStat(c.Pid); err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
+
 	if spawn.WaitForGo {
 		if err := c.admit(int(ours.Fd()), spawn); err != nil {
 			return err
 		}
 	}
+
 	if process := c.Spec.Process; process != nil && process.OOMScoreAdj != nil {
-		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", c.Pid), strconv.Itoa(*process.OOMScoreAdj)); err != nil {
+		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", c.Pid),
+			strconv.Itoa(*process.OOMScoreAdj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}
+
 	if err := early.SendMessage(int(ours.Fd()), early.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan to init: %w", err)
 	}
+
 	c.runtime.debug("child process in init(): it has its plan")
 	if err := c.converse(int(ours.Fd())); err != nil {
 		return err
 	}
+
 	if err := c.save(); err != nil {
 		return err
 	}
+
 	if err := announce(c.Pid, c.options.PidFile, c.options.PidfdSocket); err != nil {
 		return err
 	}
+
 	if supervisor != nil {
 		return supervisor.release()
 	}
 	return nil
 }
 
-// admit does what must be done before the new process executes anything: its ID maps, and its cgroup where it could not be born there.
+// admit does what must be done before the new process executes anything: its ID maps, and its
+// cgroup where it could not be born there.
 func (c *creation) admit(sync int, spawn *early.Spawn) error {
 	if c.ns.new[specs.UserNamespace] {
 		if err := writeMappings(c.Pid, c.Spec.Linux); err != nil {
 			return err
 		}
 	}
+
 	if c.scope != nil {
 		if err := c.startScope(); err != nil {
 			return err
@@ -478,6 +541,7 @@ func (c *creation) admit(sync int, spawn *early.Spawn) error {
 			return err
 		}
 	}
+
 	if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
@@ -524,13 +588,16 @@ func (c *creation) hooks(sync int) error {
 	if err := runHooks("prestart", c.Spec.Hooks.Prestart, state); err != nil {
 		return err
 	}
+
 	if err := runHooks("createRuntime", c.Spec.Hooks.CreateRuntime, state); err != nil {
 		return err
 	}
+
 	creating, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
+
 	state.Status = specs.StateCreated
 	created, err := json.Marshal(state)
 	if err != nil {
@@ -539,7 +606,8 @@ func (c *creation) hooks(sync int) error {
 	return early.SendMessage(sync, early.MsgState, early.Encode([]early.Step{{string(creating)}, {string(created)}}))
 }
 
-// outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init (OOM), which cannot say why it ended.
+// outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init
+// (OOM), which cannot say why it ended.
 func (c *creation) outOfMemory() bool {
 	if !c.hasCgroup || c.Spec.Linux.Resources == nil {
 		return false
@@ -560,9 +628,11 @@ func (c *creation) undo() error {
 			first = err
 		}
 	}
+
 	if c.Pid > 0 {
 		keep(c.killMembers())
-		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH { // not reaped yet: the number is init's for certain
+		// not reaped yet: the number is init's for certain
+		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			keep(fmt.Errorf("kill init: %w", err))
 		}
 		keep(c.reap())
@@ -570,18 +640,22 @@ func (c *creation) undo() error {
 			c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, c.State())
 		}
 	}
+
 	if c.hasScope {
 		keep(c.stopScope())
 	}
+
 	if c.hasCgroup {
 		if c.cgroupMade || c.hasScope {
 			keep(c.cgroups.Remove())
 		}
 		c.cgroups.RemoveMade()
 	}
+
 	if c.Pid > 0 {
 		keep(c.unmountShared())
 	}
+
 	if c.hasDir {
 		keep(os.RemoveAll(c.directory()))
 	}

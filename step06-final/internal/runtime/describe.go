@@ -11,7 +11,8 @@ import (
 	"mydocker/step06-final/internal/security"
 )
 
-// describeStep writes a step for --debug as the system call that it is, with the names of flags and capabilities.
+// describeStep writes a step for --debug as the system call that it is, with the names of flags and
+// capabilities.
 func describeStep(step early.Step) string {
 	a := step[1:]
 	number := func(i int) uint64 {
@@ -21,6 +22,7 @@ func describeStep(step early.Step) string {
 		}
 		return n
 	}
+
 	switch {
 	case step[0] == "mount" && len(a) == 6:
 		return fmt.Sprintf("mount(%q, %q, %q, %s, %q)", a[0], a[1], a[2], mountFlagNames(number(3)), a[4])
@@ -36,12 +38,15 @@ func describeStep(step early.Step) string {
 	case step[0] == "bounding-set" && len(a) == 2:
 		return "prctl(PR_CAPBSET_DROP), what stays: " + capabilityNames(number(0))
 	case step[0] == "capabilities" && len(a) == 4:
-		return fmt.Sprintf("capset(effective %s; permitted %s; inheritable %s; ambient %s)", capabilityNames(number(0)), capabilityNames(number(1)), capabilityNames(number(2)), capabilityNames(number(3)))
+		return fmt.Sprintf("capset(effective %s; permitted %s; inheritable %s; ambient %s)",
+			capabilityNames(number(0)), capabilityNames(number(1)), capabilityNames(number(2)),
+			capabilityNames(number(3)))
 	case (step[0] == "seccomp" || step[0] == "seccomp-at-last") && len(a) == 2:
 		return fmt.Sprintf("seccomp(SECCOMP_SET_MODE_FILTER, flags %s, %d instructions)", a[0], len(a[1])/8)
 	case step[0] == "environment":
 		return fmt.Sprintf("environment of %d variables", len(a)) // values may be secrets
 	}
+
 	if call, known := calls[step[0]]; known {
 		if len(a) == 0 && strings.HasSuffix(call, ")") {
 			return call
@@ -53,9 +58,12 @@ func describeStep(step early.Step) string {
 
 // calls are the steps that are one system call with the step's arguments.
 var calls = map[string]string{
-	"setsid": "setsid", "join-pid-namespace": "setns(CLONE_NEWPID)", "hostname": "sethostname", "domainname": "setdomainname", "pivot-root": "pivot_root", "chroot": "chroot",
-	"new-cgroup-namespace": "unshare(CLONE_NEWCGROUP)", "symlink": "symlink", "umask": "umask", "chdir": "chdir", "ids": "setresuid, setresgid", "groups": "setgroups",
-	"no-new-privileges": "prctl(PR_SET_NO_NEW_PRIVS, 1)", "execute": "execve", "readonly": "read-only bind mount", "mask": "mask by a bind mount",
+	"setsid": "setsid", "join-pid-namespace": "setns(CLONE_NEWPID)", "hostname": "sethostname",
+	"domainname": "setdomainname", "pivot-root": "pivot_root", "chroot": "chroot",
+	"new-cgroup-namespace": "unshare(CLONE_NEWCGROUP)", "symlink": "symlink", "umask": "umask", "chdir": "chdir",
+	"ids": "setresuid, setresgid", "groups": "setgroups",
+	"no-new-privileges": "prctl(PR_SET_NO_NEW_PRIVS, 1)", "execute": "execve", "readonly": "read-only bind mount",
+	"mask": "mask by a bind mount",
 }
 
 // mountFlagNames writes flags of mount(2) by name.
@@ -64,11 +72,16 @@ func mountFlagNames(flags uint64) string {
 		name string
 		flag uint64
 	}{
-		{"MS_RDONLY", unix.MS_RDONLY}, {"MS_NOSUID", unix.MS_NOSUID}, {"MS_NODEV", unix.MS_NODEV}, {"MS_NOEXEC", unix.MS_NOEXEC},
-		{"MS_SYNCHRONOUS", unix.MS_SYNCHRONOUS}, {"MS_REMOUNT", unix.MS_REMOUNT}, {"MS_DIRSYNC", unix.MS_DIRSYNC}, {"MS_NOATIME", unix.MS_NOATIME},
-		{"MS_NODIRATIME", unix.MS_NODIRATIME}, {"MS_BIND", unix.MS_BIND}, {"MS_MOVE", unix.MS_MOVE}, {"MS_REC", unix.MS_REC}, {"MS_UNBINDABLE", unix.MS_UNBINDABLE},
-		{"MS_PRIVATE", unix.MS_PRIVATE}, {"MS_SLAVE", unix.MS_SLAVE}, {"MS_SHARED", unix.MS_SHARED}, {"MS_RELATIME", unix.MS_RELATIME}, {"MS_STRICTATIME", unix.MS_STRICTATIME},
+		{"MS_RDONLY", unix.MS_RDONLY}, {"MS_NOSUID", unix.MS_NOSUID}, {"MS_NODEV", unix.MS_NODEV},
+		{"MS_NOEXEC", unix.MS_NOEXEC},
+		{"MS_SYNCHRONOUS", unix.MS_SYNCHRONOUS}, {"MS_REMOUNT", unix.MS_REMOUNT}, {"MS_DIRSYNC", unix.MS_DIRSYNC},
+		{"MS_NOATIME", unix.MS_NOATIME},
+		{"MS_NODIRATIME", unix.MS_NODIRATIME}, {"MS_BIND", unix.MS_BIND}, {"MS_MOVE", unix.MS_MOVE},
+		{"MS_REC", unix.MS_REC}, {"MS_UNBINDABLE", unix.MS_UNBINDABLE},
+		{"MS_PRIVATE", unix.MS_PRIVATE}, {"MS_SLAVE", unix.MS_SLAVE}, {"MS_SHARED", unix.MS_SHARED},
+		{"MS_RELATIME", unix.MS_RELATIME}, {"MS_STRICTATIME", unix.MS_STRICTATIME},
 	}
+
 	var found []string
 	for _, n := range names {
 		if flags&n.flag != 0 {
@@ -76,6 +89,7 @@ func mountFlagNames(flags uint64) string {
 			flags &^= n.flag
 		}
 	}
+
 	if flags != 0 || found == nil {
 		found = append(found, fmt.Sprintf("%#x", flags))
 	}

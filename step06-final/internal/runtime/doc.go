@@ -1,10 +1,12 @@
-// Package runtime turns an OCI runtime specification into a process: namespaces, cgroups, a root file system, limits and rights. It is
-// the only package that touches namespaces; the engine (package engine) and the command myrunc are two fronts of it.
+// Package runtime turns an OCI runtime specification into a process: namespaces, cgroups, a root
+// file system, limits and rights. It is the only package that touches namespaces; the engine
+// (package engine) and the command myrunc are two fronts of it.
 //
-// The way of a container: Create reads and checks the configuration (spec.go, namespaces.go, rlimits.go), decides every
-// step that will be needed and writes them down as a plan (plan.go, planrootfs.go), makes the cgroup, and starts
-// the early stage of this binary (package early), which performs the plan with system calls and waits. Start tells it to execute the
-// program. Exec is the same with fewer steps. What is known about a container is in one directory of Runtime.Root
+// The way of a container: Create reads and checks the configuration (spec.go, namespaces.go,
+// rlimits.go), decides every step that will be needed and writes them down as a plan (plan.go,
+// planrootfs.go), makes the cgroup, and starts the early stage of this binary (package early),
+// which performs the plan with system calls and waits. Start tells it to execute the program. Exec
+// is the same with fewer steps. What is known about a container is in one directory of Runtime.Root
 // (state.go); whether it is still true is asked of the kernel every time.
 //
 // The story is told in docs/zh/08-step06-oci.md.

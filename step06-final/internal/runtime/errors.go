@@ -23,7 +23,8 @@ func (e *StepError) Unwrap() error { return e.Errno }
 // IsProgramNotFound says that the container's program does not exist (exit code 127).
 func IsProgramNotFound(err error) bool { return isProgramError(err) && errors.Is(err, unix.ENOENT) }
 
-// IsProgramNotExecutable says that the container's program is there but cannot be executed (exit code 126).
+// IsProgramNotExecutable says that the container's program is there but cannot be executed (exit
+// code 126).
 func IsProgramNotExecutable(err error) bool {
 	return isProgramError(err) && !errors.Is(err, unix.ENOENT)
 }
@@ -33,9 +34,10 @@ func isProgramError(err error) bool {
 	return errors.As(err, &step) && (strings.HasPrefix(step.Text, "program") || strings.HasPrefix(step.Text, "exec "))
 }
 
-// programError is the reason why a program could not be executed that was forked into the container.
+// programError is the reason why a program could not be executed that was forked into the
+// container.
 func programError(path string, errno unix.Errno) error {
-	e := &StepError{Text: "execute: " + path + ": " + errno.Error(), Errno: errno}
+	e := &StepError{Text: "exec " + path + ": " + errno.Error(), Errno: errno}
 	return fmt.Errorf("set up the container: %w%s", e, stepAdvice(e))
 }
 
@@ -54,18 +56,43 @@ func initError(kind byte, payload []byte) error {
 	case kind == 0:
 		return errors.New("init ended before it was ready (killed? `dmesg` may tell; a memory limit below some 4 MB is too small)")
 	}
+
 	return fmt.Errorf("init sent an unexpected message %q", kind)
 }
 
-// stepFields are the fields of config.json that steps come from, where the step's own name is not the field's.
+// stepFields are the fields of config.json that steps come from, where the step's own name is not
+// the field's.
 var stepFields = map[string]string{
-	"rootfs": "root.path", "shared-rootfs": "root.path", "readonly-root": "root.readonly",
-	"sysctl": "linux.sysctl", "mount": "mounts", "move-mount": "mounts", "remount": "mounts", "set-propagation": "mounts", "set-attributes": "mounts",
-	"copy-up": "mounts", "device": "linux.devices", "bind-device": "linux.devices", "mask": "linux.maskedPaths", "readonly": "linux.readonlyPaths",
-	"propagation": "linux.rootfsPropagation", "run-hook": "hooks", "personality": "linux.personality", "memory-policy": "linux.memoryPolicy",
-	"scheduler": "process.scheduler", "io-priority": "process.ioPriority", "cpu-affinity": "process.execCPUAffinity",
-	"console": "process.terminal", "seccomp": "linux.seccomp", "seccomp-at-last": "linux.seccomp", "groups": "process.user.additionalGids", "ids": "process.user",
-	"bounding-set": "process.capabilities.bounding", "capabilities": "process.capabilities", "directory": "process.cwd", "chdir": "process.cwd",
+	"rootfs":          "root.path",
+	"shared-rootfs":   "root.path",
+	"readonly-root":   "root.readonly",
+	"sysctl":          "linux.sysctl",
+	"mount":           "mounts",
+	"move-mount":      "mounts",
+	"remount":         "mounts",
+	"set-propagation": "mounts",
+	"set-attributes":  "mounts",
+	"copy-up":         "mounts",
+	"device":          "linux.devices",
+	"bind-device":     "linux.devices",
+	"mask":            "linux.maskedPaths",
+	"readonly":        "linux.readonlyPaths",
+	"propagation":     "linux.rootfsPropagation",
+	"run-hook":        "hooks",
+	"personality":     "linux.personality",
+	"memory-policy":   "linux.memoryPolicy",
+	"scheduler":       "process.scheduler",
+	"io-priority":     "process.ioPriority",
+	"cpu-affinity":    "process.execCPUAffinity",
+	"console":         "process.terminal",
+	"seccomp":         "linux.seccomp",
+	"seccomp-at-last": "linux.seccomp",
+	"groups":          "process.user.additionalGids",
+	"ids":             "process.user",
+	"bounding-set":    "process.capabilities.bounding",
+	"capabilities":    "process.capabilities",
+	"directory":       "process.cwd",
+	"chdir":           "process.cwd",
 }
 
 // stepField names the field of config.json that asked for a failed step.
@@ -98,5 +125,6 @@ func stepAdvice(e *StepError) string {
 	case strings.HasPrefix(e.Text, "rootfs") && e.Errno == unix.EACCES:
 		return " (the user namespace's root must be able to reach the directory: chmod o+x on its parents)"
 	}
+
 	return ""
 }

@@ -22,8 +22,8 @@ type Process struct {
 // Pid is the process id as the host counts.
 func (p *Process) Pid() int { return p.pid }
 
-// Terminal is the master of the process's terminal, if it has one that was not sent to a console socket. It belongs to
-// the caller from now on.
+// Terminal is the master of the process's terminal, if it has one that was not sent to a console
+// socket. It belongs to the caller from now on.
 func (p *Process) Terminal() (*os.File, error) {
 	defer p.console.Close()
 	return ReceiveFile(int(p.console.Fd()))
@@ -32,8 +32,9 @@ func (p *Process) Terminal() (*os.File, error) {
 // Wait waits for the end; the code is 128+n when signal n ended the process.
 func (p *Process) Wait() (code int, err error) { return waitChild(p.pid) }
 
-// Exec starts one more process in a container: in all its namespaces and cgroups, and with what process asks for. It returns when the
-// program has been executed, or with the reason why it could not.
+// Exec starts one more process in a container: in all its namespaces and cgroups, and with what
+// process asks for. It returns when the program has been executed, or with the reason why it could
+// not.
 func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	switch status := c.Status(); status {
 	case specs.StateRunning, specs.StateCreated:
@@ -44,14 +45,17 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 	default:
 		return nil, fmt.Errorf("exec: cannot exec in a %s container: %q is not running", status, c.ID)
 	}
+
 	process := c.completed(*o.Process)
 	if err := validateProcess(&process); err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
+
 	ns, mount, err := c.joinAll()
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
+
 	defer ns.close()
 	e := &execution{container: c, options: o, process: &process, ns: ns, mount: mount}
 	pid, err := e.start()
@@ -61,11 +65,12 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 		}
 		return nil, fmt.Errorf("exec: %w", err)
 	}
+
 	return &Process{pid, e.console}, nil
 }
 
-// joinAll opens every namespace of init that is not ours already. The mount namespace is returned apart if it can only be joined by
-// the early stage itself.
+// joinAll opens every namespace of init that is not ours already. The mount namespace is returned
+// apart if it can only be joined by the early stage itself.
 func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 	ns = &namespaces{new: map[specs.LinuxNamespaceType]bool{}, joined: map[specs.LinuxNamespaceType]bool{}}
 	for _, k := range namespaceKinds {
@@ -85,6 +90,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 			ns.close()
 			return nil, nil, fmt.Errorf("open the %s namespace of process %d: %w", k.kind, c.Pid, err)
 		}
+
 		ns.files = append(ns.files, f)
 		ns.joined[k.kind] = true
 		if k.kind == specs.MountNamespace && dynamicallyLinked {
@@ -93,6 +99,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 		}
 		ns.joins = append(ns.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
+
 	ns.sortJoins()
 	if !alive(c.Pid, c.PidStart) { // else the namespaces may be of a process that got the same number
 		ns.close()
@@ -122,25 +129,31 @@ func (e *execution) start() (int, error) {
 	if e.rlimits, err = planRlimits(e.process); err != nil {
 		return 0, err
 	}
+
 	if e.group, err = e.chooseGroup(); err != nil {
 		return 0, err
 	}
+
 	standard := [3]*os.File{e.options.Stdin, e.options.Stdout, e.options.Stderr}
 	if e.files, err = newFileTable(standard, e.options.PreserveFDs); err != nil {
 		return 0, err
 	}
+
 	defer func() { e.files.close() }()
 	e.stayOutside()
 	steps, err := e.plan()
 	if err != nil {
 		return 0, err
 	}
+
 	exe, err := sealedSelf(e.container.directory())
 	if err != nil {
 		return 0, err
 	}
+
 	e.files.owned = append(e.files.owned, exe)
-	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1, Joins: e.ns.joins,
+	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1,
+		Joins:      e.ns.joins,
 		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden(), Outside: e.pidNamespace != nil}
 	if err := joinGroup(e.group, e.files, spawn); err != nil {
 		return 0, err
@@ -169,8 +182,9 @@ func (c *Container) openRoot() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "root"), nil
 }
 
-// hidden: nobody in the container may look into the new process before it has become the container's own. What is hidden from
-// those is hidden from an ordinary user too, who then could not write its oom_score_adj (proc(5)).
+// hidden: nobody in the container may look into the new process before it has become the
+// container's own. What is hidden from those is hidden from an ordinary user too, who then could
+// not write its oom_score_adj (proc(5)).
 func (e *execution) hidden() bool { return os.Geteuid() == 0 || e.process.OOMScoreAdj == nil }
 
 // plan is what the process does before it executes its program: the last part of init's plan.
@@ -182,19 +196,23 @@ func (e *execution) plan() ([]early.Step, error) {
 	if e.mount != nil {
 		p.add("join-mount-namespace", itoa(e.files.add(dup(e.mount))))
 	}
+
 	if !e.ns.joined[specs.MountNamespace] {
-		// The container has our mount namespace: what is its own is only the directory that its init has for a root.
+		// The container has our mount namespace: what is its own is only the directory that its
+		// init has for a root.
 		root, err := c.openRoot()
 		if err != nil {
 			return nil, err
 		}
 		p.add("enter-root", itoa(e.files.add(root)))
 	}
+
 	if p.inside = e.pidNamespace != nil; p.inside {
 		p.add("program-inside", itoa(e.files.add(dup(e.pidNamespace))))
 	} else {
 		p.add("setsid")
 	}
+
 	p.add("keyring", "_ses."+c.ID)
 	p.add("own-null")
 	if e.process.Terminal {
@@ -204,25 +222,30 @@ func (e *execution) plan() ([]early.Step, error) {
 		}
 		p.planConsole(e.files.add(socket), "unmounted")
 	}
+
 	if err := p.planAffinity(e.process.ExecCPUAffinity); err != nil {
 		return nil, err
 	}
+
 	pids := -1
 	if _, tasks := e.group.Tasks(); tasks != "" {
 		pids = len(e.files.fds)
 		e.files.fds = append(e.files.fds, -1)
 	}
+
 	nothing := func() {}
 	if err := p.planProcess(e.process, pids, nothing, nothing); err != nil {
 		return nil, err
 	}
+
 	for _, step := range p.steps {
 		c.runtime.debug("exec: %s", describeStep(step))
 	}
 	return p.steps, nil
 }
 
-// consoleSocket is where the process sends the master of its terminal: to the socket that was given, or to us.
+// consoleSocket is where the process sends the master of its terminal: to the socket that was
+// given, or to us.
 func (e *execution) consoleSocket() (*os.File, error) {
 	if e.options.ConsoleSocket != "" {
 		return connectConsole(e.options.ConsoleSocket)
@@ -238,6 +261,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	defer ours.Close()
 	spawn.Sync = int(theirs.Fd())
 	spawn.WaitForGo = e.group.Unified != "" && spawn.CgroupFd < 0
@@ -247,6 +271,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	e.container.runtime.debug("nsexec container setup: process %d is in the container's namespaces", pid)
 	err = e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan)
 
@@ -258,6 +283,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 		_, _ = waitChild(pid)
 		pid = e.program
 	}
+
 	if err == nil {
 		err = announce(pid, e.options.PidFile, e.options.PidfdSocket)
 	}
@@ -266,11 +292,13 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 			_, _ = waitChild(pid)
 		}
 	}
+
 	return pid, err
 }
 
-// stayOutside takes the pid namespace out of those that the process joins when it is born: see early/inside.go. One that is not
-// the container's own user namespace's can only be joined before that.
+// stayOutside takes the pid namespace out of those that the process joins when it is born: see
+// early/inside.go. One that is not the container's own user namespace's can only be joined before
+// that.
 func (e *execution) stayOutside() {
 	for _, n := range e.container.Spec.Linux.Namespaces {
 		if n.Type == specs.PIDNamespace && n.Path != "" && e.ns.joined[specs.UserNamespace] {
@@ -296,24 +324,28 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 			return err
 		}
 	}
+
 	if adj := e.process.OOMScoreAdj; adj != nil {
 		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), itoa(*adj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}
+
 	if err := early.SendMessage(sync, early.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan: %w", err)
 	}
+
 	e.container.runtime.debug("child process in init(): it has its plan")
 	if err := e.converse(sync, pid); err != nil {
 		return err
 	}
+
 	e.container.runtime.debug("setns_init: about to exec: execve has closed the connection")
 	return nil
 }
 
-// converse answers the messages of the process until execve has closed the connection. What failed in the program comes before
-// or after its pid.
+// converse answers the messages of the process until execve has closed the connection. What failed
+// in the program comes before or after its pid.
 func (e *execution) converse(sync, pid int) error {
 	ready := false
 	var failed error
@@ -352,8 +384,8 @@ func (e *execution) converse(sync, pid int) error {
 	}
 }
 
-// Pipe makes a pipe for a process of the container. In a user namespace it belongs to the container's root, who can give it
-// to the process's user.
+// Pipe makes a pipe for a process of the container. In a user namespace it belongs to the
+// container's root, who can give it to the process's user.
 func (c *Container) Pipe() (read, write *os.File, err error) {
 	uid, gid := c.rootOnHost()
 	if read, write, err = os.Pipe(); err != nil || uid < 0 || gid < 0 {
@@ -375,31 +407,38 @@ func dup(f *os.File) *os.File {
 	return os.NewFile(uintptr(fd), f.Name())
 }
 
-// completed is a process with the container's capabilities, labels and limits where it says nothing about them, as runc has it.
+// completed is a process with the container's capabilities, labels and limits where it says nothing
+// about them, as runc has it.
 func (c *Container) completed(p specs.Process) specs.Process {
 	if p.Cwd == "" {
 		p.Cwd = "/"
 	}
+
 	own := c.Spec.Process
 	if own == nil {
 		return p
 	}
+
 	if p.Capabilities == nil {
 		p.Capabilities = own.Capabilities
 	}
+
 	if p.ApparmorProfile == "" {
 		p.ApparmorProfile = own.ApparmorProfile
 	}
+
 	if p.SelinuxLabel == "" {
 		p.SelinuxLabel = own.SelinuxLabel
 	}
+
 	if len(p.Rlimits) == 0 {
 		p.Rlimits = own.Rlimits
 	}
 	return p
 }
 
-// ProcessFor completes a process from the container's own: the same user, environment, directory, capabilities and limits.
+// ProcessFor completes a process from the container's own: the same user, environment, directory,
+// capabilities and limits.
 func (c *Container) ProcessFor(args []string) *specs.Process {
 	p := specs.Process{Cwd: "/"}
 	if c.Spec.Process != nil {

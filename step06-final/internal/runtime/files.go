@@ -5,15 +5,16 @@ import (
 	"os"
 )
 
-// fileTable is the list of descriptors that an early process gets: 0 to 2, the preserved ones, then those that its plan names by
-// number.
+// fileTable is the list of descriptors that an early process gets: 0 to 2, the preserved ones, then
+// those that its plan names by number.
 type fileTable struct {
 	fds       []int
 	preserved int
 	owned     []*os.File // closed when the process has them
 }
 
-// newFileTable begins with standard input, output and error (nil is /dev/null) and n descriptors of the caller's from 3 on.
+// newFileTable begins with standard input, output and error (nil is /dev/null) and n descriptors of
+// the caller's from 3 on.
 func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
 	t := &fileTable{preserved: preserve}
 	for _, f := range standard {
@@ -28,6 +29,7 @@ func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
 		}
 		t.fds = append(t.fds, int(f.Fd()))
 	}
+
 	for fd := 3; fd < 3+preserve; fd++ {
 		if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
 			t.close()
@@ -45,7 +47,8 @@ func (t *fileTable) add(f *os.File) int {
 	return len(t.fds) - 1
 }
 
-// reserve appends a place for a descriptor that is opened later, and returns the number that it will have.
+// reserve appends a place for a descriptor that is opened later, and returns the number that it
+// will have.
 func (t *fileTable) reserve(placeholder int) int {
 	t.fds = append(t.fds, placeholder)
 	return len(t.fds) - 1

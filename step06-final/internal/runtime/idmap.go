@@ -13,8 +13,9 @@ import (
 	"mydocker/step06-final/internal/early"
 )
 
-// writeMappings gives the user namespace of a new process its IDs (user_namespaces(7)). Root may write any map. Others may only map
-// their own id, for more they need the set-uid programs newuidmap and newgidmap, which look into /etc/subuid and /etc/subgid.
+// writeMappings gives the user namespace of a new process its IDs (user_namespaces(7)). Root may
+// write any map. Others may only map their own id, for more they need the set-uid programs
+// newuidmap and newgidmap, which look into /etc/subuid and /etc/subgid.
 func writeMappings(pid int, linux *specs.Linux) error {
 	directory := fmt.Sprintf("%d/", pid)
 	if ownIDOnly(linux) {
@@ -22,6 +23,7 @@ func writeMappings(pid int, linux *specs.Linux) error {
 			return fmt.Errorf("linux.gidMappings: deny setgroups: %w", err)
 		}
 	}
+
 	for _, m := range []struct {
 		field, file, helper string
 		mappings            []specs.LinuxIDMapping
@@ -37,6 +39,7 @@ func writeMappings(pid int, linux *specs.Linux) error {
 			return fieldError(m.field, "write %s: %v%s", m.file, err, mappingAdvice(err, m.mappings))
 		}
 	}
+
 	return nil
 }
 
@@ -50,8 +53,8 @@ func hostID(mappings []specs.LinuxIDMapping, id uint32) int {
 	return -1
 }
 
-// rootOnHost is what the host calls the root of a container with a user namespace: -1 if it has none, or if we are not the
-// host's root, and so are the container's.
+// rootOnHost is what the host calls the root of a container with a user namespace: -1 if it has
+// none, or if we are not the host's root, and so are the container's.
 func (c *Container) rootOnHost() (uid, gid int) {
 	if os.Geteuid() != 0 {
 		return -1, -1
@@ -89,12 +92,14 @@ func runHelper(helper string, pid int, mappings []specs.LinuxIDMapping) error {
 	return nil
 }
 
-// ownIDOnly says that an ordinary user maps a single group: the kernel takes that only after setgroups(2) is forbidden.
+// ownIDOnly says that an ordinary user maps a single group: the kernel takes that only after
+// setgroups(2) is forbidden.
 func ownIDOnly(linux *specs.Linux) bool {
 	return os.Geteuid() != 0 && len(linux.GIDMappings) == 1 && linux.GIDMappings[0].Size == 1
 }
 
-// setgroupsDenied says whether a process in there, init or a later one, cannot change its supplementary groups.
+// setgroupsDenied says whether a process in there, init or a later one, cannot change its
+// supplementary groups.
 func setgroupsDenied(ns *namespaces, linux *specs.Linux) bool {
 	return ns.separate(specs.UserNamespace) && ownIDOnly(linux)
 }

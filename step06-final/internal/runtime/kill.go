@@ -12,11 +12,12 @@ import (
 	"mydocker/step06-final/internal/cgroup"
 )
 
-// errNotRunning is worded as runc's: containerd's shims and Podman look for it, and take the kill for done.
+// errNotRunning is worded as runc's: containerd's shims and Podman look for it, and take the kill
+// for done.
 var errNotRunning = errors.New("container not running")
 
-// Kill sends a signal to init, or to all processes. SIGKILL is for all where init's end does not end the others: without a pid
-// namespace of the container's own.
+// Kill sends a signal to init, or to all processes. SIGKILL is for all where init's end does not
+// end the others: without a pid namespace of the container's own.
 func (c *Container) Kill(sig unix.Signal, all bool) error {
 	status := c.Status()
 	if all || sig == unix.SIGKILL && !c.ownsPidNamespace() {
@@ -26,6 +27,7 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 		}
 		return err
 	}
+
 	if status == specs.StateStopped {
 		return fmt.Errorf("kill %q: %w", c.ID, errNotRunning)
 	}
@@ -33,6 +35,7 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	if err := unix.Kill(c.Pid, sig); err != nil {
 		return fmt.Errorf("kill: signal %d to process %d: %w", int(sig), c.Pid, err)
 	}
+
 	if sig == unix.SIGKILL && status == StatePaused && c.group().Unified == "" {
 		// On v1 a frozen process takes its signal only when it is thawed.
 		return c.group().Thaw()
@@ -46,6 +49,7 @@ func (c *Container) killAll(sig unix.Signal) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	for _, pid := range pids {
 		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
 			return 0, fmt.Errorf("kill: signal %d to process %d: %w", int(sig), pid, err)
@@ -55,6 +59,7 @@ func (c *Container) killAll(sig unix.Signal) (int, error) {
 	if len(pids) == 0 || sig != unix.SIGKILL {
 		return len(pids), nil
 	}
+
 	if frozen, err := c.group().Frozen(); err == nil && frozen {
 		return len(pids), c.group().Thaw()
 	}
@@ -93,14 +98,17 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	if status := c.Status(); status == specs.StateStopped {
 		return fmt.Errorf("update: container %q is stopped", c.ID)
 	}
+
 	if len(c.CgroupPaths) == 0 {
 		return fmt.Errorf("update: container %q has no cgroup", c.ID)
 	}
+
 	if c.scope != nil && c.runtime.Scopes != nil {
 		if err := c.runtime.Scopes.Set(*c.scope, r); err != nil {
 			return fmt.Errorf("update: %w", err)
 		}
 	}
+
 	g := c.group()
 	g.Debug = c.runtime.Debug
 	if err := g.Set(r); err != nil {
@@ -117,39 +125,48 @@ func (c *Container) Stats() (*cgroup.Stats, error) {
 	return c.group().Stats()
 }
 
-// NotifyOOM tells of processes that the kernel kills because of the container's memory limit (see cgroup.Group).
+// NotifyOOM tells of processes that the kernel kills because of the container's memory limit (see
+// cgroup.Group).
 func (c *Container) NotifyOOM() (<-chan struct{}, error) { return c.group().NotifyOOM() }
 
-// Delete removes a stopped container; with force it is killed first. It works on whatever a killed creation has left.
+// Delete removes a stopped container; with force it is killed first. It works on whatever a killed
+// creation has left.
 func (c *Container) Delete(force bool) error {
 	switch status := c.Status(); {
 	case status == specs.StateStopped:
 	case !force: // also a created one, which runc deletes: the specification says that it must be an error
 		return fmt.Errorf("delete: container %q is %s (stop it first, or use --force)", c.ID, status)
 	}
+
 	if force {
 		if err := c.destroyProcesses(); err != nil {
 			return err
 		}
 	}
+
 	if c.ownsCgroup() && !c.ownsPidNamespace() { // others may have outlived init
 		if err := c.group().KillAll(5 * time.Second); err != nil {
 			return err
 		}
 	}
+
 	if err := c.stopScope(); err != nil {
 		return err
 	}
+
 	if err := c.group().Remove(); err != nil {
 		return err
 	}
+
 	if err := c.unmountShared(); err != nil {
 		return err
 	}
+
 	state := c.State()
 	if err := os.RemoveAll(c.directory()); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
+
 	if c.Spec.Hooks != nil {
 		c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, state)
 	}
@@ -181,9 +198,11 @@ func (c *Container) destroyProcesses() error {
 			return fmt.Errorf("delete: %w", err)
 		}
 	}
+
 	if err := c.killMembers(); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
+
 	if err := waitGone(c.Pid, c.PidStart, 10*time.Second); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
@@ -213,5 +232,6 @@ func waitChild(pid int) (int, error) {
 	}
 }
 
-// WaitInit waits for init of a container that was created without a supervisor by this very process.
+// WaitInit waits for init of a container that was created without a supervisor by this very
+// process.
 func WaitInit(c *Container) (code int, err error) { return waitChild(c.Pid) }

@@ -2,5 +2,6 @@
 
 package runtime
 
-// dynamicallyLinked: built without cgo this program needs nothing from the file system, and can be executed inside of the container.
+// dynamicallyLinked: built without cgo this program needs nothing from the file system, and can be
+// executed inside of the container.
 const dynamicallyLinked = false

@@ -48,6 +48,7 @@ func descendants(init int, withNamespace bool) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	namespace, err := os.Readlink(pidNamespaceOf(init))
 	withNamespace = withNamespace && err == nil
 
@@ -86,6 +87,7 @@ func parentsOfAll() (map[int]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
+
 	defer directory.Close()
 	names, err := directory.Readdirnames(-1)
 	if err != nil {
@@ -106,6 +108,7 @@ func parentsOfAll() (map[int]int, error) {
 			parents[pid] = parent
 		}
 	}
+
 	return parents, nil
 }
 
@@ -126,6 +129,7 @@ func (c *Container) killMembers() error {
 			return fmt.Errorf("kill init: %w", err)
 		}
 	}
+
 	for _, pid := range pids {
 		if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			return fmt.Errorf("kill process %d of the container: %w", pid, err)
@@ -139,6 +143,7 @@ func (c *Container) killMembers() error {
 			}
 		}
 	}
+
 	if c.ownsCgroup() && !c.ownsPidNamespace() {
 		return c.group().KillAll(5 * time.Second) // those that were born meanwhile
 	}

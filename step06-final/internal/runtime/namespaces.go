@@ -13,8 +13,8 @@ import (
 	"mydocker/step06-final/internal/early"
 )
 
-// namespaceKinds are the namespaces in the order in which they are joined: the mount namespace late, for paths mean something else
-// afterwards; the user namespace as sortJoins says.
+// namespaceKinds are the namespaces in the order in which they are joined: the mount namespace
+// late, for paths mean something else afterwards; the user namespace as sortJoins says.
 var namespaceKinds = []struct {
 	kind specs.LinuxNamespaceType
 	flag int
@@ -55,8 +55,9 @@ func (n *namespaces) fileOf(join early.Join) *os.File {
 	return nil
 }
 
-// sortJoins puts the user namespace where it belongs. For an ordinary user it comes first: it gives the right to join the others. For root it comes
-// last: afterwards the rights over namespaces of the host's own user namespace are gone.
+// sortJoins puts the user namespace where it belongs. For an ordinary user it comes first: it gives
+// the right to join the others. For root it comes last: afterwards the rights over namespaces of
+// the host's own user namespace are gone.
 func (n *namespaces) sortJoins() {
 	sort.SliceStable(n.joins, func(i, j int) bool {
 		user := func(k int) bool { return n.joins[k].Type == unix.CLONE_NEWUSER }
@@ -67,13 +68,15 @@ func (n *namespaces) sortJoins() {
 	})
 }
 
-// separate says whether the container has its own or a joined namespace of that kind, not the host's.
+// separate says whether the container has its own or a joined namespace of that kind, not the
+// host's.
 func (n *namespaces) separate(kind specs.LinuxNamespaceType) bool {
 	return n.new[kind] || n.joined[kind]
 }
 
-// cloneFlags are the namespaces that clone(2) makes. The cgroup namespace is made later, by init, when it is in its cgroups for
-// certain; the time namespace is made by unshare(2) before the clone (see early.Spawn).
+// cloneFlags are the namespaces that clone(2) makes. The cgroup namespace is made later, by init,
+// when it is in its cgroups for certain; the time namespace is made by unshare(2) before the clone
+// (see early.Spawn).
 func (n *namespaces) cloneFlags() uintptr {
 	var flags uintptr
 	for _, k := range namespaceKinds {
@@ -98,6 +101,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 			return nil, fieldError(field+".type", "%q is not a namespace", ns.Type)
 		}
 	}
+
 	for _, k := range namespaceKinds {
 		ns, wanted := byKind[k.kind]
 		if !wanted {
@@ -111,6 +115,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 			n.new[k.kind] = true
 			continue
 		}
+
 		n.joined[k.kind] = true
 		f, err := openNamespace(ns.Path, k.flag)
 		if err != nil {
@@ -120,6 +125,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 		n.files = append(n.files, f)
 		n.joins = append(n.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
+
 	n.sortJoins()
 	if err := n.check(linux); err != nil {
 		n.close()
@@ -137,19 +143,21 @@ func knownNamespace(kind specs.LinuxNamespaceType) bool {
 	return false
 }
 
-// openNamespace opens a namespace file and makes sure that it is one of the kind wanted (ioctl_ns(2), Linux 4.11; older
-// kernels find a wrong kind at setns).
+// openNamespace opens a namespace file and makes sure that it is one of the kind wanted
+// (ioctl_ns(2), Linux 4.11; older kernels find a wrong kind at setns).
 func openNamespace(path string, flag int) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
+
 	const nsGetNstype = 0xb703
 	kind, err := unix.IoctlRetInt(int(f.Fd()), nsGetNstype)
 	if err == nil && kind != flag {
 		f.Close()
 		return nil, fmt.Errorf("%s is a namespace of another type", path)
 	}
+
 	if errors.Is(err, unix.ENOTTY) {
 		var st unix.Statfs_t
 		if unix.Fstatfs(int(f.Fd()), &st) == nil && st.Type != unix.PROC_SUPER_MAGIC && st.Type != unix.NSFS_MAGIC {
@@ -174,12 +182,15 @@ func (n *namespaces) check(linux *specs.Linux) error {
 			return fieldError("linux.uidMappings", "need a user namespace in linux.namespaces")
 		}
 		if os.Geteuid() != 0 {
-			return fieldError("linux.namespaces", "an ordinary user needs a user namespace (`myrunc spec --rootless` writes one)")
+			return fieldError("linux.namespaces",
+				"an ordinary user needs a user namespace (`myrunc spec --rootless` writes one)")
 		}
 	}
+
 	if len(linux.TimeOffsets) > 0 && !n.new[specs.TimeNamespace] {
 		return fieldError("linux.timeOffsets", "need a new time namespace in linux.namespaces")
 	}
+
 	if n.new[specs.TimeNamespace] {
 		return n.setOffsets(linux.TimeOffsets)
 	}
@@ -193,6 +204,7 @@ func (n *namespaces) setOffsets(offsets map[string]specs.LinuxTimeOffset) error 
 	for clock := range offsets {
 		clocks = append(clocks, clock)
 	}
+
 	sort.Strings(clocks)
 	for _, clock := range clocks {
 		if clock != "monotonic" && clock != "boottime" {
@@ -212,6 +224,7 @@ func checkMappings(field string, mappings []specs.LinuxIDMapping) error {
 	if len(mappings) == 0 {
 		return fieldError(field, "a new user namespace needs at least one mapping")
 	}
+
 	root := false
 	for i, m := range mappings {
 		if m.Size == 0 {
@@ -219,11 +232,13 @@ func checkMappings(field string, mappings []specs.LinuxIDMapping) error {
 		}
 		root = root || m.ContainerID == 0
 		for j, other := range mappings[:i] {
-			if overlap(m.ContainerID, m.Size, other.ContainerID, other.Size) || overlap(m.HostID, m.Size, other.HostID, other.Size) {
+			if overlap(m.ContainerID, m.Size, other.ContainerID, other.Size) ||
+				overlap(m.HostID, m.Size, other.HostID, other.Size) {
 				return fieldError(fmt.Sprintf("%s[%d]", field, i), "overlaps with [%d]", j)
 			}
 		}
 	}
+
 	if !root {
 		return fieldError(field, "container id 0 must be mapped: the runtime sets the container up as its root")
 	}

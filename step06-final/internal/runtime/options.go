@@ -7,7 +7,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Runtime is a directory that holds one directory for each container: its state, its configuration, its start socket.
+// Runtime is a directory that holds one directory for each container: its state, its configuration,
+// its start socket.
 type Runtime struct {
 	Root  string
 	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
@@ -24,7 +25,9 @@ type CreateOptions struct {
 	ID     string
 	Bundle string      // directory; Spec.Root.Path is relative to it
 	Spec   *specs.Spec // nil: read Bundle/config.json
-	Config []byte      // Spec as JSON, if the caller has it: writing it again takes longer than a system call or two. May be nil
+	// Spec as JSON, if the caller has it: writing it again takes longer than a system call or two.
+	// May be nil
+	Config []byte
 
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null. Not used when Process.Terminal is set
 	ConsoleSocket         string   // unix socket that gets the pty master (Process.Terminal without a Supervisor)
@@ -36,13 +39,18 @@ type CreateOptions struct {
 	Supervisor *SupervisorOptions // nil: init is a child of the caller, who waits with WaitInit
 }
 
-// SupervisorOptions ask for a small process that outlives the caller, is init's parent and keeps log and exit code.
+// SupervisorOptions ask for a small process that outlives the caller, is init's parent and keeps
+// log and exit code.
 type SupervisorOptions struct {
-	LogPath     string // "" = no log. Lines as in the kubelet's log format: `<RFC3339Nano UTC> <stdout|stderr> <F|P> <bytes>\n`
-	LogMaxSize  int64  // bytes; a bigger file is renamed to LogPath.1 (.1 to .2 …) and begun anew. 0 = never
-	LogMaxFiles int    // files kept, the current one included; at least 1
+	// "" = no log. Lines as in the kubelet's log format: `<RFC3339Nano UTC> <stdout|stderr> <F|P>
+	// <bytes>\n`
+	LogPath     string
+	LogMaxSize  int64 // bytes; a bigger file is renamed to LogPath.1 (.1 to .2 …) and begun anew. 0 = never
+	LogMaxFiles int   // files kept, the current one included; at least 1
 
-	ExitPath string // "<exit status> <unix nanoseconds>" and blanks, atomically when init has ended; its room is kept from the start
+	// "<exit status> <unix nanoseconds>" and blanks, atomically when init has ended; its room is
+	// kept from the start
+	ExitPath string
 	PidPath  string // "<pid> <start time in clock ticks after boot>\n" of the supervisor
 
 	AttachSocket string   // unix stream socket for attach (see AttachFrame), "" = none
@@ -62,10 +70,11 @@ type SupervisorOptions struct {
 type ExecOptions struct {
 	Process               *specs.Process
 	Stdin, Stdout, Stderr *os.File // nil: /dev/null
-	ConsoleSocket         string   // unix socket that gets the pty master when Process.Terminal is set; "": see Process.Terminal
-	PidFile               string
-	PidfdSocket           string   // unix socket that gets a pidfd of the process
-	Cgroups               []string // [CONTROLLER[,CONTROLLER…]:]PATH below the container's cgroup
-	PreserveFDs           int
-	IgnorePaused          bool // do not refuse a paused container; Exec returns when it is resumed
+	// unix socket that gets the pty master when Process.Terminal is set; "": see Process.Terminal
+	ConsoleSocket string
+	PidFile       string
+	PidfdSocket   string   // unix socket that gets a pidfd of the process
+	Cgroups       []string // [CONTROLLER[,CONTROLLER…]:]PATH below the container's cgroup
+	PreserveFDs   int
+	IgnorePaused  bool // do not refuse a paused container; Exec returns when it is resumed
 }

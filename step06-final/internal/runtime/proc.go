@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// processStat is what /proc/PID/stat says: the state letter and the start time in clock ticks after boot. Both together with the pid
-// name a process: pids are used again, a pid with its start time is not.
+// processStat is what /proc/PID/stat says: the state letter and the start time in clock ticks after
+// boot. Both together with the pid name a process: pids are used again, a pid with its start time
+// is not.
 func processStat(pid int) (state byte, start uint64, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -27,7 +28,8 @@ func parseParent(data []byte) (int, error) {
 	return strconv.Atoi(fields[1])
 }
 
-// parseStat reads proc_pid_stat(5). The second field, the name in parentheses, may contain anything.
+// parseStat reads proc_pid_stat(5). The second field, the name in parentheses, may contain
+// anything.
 func parseStat(data []byte) (state byte, start uint64, err error) {
 	i := bytes.LastIndexByte(data, ')')
 	if i < 0 {

@@ -10,8 +10,10 @@ import (
 )
 
 // rlimitNames in the order of include/uapi/asm-generic/resource.h: the position is the number.
-var rlimitNames = []string{"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE",
-	"RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME"}
+var rlimitNames = []string{"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE",
+	"RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE",
+	"RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE",
+	"RLIMIT_RTPRIO", "RLIMIT_RTTIME"}
 
 // rlimit is one limit with the kernel's number.
 type rlimit struct {
@@ -32,6 +34,7 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 				resource = number
 			}
 		}
+
 		if resource < 0 {
 			return nil, fieldError(field+".type", "%q is not a resource (getrlimit(2))", l.Type)
 		}
@@ -43,9 +46,11 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 				return nil, fieldError(field+".type", "%s is there twice", l.Type)
 			}
 		}
+
 		openFiles = openFiles || resource == unix.RLIMIT_NOFILE
 		limits = append(limits, rlimit{field, resource, unix.Rlimit{Cur: l.Soft, Max: l.Hard}, false})
 	}
+
 	if !openFiles {
 		own, err := callersOpenFiles()
 		if err != nil {
@@ -56,9 +61,10 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 	return limits, nil
 }
 
-// callersOpenFiles is the limit of open files that we were started with, and that a container has which asks for none. A Go
-// program raises its own soft limit when it starts, and puts it back when it executes something, also when that fails.
-// Go 1.19 only raises it: then what our parent has is what we were given, if we share the hard limit.
+// callersOpenFiles is the limit of open files that we were started with, and that a container has
+// which asks for none. A Go program raises its own soft limit when it starts, and puts it back when
+// it executes something, also when that fails. Go 1.19 only raises it: then what our parent has is
+// what we were given, if we share the hard limit.
 func callersOpenFiles() (unix.Rlimit, error) {
 	var own, parent unix.Rlimit
 	syscall.Exec("", nil, nil) // always fails: nothing has the empty name (ENOENT)
@@ -74,8 +80,8 @@ func callersOpenFiles() (unix.Rlimit, error) {
 	return own, nil
 }
 
-// setRlimits sets the limits of another process. It is done from outside, for raising a limit takes a right that the process may not have, and
-// late, for the early stage should not suffer from them.
+// setRlimits sets the limits of another process. It is done from outside, for raising a limit takes
+// a right that the process may not have, and late, for the early stage should not suffer from them.
 func setRlimits(pid int, limits []rlimit) error {
 	for _, l := range limits {
 		limit := l.limit

@@ -13,7 +13,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// runHooks runs hooks of the runtime's own namespaces, in order, each with the state on its standard input. The first that fails ends it.
+// runHooks runs hooks of the runtime's own namespaces, in order, each with the state on its
+// standard input. The first that fails ends it.
 func runHooks(kind string, hooks []specs.Hook, state specs.State) error {
 	if len(hooks) == 0 {
 		return nil
@@ -35,7 +36,8 @@ func hookName(kind string, number int) string {
 	return fmt.Sprintf("error running %s hook #%d", kind, number)
 }
 
-// runLateHooks runs hooks that cannot change anything any more (poststart, poststop): one that fails is a warning, and the others run all the same.
+// runLateHooks runs hooks that cannot change anything any more (poststart, poststop): one that
+// fails is a warning, and the others run all the same.
 func (r *Runtime) runLateHooks(kind string, hooks []specs.Hook, state specs.State) {
 	for i := range hooks {
 		if err := runHooks(kind, hooks[i:i+1], state); err != nil {
@@ -49,12 +51,14 @@ func runHook(h specs.Hook, state []byte) error {
 	if h.Timeout != nil {
 		ctx, cancel = context.WithTimeout(context.Background(), time.Duration(*h.Timeout)*time.Second)
 	}
+
 	defer cancel()
 	var output bytes.Buffer
 	command := exec.CommandContext(ctx, h.Path)
 	if len(h.Args) > 0 {
 		command.Args = h.Args
 	}
+
 	command.Env = h.Env // nil: the runtime's own
 	command.Stdin = bytes.NewReader(state)
 	command.Stdout, command.Stderr = &output, &output
@@ -65,6 +69,7 @@ func runHook(h specs.Hook, state []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(output.String()))
 	}
+
 	return nil
 }
 
@@ -73,11 +78,13 @@ func checkHooks(hooks *specs.Hooks) error {
 	if hooks == nil {
 		return nil
 	}
+
 	for _, kind := range []struct {
 		name string
 		list []specs.Hook
 	}{
-		{"prestart", hooks.Prestart}, {"createRuntime", hooks.CreateRuntime}, {"createContainer", hooks.CreateContainer},
+		{"prestart", hooks.Prestart}, {"createRuntime", hooks.CreateRuntime},
+		{"createContainer", hooks.CreateContainer},
 		{"startContainer", hooks.StartContainer}, {"poststart", hooks.Poststart}, {"poststop", hooks.Poststop},
 	} {
 		for i, h := range kind.list {
@@ -90,5 +97,6 @@ func checkHooks(hooks *specs.Hooks) error {
 			}
 		}
 	}
+
 	return nil
 }

@@ -18,8 +18,10 @@ func (p *planner) planScheduling(process *specs.Process) error {
 		}
 		p.add("scheduler", string(attr))
 	}
+
 	if o := process.IOPriority; o != nil {
-		class, ok := map[specs.IOPriorityClass]int{specs.IOPRIO_CLASS_RT: 1, specs.IOPRIO_CLASS_BE: 2, specs.IOPRIO_CLASS_IDLE: 3}[o.Class]
+		class, ok := map[specs.IOPriorityClass]int{specs.IOPRIO_CLASS_RT: 1, specs.IOPRIO_CLASS_BE: 2,
+			specs.IOPRIO_CLASS_IDLE: 3}[o.Class]
 		if !ok {
 			return fieldError("process.ioPriority.class", "%q is unknown", o.Class)
 		}
@@ -28,14 +30,15 @@ func (p *planner) planScheduling(process *specs.Process) error {
 		}
 		p.add("io-priority", itoa(class<<13|o.Priority)) // IOPRIO_PRIO_VALUE, ioprio_set(2)
 	}
+
 	if m := p.spec.Linux.MemoryPolicy; m != nil {
 		return p.planMemoryPolicy(m)
 	}
 	return nil
 }
 
-// planAffinity lets the process run on the processors of a list, or on all that its cpuset has: what the caller is bound to
-// (taskset(1)) is not the container's.
+// planAffinity lets the process run on the processors of a list, or on all that its cpuset has:
+// what the caller is bound to (taskset(1)) is not the container's.
 func (p *planner) planAffinity(affinity *specs.CPUAffinity) error {
 	if affinity == nil || affinity.Final == "" {
 		p.add("cpu-affinity", strings.Repeat("\xff", 128))
@@ -56,7 +59,9 @@ func schedAttr(s *specs.Scheduler) ([]byte, error) {
 	if !ok {
 		return nil, fieldError("process.scheduler.policy", "%q is unknown", s.Policy)
 	}
-	known := map[specs.LinuxSchedulerFlag]uint64{specs.SchedFlagResetOnFork: 1, specs.SchedFlagReclaim: 2, specs.SchedFlagDLOverrun: 4,
+
+	known := map[specs.LinuxSchedulerFlag]uint64{specs.SchedFlagResetOnFork: 1, specs.SchedFlagReclaim: 2,
+		specs.SchedFlagDLOverrun:  4,
 		specs.SchedFlagKeepPolicy: 8, specs.SchedFlagKeepParams: 16, specs.SchedFlagUtilClampMin: 32, specs.SchedFlagUtilClampMax: 64}
 	var flags uint64
 	for i, f := range s.Flags {
@@ -66,6 +71,7 @@ func schedAttr(s *specs.Scheduler) ([]byte, error) {
 		}
 		flags |= bit
 	}
+
 	attr := make([]byte, 48)
 	order := binary.LittleEndian // of both architectures that this program is built for
 	order.PutUint32(attr[0:], uint32(len(attr)))
@@ -81,22 +87,27 @@ func schedAttr(s *specs.Scheduler) ([]byte, error) {
 
 // planMemoryPolicy plans set_mempolicy(2).
 func (p *planner) planMemoryPolicy(m *specs.LinuxMemoryPolicy) error {
-	mode, ok := map[specs.MemoryPolicyModeType]int{specs.MpolDefault: 0, specs.MpolPreferred: 1, specs.MpolBind: 2, specs.MpolInterleave: 3,
+	mode, ok := map[specs.MemoryPolicyModeType]int{specs.MpolDefault: 0, specs.MpolPreferred: 1,
+		specs.MpolBind: 2, specs.MpolInterleave: 3,
 		specs.MpolLocal: 4, specs.MpolPreferredMany: 5, specs.MpolWeightedInterleave: 6}[m.Mode]
 	if !ok {
 		return fieldError("linux.memoryPolicy.mode", "%q is unknown", m.Mode)
 	}
+
 	for i, f := range m.Flags {
-		bit, ok := map[specs.MemoryPolicyFlagType]int{specs.MpolFNumaBalancing: 1 << 13, specs.MpolFRelativeNodes: 1 << 14, specs.MpolFStaticNodes: 1 << 15}[f]
+		bit, ok := map[specs.MemoryPolicyFlagType]int{specs.MpolFNumaBalancing: 1 << 13,
+			specs.MpolFRelativeNodes: 1 << 14, specs.MpolFStaticNodes: 1 << 15}[f]
 		if !ok {
 			return fieldError(fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), "%q is unknown", f)
 		}
 		mode |= bit
 	}
+
 	nodes, err := bitSet(m.Nodes)
 	if err != nil {
 		return fieldError("linux.memoryPolicy.nodes", "%v", err)
 	}
+
 	p.add("memory-policy", itoa(mode), string(nodes))
 	return nil
 }
@@ -106,6 +117,7 @@ func bitSet(list string) ([]byte, error) {
 	if list == "" {
 		return nil, nil
 	}
+
 	mask := make([]byte, 128)
 	for _, part := range strings.Split(list, ",") {
 		bounds := strings.SplitN(strings.TrimSpace(part), "-", 2)
@@ -126,5 +138,6 @@ func bitSet(list string) ([]byte, error) {
 			mask[n/8] |= 1 << (n % 8)
 		}
 	}
+
 	return mask, nil
 }

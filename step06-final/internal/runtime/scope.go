@@ -32,11 +32,13 @@ func parseScope(path, id string, user bool) (Scope, error) {
 	if user {
 		scope.Slice = "user.slice"
 	}
+
 	prefix, name := "myrunc", id
 	if path != "" {
 		parts := strings.Split(path, ":")
 		if len(parts) != 3 {
-			return scope, fieldError("linux.cgroupsPath", "%q must be SLICE:PREFIX:NAME: write it so, or leave --systemd-cgroup away", path)
+			return scope, fieldError("linux.cgroupsPath",
+				"%q must be SLICE:PREFIX:NAME: write it so, or leave --systemd-cgroup away", path)
 		}
 		if parts[0] != "" {
 			scope.Slice = parts[0]
@@ -48,9 +50,12 @@ func parseScope(path, id string, user bool) (Scope, error) {
 	if prefix != "" {
 		scope.Unit = prefix + "-" + scope.Unit
 	}
+
 	if name == "" || strings.ContainsAny(scope.Unit, "/ \t\n") || strings.HasSuffix(name, ".slice") {
-		return scope, fieldError("linux.cgroupsPath", "%q does not name a scope: choose a NAME of letters, digits and _ . -", path)
+		return scope, fieldError("linux.cgroupsPath",
+			"%q does not name a scope: choose a NAME of letters, digits and _ . -", path)
 	}
+
 	if _, err := slicePath(scope.Slice); err != nil {
 		return scope, err
 	}
@@ -63,6 +68,7 @@ func slicePath(slice string) (string, error) {
 	if name == slice || strings.Contains(name, "/") {
 		return "", fieldError("linux.cgroupsPath", "%q is not a slice: its name ends in .slice", slice)
 	}
+
 	if name == "-" {
 		return "/", nil
 	}
@@ -75,6 +81,7 @@ func slicePath(slice string) (string, error) {
 		path = filepath.Join(path, above+part+".slice")
 		above += part + "-"
 	}
+
 	return path, nil
 }
 
@@ -85,14 +92,17 @@ func (c *creation) planScope() (cgroupPath string, err error) {
 	if err != nil {
 		return "", err
 	}
+
 	root, err := c.runtime.Scopes.Root(user)
 	if err != nil {
 		return "", err
 	}
+
 	slice, err := slicePath(scope.Slice)
 	if err != nil {
 		return "", err
 	}
+
 	c.scope = &scope
 	return filepath.Join("/", root, slice, scope.Unit), nil
 }

@@ -11,24 +11,30 @@ import (
 
 // sealedSelf opens this very binary for being executed inside of a container.
 //
-// Whoever is root in a container can open /proc/PID/exe of our process there. If that led to the file on the host, it could be overwritten,
-// and the next container would be started by the attacker's program (CVE-2019-5736). So what we execute is never the file itself:
+// Whoever is root in a container can open /proc/PID/exe of our process there. If that led to the
+// file on the host, it could be overwritten, and the next container would be started by the
+// attacker's program (CVE-2019-5736). So what we execute is never the file itself:
 //
-//  1. a bind mount of it that is read-only and attached nowhere (open_tree, mount_setattr; Linux 5.12). Nothing is copied.
+//  1. a bind mount of it that is read-only and attached nowhere (open_tree, mount_setattr; Linux
+//     5.12). Nothing is copied.
 //  2. a copy in memory that is sealed against writing (memfd_create; Linux 3.17).
-//  3. on older kernels a private copy in the state directory, which has no name any more. It can be written to, but nobody else uses it.
+//  3. on older kernels a private copy in the state directory, which has no name any more. It can be
+//     written to, but nobody else uses it.
 func sealedSelf(stateDir string) (*os.File, error) {
 	const self = "/proc/self/exe"
 	if f, err := detachedReadOnly(self); err == nil {
 		return f, nil
 	}
+
 	original, err := os.Open(self)
 	if err != nil {
 		return nil, fmt.Errorf("open own binary: %w", err)
 	}
+
 	if nobodyElseWrites(original) {
 		return original, nil
 	}
+
 	defer original.Close()
 	f, err := sealedCopy(original)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
@@ -37,11 +43,12 @@ func sealedSelf(stateDir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy own binary: %w", err)
 	}
+
 	return f, nil
 }
 
-// nobodyElseWrites says that the file may be executed as it is: we are an ordinary user, and the file is root's. A container of ours has only ids
-// of ours; none of them could open it for writing.
+// nobodyElseWrites says that the file may be executed as it is: we are an ordinary user, and the
+// file is root's. A container of ours has only ids of ours; none of them could open it for writing.
 func nobodyElseWrites(f *os.File) bool {
 	var st unix.Stat_t
 	if os.Geteuid() == 0 || unix.Fstat(int(f.Fd()), &st) != nil {
@@ -72,11 +79,13 @@ func sealedCopy(original *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	f := os.NewFile(uintptr(fd), "memfd:mydocker")
 	if _, err := io.Copy(f, original); err != nil {
 		f.Close()
 		return nil, err
 	}
+
 	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		f.Close()

@@ -13,8 +13,9 @@ import (
 	"mydocker/step06-final/internal/early"
 )
 
-// handListenerOn takes a copy of the seccomp listener from init (pidfd_getfd(2), Linux 5.6) and sends it to the agent that listens at
-// linux.seccomp.listenerPath (runtime specification, "The Container Process State").
+// handListenerOn takes a copy of the seccomp listener from init (pidfd_getfd(2), Linux 5.6) and
+// sends it to the agent that listens at linux.seccomp.listenerPath (runtime specification, "The
+// Container Process State").
 func (c *Container) handListenerOn(sync int, payload []byte) error {
 	return handListenerOn(sync, payload, c.Pid, c)
 }
@@ -23,25 +24,31 @@ func handListenerOn(sync int, payload []byte, pid int, c *Container) error {
 	if len(payload) != 4 {
 		return errors.New("seccomp listener: unexpected message from init")
 	}
+
 	listener, err := descriptorOf(pid, int(binary.LittleEndian.Uint32(payload)))
 	if err != nil {
 		return fieldError("linux.seccomp.listenerPath", "take the listener over: %v", err)
 	}
+
 	defer listener.Close()
 	state := c.State()
 	state.Pid = c.Pid
 	if c.Status() == specs.StateStopped || pid == c.Pid {
 		state.Status = specs.StateCreating
 	}
-	data, err := json.Marshal(specs.ContainerProcessState{Version: SpecVersion, Fds: []string{specs.SeccompFdName}, Pid: pid,
+
+	data, err := json.Marshal(specs.ContainerProcessState{Version: SpecVersion,
+		Fds: []string{specs.SeccompFdName}, Pid: pid,
 		Metadata: c.Spec.Linux.Seccomp.ListenerMetadata, State: state})
 	if err != nil {
 		return err
 	}
+
 	agent, err := connectUnix(c.Spec.Linux.Seccomp.ListenerPath)
 	if err != nil {
 		return fieldError("linux.seccomp.listenerPath", "failed to connect with seccomp agent: %v", err)
 	}
+
 	defer agent.Close()
 	if err := unix.Sendmsg(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, 0); err != nil {
 		return fieldError("linux.seccomp.listenerPath", "send: %v", err)

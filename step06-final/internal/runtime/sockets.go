@@ -19,13 +19,15 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "sync"), os.NewFile(uintptr(pair[1]), "sync"), nil
 }
 
-// unixAddress names a socket by a descriptor of its directory: the kernel takes only 108 bytes of a path.
+// unixAddress names a socket by a descriptor of its directory: the kernel takes only 108 bytes of a
+// path.
 func unixAddress(path string) (address *unix.SockaddrUnix, directory *os.File, err error) {
 	directory, err = os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, nil, err
 	}
-	return &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(), filepath.Base(path))}, directory, nil
+	return &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(),
+		filepath.Base(path))}, directory, nil
 }
 
 func unixSocket() (int, error) {
@@ -38,20 +40,24 @@ func listenUnix(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer directory.Close()
 	fd, err := unixSocket()
 	if err != nil {
 		return nil, err
 	}
+
 	f := os.NewFile(uintptr(fd), path)
 	if err := unix.Bind(fd, address); err != nil {
 		f.Close()
 		return nil, &os.PathError{Op: "bind", Path: path, Err: err}
 	}
+
 	if err := os.Chmod(path, 0o600); err != nil {
 		f.Close()
 		return nil, err
 	}
+
 	if err := unix.Listen(fd, 8); err != nil {
 		f.Close()
 		return nil, err
@@ -65,11 +71,13 @@ func connectUnix(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer directory.Close()
 	fd, err := unixSocket()
 	if err != nil {
 		return nil, err
 	}
+
 	if err := unix.Connect(fd, address); err != nil {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "connect", Path: path, Err: err}
@@ -77,7 +85,8 @@ func connectUnix(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// connectConsole connects to the socket for a terminal. Who listens there may have been started at the same moment: it gets a second.
+// connectConsole connects to the socket for a terminal. Who listens there may have been started at
+// the same moment: it gets a second.
 func connectConsole(path string) (*os.File, error) {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
 		f, err := connectUnix(path)
@@ -97,20 +106,24 @@ func listenForStart(directory string) (*os.File, error) {
 	return f, nil
 }
 
-// ReceiveFile takes the descriptor that comes over a connection (SCM_RIGHTS, unix(7)): the master of a terminal.
+// ReceiveFile takes the descriptor that comes over a connection (SCM_RIGHTS, unix(7)): the master
+// of a terminal.
 func ReceiveFile(connection int) (*os.File, error) {
 	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
 	_, n, _, _, err := unix.Recvmsg(connection, name, oob, unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
+
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil {
 		return nil, err
 	}
+
 	if len(messages) != 1 {
 		return nil, errors.New("no descriptor came")
 	}
+
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
 		return nil, err

@@ -49,7 +49,8 @@ func describeJSON(data []byte, err error) string {
 	case errors.As(err, &wrongType) && wrongType.Field == "":
 		return fmt.Sprintf("must be an object, not %s", wrongType.Value)
 	case errors.As(err, &wrongType):
-		return fmt.Sprintf("line %d: %s must be %s, not %s", lineOf(data, wrongType.Offset), wrongType.Field, wrongType.Type, wrongType.Value)
+		return fmt.Sprintf("line %d: %s must be %s, not %s", lineOf(data, wrongType.Offset), wrongType.Field,
+			wrongType.Type, wrongType.Value)
 	}
 	return err.Error()
 }
@@ -66,36 +67,44 @@ func fieldError(field, format string, args ...interface{}) error {
 	return fmt.Errorf("config.json: %s: %w", field, fmt.Errorf(format, args...))
 }
 
-// validateSpec checks what can be checked before anything is made. Fields that become steps of the plan are checked where the
-// step is made.
+// validateSpec checks what can be checked before anything is made. Fields that become steps of the
+// plan are checked where the step is made.
 func validateSpec(spec *specs.Spec) error {
 	if spec.Version == "" {
 		return fieldError("ociVersion", "is missing; this runtime implements %s", SpecVersion)
 	}
+
 	if major, ok := majorVersion(spec.Version); !ok {
 		return fieldError("ociVersion", "%q is not a version such as %s", spec.Version, SpecVersion)
 	} else if major != 1 {
 		return fieldError("ociVersion", "%q is another major version than %s", spec.Version, SpecVersion)
 	}
+
 	if spec.Root == nil || spec.Root.Path == "" {
 		return fieldError("root.path", "is missing")
 	}
+
 	if spec.Linux == nil {
 		spec.Linux = &specs.Linux{}
 	}
+
 	if spec.Linux.IntelRdt != nil {
 		return fieldError("linux.intelRdt", "is not supported (resctrl)")
 	}
+
 	if len(spec.Linux.NetDevices) > 0 {
-		return fieldError("linux.netDevices", "is not supported: it came with version 1.3 of the specification, this is %s", SpecVersion)
+		return fieldError("linux.netDevices",
+			"is not supported: it came with version 1.3 of the specification, this is %s", SpecVersion)
 	}
+
 	if spec.Process != nil {
 		return validateProcess(spec.Process)
 	}
 	return nil
 }
 
-// majorVersion reads MAJOR.MINOR.PATCH, with or without a -suffix (semantic versioning, as the specification asks for).
+// majorVersion reads MAJOR.MINOR.PATCH, with or without a -suffix (semantic versioning, as the
+// specification asks for).
 func majorVersion(version string) (major int, ok bool) {
 	numbers := strings.Split(strings.SplitN(version, "-", 2)[0], ".")
 	if len(numbers) != 3 {
@@ -114,29 +123,35 @@ func validateProcess(p *specs.Process) error {
 	if len(p.Args) == 0 {
 		return fieldError("process.args", "must name a program")
 	}
+
 	if !filepath.IsAbs(p.Cwd) {
 		return fieldError("process.cwd", "%q is not an absolute path", p.Cwd)
 	}
+
 	for i, a := range p.Args {
 		if strings.IndexByte(a, 0) >= 0 {
 			return fieldError(fmt.Sprintf("process.args[%d]", i), "contains a zero byte")
 		}
 	}
+
 	for i, e := range p.Env {
 		if strings.IndexByte(e, 0) >= 0 {
 			return fieldError(fmt.Sprintf("process.env[%d]", i), "contains a zero byte")
 		}
 	}
+
 	if err := validateUser(p.User); err != nil {
 		return err
 	}
+
 	if p.OOMScoreAdj != nil && (*p.OOMScoreAdj < -1000 || *p.OOMScoreAdj > 1000) {
 		return fieldError("process.oomScoreAdj", "%d is not between -1000 and 1000", *p.OOMScoreAdj)
 	}
 	return nil
 }
 
-// validateUser refuses the id -1, which setresuid(2) takes for "leave it as it is": the program would stay root.
+// validateUser refuses the id -1, which setresuid(2) takes for "leave it as it is": the program
+// would stay root.
 func validateUser(u specs.User) error {
 	const none = 1<<32 - 1
 	if u.UID == none {

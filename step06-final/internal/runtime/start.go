@@ -12,15 +12,19 @@ import (
 	"mydocker/step06-final/internal/early"
 )
 
-// Start lets a created container's program run. It returns when the program has been executed, or with the reason why it could not.
+// Start lets a created container's program run. It returns when the program has been executed, or
+// with the reason why it could not.
 func (c *Container) Start() error {
 	if status := c.Status(); status != specs.StateCreated {
 		return fmt.Errorf("start: container %q is %s, not created", c.ID, status)
 	}
+
 	if c.Spec.Process == nil {
 		return fieldError("process", "is missing: the container can be created, but not started")
 	}
-	// Taking the socket's name away makes sure that of two commands at the same time only one starts the container.
+
+	// Taking the socket's name away makes sure that of two commands at the same time only one
+	// starts the container.
 	socket := filepath.Join(c.directory(), socketFile)
 	taken := socket + ".taken"
 	if err := os.Rename(socket, taken); err != nil {
@@ -29,17 +33,21 @@ func (c *Container) Start() error {
 		}
 		return fmt.Errorf("start: %w", err)
 	}
+
 	connection, err := connectUnix(taken)
 	if err != nil {
 		return fmt.Errorf("start: init of container %q does not listen: %w", c.ID, err)
 	}
+
 	defer connection.Close()
 	if err := os.Remove(taken); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+
 	if err := awaitExecve(int(connection.Fd())); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+
 	if c.Spec.Hooks != nil {
 		state := c.State()
 		state.Status, state.Pid = specs.StateRunning, c.Pid // also if it has ended already

@@ -15,7 +15,8 @@ import (
 	"mydocker/step06-final/internal/cgroup"
 )
 
-// savedState is state.json in a container's directory. The configuration is beside it, in config.json.
+// savedState is state.json in a container's directory. The configuration is beside it, in
+// config.json.
 type savedState struct {
 	Version         string            `json:"ociVersion"`
 	ID              string            `json:"id"`
@@ -74,7 +75,8 @@ func (c *Container) save() error {
 }
 
 func (c *Container) saved() savedState {
-	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid, PidStart: c.PidStart,
+	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid,
+		PidStart:   c.PidStart,
 		CreatorPid: c.creatorPid, CreatorPidStart: c.creatorPidStart,
 		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade, Scope: c.scope}
 }
@@ -104,11 +106,13 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	return c, nil
 }
 
-// LoadState is Load without the spec, whose reading takes much longer than the rest: for who only asks how a container is.
+// LoadState is Load without the spec, whose reading takes much longer than the rest: for who only
+// asks how a container is.
 func (r *Runtime) LoadState(id string) (*Container, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
+
 	directory := r.directory(id)
 	if _, err := os.Stat(directory); err != nil {
 		if os.IsNotExist(err) {
@@ -116,12 +120,15 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 		}
 		return nil, fmt.Errorf("load container %s: %w", id, err)
 	}
-	// A directory without a readable state was left by a process that was killed: it counts as stopped, so that it can be deleted.
+
+	// A directory without a readable state was left by a process that was killed: it counts as
+	// stopped, so that it can be deleted.
 	c := &Container{ID: id, runtime: r, Spec: &specs.Spec{Linux: &specs.Linux{}}}
 	data, err := os.ReadFile(filepath.Join(directory, stateFile))
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("load container %s: %w", id, err)
 	}
+
 	var s savedState
 	if err == nil && json.Unmarshal(data, &s) == nil {
 		c.Bundle, c.Rootfs, c.Pid, c.PidStart = s.Bundle, s.Rootfs, s.Pid, s.PidStart
@@ -140,6 +147,7 @@ func (r *Runtime) List() ([]*Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
+
 	var all []*Container
 	for _, entry := range entries {
 		if !entry.IsDir() || checkID(entry.Name()) != nil {
@@ -154,6 +162,7 @@ func (r *Runtime) List() ([]*Container, error) {
 		}
 		all = append(all, c)
 	}
+
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all, nil
 }
@@ -169,12 +178,15 @@ func (c *Container) Status() specs.ContainerState {
 		}
 		return specs.StateStopped
 	}
+
 	if !alive(c.Pid, c.PidStart) {
 		return specs.StateStopped
 	}
+
 	if frozen, err := c.group().Frozen(); err == nil && frozen {
 		return StatePaused
 	}
+
 	if _, err := os.Stat(filepath.Join(c.directory(), socketFile)); err == nil {
 		return specs.StateCreated
 	}
@@ -183,7 +195,8 @@ func (c *Container) Status() specs.ContainerState {
 
 // State is what the `state` command prints and hooks get.
 func (c *Container) State() specs.State {
-	s := specs.State{Version: SpecVersion, ID: c.ID, Status: c.Status(), Bundle: c.Bundle, Annotations: c.Spec.Annotations}
+	s := specs.State{Version: SpecVersion, ID: c.ID, Status: c.Status(), Bundle: c.Bundle,
+		Annotations: c.Spec.Annotations}
 	if s.Status != specs.StateStopped {
 		s.Pid = c.Pid
 	}

@@ -32,16 +32,20 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { files.close() }()
 	plan, err := c.planSupervisor(spawn, files)
 	if err != nil {
 		return nil, err
 	}
+
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	start := &early.Spawn{Exe: spawn.Exe, Stage: early.StageSupervisor, Files: files.fds, Sync: int(theirs.Fd()), CgroupFd: -1}
+
+	start := &early.Spawn{Exe: spawn.Exe, Stage: early.StageSupervisor, Files: files.fds, Sync: int(theirs.Fd()),
+		CgroupFd: -1}
 	s := &supervisor{connection: ours}
 	c.runtime.debug("start the supervisor; it makes init: clone %s", early.CloneFlagNames(spawn.CloneFlags))
 	s.pid, err = start.Start()
@@ -49,9 +53,11 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 	if err == nil {
 		err = early.SendMessage(int(ours.Fd()), early.MsgPlan, early.Encode(plan))
 	}
+
 	if err == nil {
 		s.initPid, err = receivePid(int(ours.Fd()))
 	}
+
 	if err == nil && c.options.Supervisor.PidPath != "" {
 		err = writeSupervisorPid(c.options.Supervisor.PidPath, s.pid)
 	}
@@ -62,16 +68,19 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 		s.close()
 		return nil, err
 	}
+
 	return s, nil
 }
 
-// planSupervisor writes the options as steps. Descriptors are named by their number in the supervisor.
+// planSupervisor writes the options as steps. Descriptors are named by their number in the
+// supervisor.
 func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early.Step, error) {
 	o := c.options.Supervisor
 	pass := func(fd int) string { // a descriptor that stays ours
 		files.fds = append(files.fds, fd)
 		return itoa(len(files.fds) - 1)
 	}
+
 	var plan []early.Step
 	add := func(name string, arguments ...string) { plan = append(plan, append(early.Step{name}, arguments...)) }
 	if o.LogPath != "" {
@@ -80,6 +89,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		}
 		add("log", o.LogPath, strconv.FormatInt(o.LogMaxSize, 10), itoa(o.LogMaxFiles))
 	}
+
 	add("exit-file", o.ExitPath)
 	if len(o.OnExit) > 0 {
 		if !filepath.IsAbs(o.OnExit[0]) {
@@ -88,14 +98,17 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		add("on-exit", o.OnExit...)
 		add("on-exit-environment", o.OnExitEnv...)
 	}
+
 	var hold []string
 	for _, fd := range o.Hold {
 		hold = append(hold, pass(fd))
 	}
+
 	add("hold", hold...)
 	if o.HealthInterval > 0 {
 		add("health", append([]string{strconv.FormatInt(o.HealthInterval.Milliseconds(), 10)}, o.HealthCommand...)...)
 	}
+
 	if o.AttachSocket != "" {
 		listener, err := listenUnix(o.AttachSocket)
 		if err != nil {
@@ -103,12 +116,15 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		}
 		add("attach", itoa(files.add(listener)), o.AttachSocket)
 	}
+
 	if o.Terminal {
 		add("terminal", itoa(files.add(c.console)))
 	}
+
 	if uid, gid := c.rootOnHost(); uid >= 0 && gid >= 0 {
 		add("owner", itoa(uid), itoa(gid))
 	}
+
 	if o.OpenStdin && !o.Terminal {
 		mode := "open"
 		if o.StdinOnce {
@@ -116,17 +132,21 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		}
 		add("stdin", mode)
 	}
+
 	group := "-1"
 	if spawn.CgroupFd >= 0 {
 		group = pass(spawn.CgroupFd)
 	}
+
 	wait, root := "", ""
 	if spawn.WaitForGo {
 		wait = "wait"
 	}
+
 	if spawn.BecomeRoot {
 		root = "root"
 	}
+
 	add("spawn", pass(spawn.Exe), pass(spawn.Sync), group, utoa(spawn.CloneFlags), wait, root, spawn.Offsets)
 	var init []string
 	for _, fd := range spawn.Files[3:] { // the supervisor makes the first three
@@ -136,11 +156,13 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		}
 		init = append(init, pass(fd))
 	}
+
 	add("files", init...)
 	add("tasks", spawn.Tasks...)
 	for _, source := range spawn.Sources {
 		add("source", itoa(source.Fd), source.Path)
 	}
+
 	for _, join := range spawn.Joins {
 		add("join", pass(join.Fd), itoa(join.Type))
 	}
