@@ -212,27 +212,35 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	require.Equal(t, 6, cmd.ProcessState.ExitCode())
 }
 
+// TestDetachKeysLeaveTheContainerRunning: attach, which was to end with the container's status, ends with 1, as docker's.
 func TestDetachKeysLeaveTheContainerRunning(t *testing.T) {
 	remove(t, "left")
-	cmd := exec.Command(binary, "run", "--name", "left", "-it", "host", "sh")
-	started.Lock()
-	tty, err := pty.Start(cmd)
-	require.NoError(t, err)
-	started.pids[itoa(cmd.Process.Pid)] = true
-	started.Unlock()
-	defer tty.Close()
-	_, err = tty.WriteString("echo rea''dy\n")
-	require.NoError(t, err)
-	lines := bufio.NewScanner(tty)
-	for lines.Scan() && !strings.Contains(lines.Text(), "ready") {
-	}
-	_, err = tty.WriteString("\x10\x11")
-	require.NoError(t, err)
-	go func() {
-		for lines.Scan() {
+	leave := func(args ...string) int {
+		cmd := exec.Command(binary, args...)
+		started.Lock()
+		tty, err := pty.Start(cmd)
+		require.NoError(t, err)
+		started.pids[itoa(cmd.Process.Pid)] = true
+		started.Unlock()
+		defer tty.Close()
+
+		_, err = tty.WriteString("echo rea''dy\n")
+		require.NoError(t, err)
+		lines := bufio.NewScanner(tty)
+		for lines.Scan() && !strings.Contains(lines.Text(), "ready") {
 		}
-	}()
-	require.NoError(t, finish(cmd))
+		_, err = tty.WriteString("\x10\x11")
+		require.NoError(t, err)
+		go func() {
+			for lines.Scan() {
+			}
+		}()
+		finish(cmd)
+		return cmd.ProcessState.ExitCode()
+	}
+
+	require.Equal(t, 0, leave("run", "--name", "left", "-it", "host", "sh"))
+	require.Equal(t, 1, leave("attach", "left"))
 	require.Equal(t, "running", must(t, "inspect", "-f", "{{.State.Status}}", "left"))
 }
 
