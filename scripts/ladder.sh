@@ -372,6 +372,7 @@ prove() {
 	mkdir "$WORK/bin"
 	# Podman raises limits to what the host may give, which is not allowed in every container.
 	printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' >"$WORK/containers.conf"
+	! command -v runc >/dev/null || printf '[engine]\nruntime = "runc"\n' >>"$WORK/containers.conf" # crun refuses hybrid hosts
 	export CONTAINERS_CONF=${CONTAINERS_CONF:-$WORK/containers.conf}
 	for step in step01-uts:1 step02-pid-mount:2 step03-user-ns:3 step04-cgroups:4 step05-rootfs:5 step06-final/small:12 step06-final:12 podman:12 docker:12; do
 		rung=${step##*:} step=${step%:*}
@@ -413,6 +414,10 @@ fi
 	echo "需要 root / needs root: sudo $0 $*"
 	exit 2
 }
+if [ "$1" = --prove ] && [ -z "${LADDER_INSIDE:-}" ]; then
+	LADDER_INSIDE=yes exec unshare --mount --net "$0" --prove # bridges and ports of our own
+fi
+[ -z "${LADDER_INSIDE:-}" ] || ip link set lo up 2>/dev/null || busybox ip link set lo up
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ladder.XXXXXX") || exit 2
 trap 'rm -rf "$WORK"' EXIT
 chmod 755 "$WORK"
