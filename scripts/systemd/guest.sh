@@ -49,7 +49,7 @@ suite() { # root|user
   check "$as: exec" sh -c '[ "$(cat)" = in ]' < <(p exec c echo in 2>&1)
   if [ "$as" = root ]; then
     check "$as: daemon-reload changes no limit" sh -c 'systemctl daemon-reload && [ "$(systemctl show -p TasksMax --value "libpod-$1.scope")" = 77 ]' sh "$id"
-    check "$as: and no device rule" p exec c sh -c 'busybox mknod /k c 1 11 && ! : > /k && busybox mknod /n c 1 3 && : > /n'
+    check "$as: and no device rule" p exec c sh -c 'busybox mknod /k c 1 11 && ! sh -c ": > /k" && busybox mknod /n c 1 3 && : > /n'
     check "$as: update" sh -c 'myrunc --root /run/myrunc update --pids-limit 55 "$1" && [ "$(systemctl show -p TasksMax --value "libpod-$1.scope")" = 55 ]' sh "$id"
   fi
   check "$as: pause" p pause c

@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -210,4 +213,33 @@ func TestSpecHasACgroupNamespaceOnV2Only(t *testing.T) {
 		found = found || ns.Type == specs.CgroupNamespace
 	}
 	assert.Equal(t, v2, found)
+}
+
+// Podman of an ordinary user starts us as root of a user namespace, and the configuration has none: no
+// node can be made there, so those of the host are shown.
+func TestRootOfAUserNamespaceShowsTheHostsDevices(t *testing.T) {
+	c := newCLI(t, "sh", "-c", "echo lost > /dev/null && echo kept")
+	c.change(func(s *specs.Spec) {
+		s.Linux.Resources = nil
+		var mounts []specs.Mount
+		for _, m := range s.Mounts {
+			if m.Type != "cgroup" {
+				mounts = append(mounts, m)
+			}
+		}
+		s.Mounts = mounts
+	})
+	self, err := os.Executable()
+	require.NoError(t, err)
+	command := exec.Command("sh", "-c", `mount -t proc proc /proc && exec "$@"`, "sh", self, "--root", filepath.Join(t.TempDir(), "state"),
+		"run", "-b", c.bundle, c.id)
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		UidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappingsEnableSetgroups: true}
+	command.Env = append(os.Environ(), "MYRUNC_TEST_MAIN=1")
+	out, err := command.CombinedOutput()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		t.Skip("no user namespaces here")
+	}
+	require.NoError(t, err, string(out))
+	assert.Equal(t, "kept\n", string(out))
 }

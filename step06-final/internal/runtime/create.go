@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -367,15 +368,23 @@ func (c *creation) mayGoWithoutCgroup() bool {
 
 // InUserNamespace says whether this runtime itself runs as root of a user namespace.
 func InUserNamespace() bool {
-	data, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	var inside, outside, size uint64
-	if _, err := fmt.Sscan(string(data), &inside, &outside, &size); err != nil {
-		return false
-	}
-	return !(inside == 0 && outside == 0 && size == 1<<32-1)
+	ownNamespace.once.Do(func() {
+		data, err := os.ReadFile("/proc/self/uid_map")
+		if err != nil {
+			return
+		}
+		var inside, outside, size uint64
+		if _, err := fmt.Sscan(string(data), &inside, &outside, &size); err == nil {
+			ownNamespace.mapped = !(inside == 0 && outside == 0 && size == 1<<32-1)
+		}
+	})
+	return ownNamespace.mapped
+}
+
+// ownNamespace is read once: nothing moves this program into another one.
+var ownNamespace struct {
+	once   sync.Once
+	mapped bool
 }
 
 // hasLimits says whether the configuration asks for anything but device rules.

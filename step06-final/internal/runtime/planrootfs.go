@@ -311,7 +311,9 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	return nil
 }
 
-func (p *planner) cannotMakeNodes() bool { return p.ns.separate(specs.UserNamespace) }
+func (p *planner) cannotMakeNodes() bool {
+	return p.ns.separate(specs.UserNamespace) || InUserNamespace()
+}
 
 // planProtection hides and protects what the kernel shows of the host.
 func (p *planner) planProtection() error {
