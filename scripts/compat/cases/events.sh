@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2016
 # events: what is reported, with which attributes, and the filters.
 
-# since prints the events of the case so far, the actor's ids left out.
-since() {
+# _since prints the events of the case so far, the actor's ids left out.
+_since() {
 	D events --since "$BEGIN" --until "$(date +%s.%N)" --format "$1" "${@:2}"
 }
 
@@ -20,11 +20,11 @@ events_container() {
 	D update -m 128m --memory-swap 256m c3
 	D rm -f c3
 	D rm c1
-	since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
-	since '{{.Status}} {{.From}} {{.Scope}} {{len .ID}}' --filter type=container
-	since '{{.Actor.Attributes}}' --filter container=c1
-	since '{{.Action}}' --filter label=a=b
-	since '{{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}}' --filter event=die --filter event=kill
+	_since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
+	_since '{{.Status}} {{.From}} {{.Scope}} {{len .ID}}' --filter type=container
+	_since '{{.Actor.Attributes}}' --filter container=c1
+	_since '{{.Action}}' --filter label=a=b
+	_since '{{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}}' --filter event=die --filter event=kill
 }
 
 events_exec() {
@@ -36,7 +36,7 @@ events_exec() {
 	D cp c1:/etc/passwd p
 	D cp p c1:/tmp/
 	D commit -q c1 made
-	since '{{.Type}} {{.Action}} {{.Actor.Attributes.exitCode}}'
+	_since '{{.Type}} {{.Action}} {{.Actor.Attributes.exitCode}}'
 }
 
 events_image() {
@@ -50,7 +50,7 @@ events_image() {
 	D rmi made:1
 	printf 'FROM bb\nLABEL a=b\n' | d build -q -t built - >/dev/null
 	D rmi built
-	since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}' --filter type=image
+	_since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}' --filter type=image
 }
 
 events_network() {
@@ -62,8 +62,8 @@ events_network() {
 	D network disconnect n2 c1
 	D rm -f c1
 	D network rm n1 n2
-	since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' --filter type=network
-	since '{{.Action}}' --filter network=n1
+	_since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' --filter type=network
+	_since '{{.Action}}' --filter network=n1
 }
 
 events_volume() {
@@ -71,8 +71,8 @@ events_volume() {
 	D volume create v1
 	D run --rm --name c1 -v v1:/data bb true
 	D volume rm v1
-	since '{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.driver}} {{.Actor.Attributes.destination}}' --filter type=volume
-	since '{{.Action}}' --filter volume=v1
+	_since '{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.driver}} {{.Actor.Attributes.destination}}' --filter type=volume
+	_since '{{.Action}}' --filter volume=v1
 }
 
 events_format() {
@@ -80,8 +80,8 @@ events_format() {
 	D create --name c1 bb true
 	D events --since "$BEGIN" --until "$(date +%s.%N)"
 	d events --since "$BEGIN" --until "$(date +%s.%N)" | grep -cE '^....-..-..T..:..:..\.[0-9]{9}(Z|[+-]..:..) '
-	since '{{json .}}'
-	since '{{.Time}} {{.TimeNano}}' | grep -cE '[0-9]{10} [0-9]{19}'
+	_since '{{json .}}'
+	_since '{{.Time}} {{.TimeNano}}' | grep -cE '[0-9]{10} [0-9]{19}'
 	D events --since bad
 	D events --filter bad
 	D events --until 2001-01-01 --since 2000-01-01
