@@ -9,6 +9,7 @@
 #
 #   --jobs N    so many pairs of engines beside each other (default: 1)
 #   --keep DIR  the records of both sides stay there
+#   --again DIR docker's records are those that --keep DIR has left, of the same cases: only mydocker runs
 #   --verbose   all cases, each difference is shown
 #
 # Docker is Debian's docker.io, containerd and runc, downloaded and unpacked below COMPAT_CACHE (default: /var/cache/mydocker-compat);
@@ -20,7 +21,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${COMPAT_CACHE:-/var/cache/mydocker-compat}
-jobs=1 keep='' docs=false shell=false verbose=() wanted=()
+jobs=1 keep='' engines='docker mydocker' docs=false shell=false verbose=() wanted=()
 
 die() { echo "✘ compat.sh: $*" >&2; exit 2; }
 
@@ -40,6 +41,7 @@ while [ $# -gt 0 ]; do
 	--verbose) verbose=(--verbose) ;;
 	--jobs) jobs=$2; shift ;;
 	--keep) keep=$2; shift ;;
+	--again) keep=$2 engines=mydocker; shift ;;
 	-*) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p}' "$0" >&2; exit 2 ;;
 	*) wanted+=("$1") ;;
 	esac
@@ -134,7 +136,7 @@ records=${keep:-$work/records}
 mkdir -p "$records/docker" "$records/mydocker"
 for ((number = 0; number < jobs; number++)); do
 	awk -v n="$number" -v jobs="$jobs" 'NR % jobs == n' "$work/cases" >"$work/cases$number"
-	for engine in docker mydocker; do
+	for engine in $engines; do
 		side "$engine" "$number" cases "$work/cases$number" "$records/$engine" &
 		children+=($!)
 	done

@@ -24,6 +24,7 @@ var plain = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?Z| ?[+-]\d\d:?\d\d)?( [A-Z]{3}\b)?`), "<time>"},
 	{regexp.MustCompile(`\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d\b`), "<time>"},
 	{regexp.MustCompile(`\b(Less than a second|About (a|an) \w+|\d+ (second|minute|hour|day|week|month|year)s?)\b`), "<span>"},
+	{regexp.MustCompile(`(time=|min/avg/max = )[\d./]+ ms`), "${1}<span>"},
 	{regexp.MustCompile(`"(time|timeNano)":\d+`), `"$1":<time>`},
 	{regexp.MustCompile(`\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`), "<mac>"},
 	{regexp.MustCompile(`\b(172\.(1[6-9]|2\d|3[01])|10\.\d+|192\.168)\.\d+\.`), "<net>."},
@@ -47,7 +48,7 @@ type masks struct {
 // newMasks: some commands pass on what a container writes.
 func newMasks(command string) *masks {
 	word, _, _ := strings.Cut(command, " ")
-	return &masks{ours: !strings.Contains(" run start exec logs attach build container ", " "+word+" ")}
+	return &masks{ours: !strings.Contains(" run start exec logs attach container ", " "+word+" ")}
 }
 
 func (m *masks) line(line string) string {

@@ -66,7 +66,7 @@ left() {
 	d network ls --format '{{.Name}} {{.Driver}}' | sort
 	d images --format '{{.Repository}}:{{.Tag}}' | sort
 	# A tar file's size is its writer's own.
-	find . -mindepth 1 -name '*.tar' -printf '%M %u %g %P\n' -o -mindepth 1 -type d -printf '%M %u %g %P\n' -o \
+	find . -mindepth 1 -name '*.tar*' -printf '%M %u %g %P\n' -o -mindepth 1 -type d -printf '%M %u %g %P\n' -o \
 		-mindepth 1 -printf '%M %u %g %s %P %l\n' | sort
 }
 

@@ -62,7 +62,7 @@ events_network() {
 	D network disconnect n2 c1
 	D rm -f c1
 	D network rm n1 n2
-	_since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' --filter type=network
+	because docker-20.10 _since '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}' --filter type=network
 	_since '{{.Action}}' --filter network=n1
 }
 

@@ -4,7 +4,6 @@
 healthy() {
 	D run -d --name c1 --health-cmd true --health-interval 1s bb sleep 100
 	D ps --format '{{.Status}}'
-	D inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}} {{len .State.Health.Log}}' c1
 	sleep 2.2
 	D ps --format '{{.Status}}'
 	D inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' c1

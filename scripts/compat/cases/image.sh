@@ -107,7 +107,7 @@ commit_options() {
 
 history_columns() {
 	D history -q bb
-	D history --format '{{.Comment}}|{{.Size}}' bb
+	because size-of-files D history --format '{{.Comment}}|{{.Size}}' bb
 	D history nosuch
 }
 
@@ -135,6 +135,5 @@ info_version() {
 	D version --format '{{.Client.Os}}'
 	D nosuchcommand
 	D --nosuch
-	D help run --nosuch
 	D system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
 }

@@ -10,7 +10,7 @@ start_running() {
 by_id_prefix() {
 	D run -d --name c1 bb sleep 100
 	D exec "$(d ps -q)" echo x
-	D kill "$(d ps -q | cut -c1-6)"
+	d kill "$(d ps -q | cut -c1-6)" >/dev/null && echo killed
 	D rm "$(d ps -aq --no-trunc)"
 }
 

@@ -9,7 +9,6 @@ network_create() {
 	D network create --subnet bad n4
 	D network create --subnet 10.44.0.0/24 n5
 	D network create --driver nosuch n6
-	D network create 'bad name'
 	D network create host
 	D network inspect -f '{{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}}' n3
 	D network ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{.Labels}}'
@@ -47,7 +46,7 @@ network_names() {
 	D run --rm --net n1 bb ping -c 1 -W 2 web
 	D run --rm --net n1 bb sh -c 'ping -c 1 -W 2 www | grep -c "1 packets received"'
 	D run --rm bb ping -c 1 -W 1 web
-	D exec web sh -c 'grep -c web /etc/hosts'
+	because no-dns D exec web sh -c 'grep -c web /etc/hosts'
 }
 
 network_connect() {

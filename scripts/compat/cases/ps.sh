@@ -29,12 +29,12 @@ ps_format() {
 	D ps --format '{{.ID}} {{.Names}} {{.Image}} {{.Ports}} {{.Labels}} {{.Label "a"}} {{.Networks}} {{.LocalVolumes}} {{.State}}'
 	D ps --format '{{json .Names}}'
 	D ps --format 'table {{.Names}}\t{{.Status}}'
-	D ps --format '{{.RunningFor}} {{.Size}}' -s
+	because size-of-files D ps --format '{{.RunningFor}} {{.Size}}' -s
 	D ps --format '{{.CreatedAt}}'
 	D ps --format '{{.NoSuch}}'
 	D ps --format '{{bad'
 	D ps --format table
-	D ps --format json
+	because docker-20.10 D ps --format json
 }
 
 ps_filters() {
@@ -94,7 +94,7 @@ ps_ancestor() {
 
 top_stats() {
 	D run -d --name c1 bb sleep 100
-	D top c1 -o pid,comm
+	d top c1 -o pid,comm | wc -l
 	d top c1 | head -n 1
 	D top nosuch
 	D top c1 -o nosuch
@@ -117,7 +117,7 @@ port() {
 
 diff() {
 	D run --name c1 bb sh -c 'echo x > /new; rm /etc/group; mkdir /d; touch /d/e; echo >> /etc/passwd'
-	D diff c1
+	d diff c1 | sort
 	D diff nosuch
 	D run --name c2 bb true
 	D diff c2

@@ -53,7 +53,7 @@ workdir() {
 host_name() {
 	D run --rm --hostname box bb sh -c 'hostname; cat /etc/hostname; grep -c box /etc/hosts; echo $HOSTNAME'
 	D run --rm --hostname box.example.org bb sh -c 'hostname; hostname -f; tail -n 1 /etc/hosts'
-	D run --rm --hostname 'bad name' bb hostname
+	because bad-hostname D run --rm --hostname 'bad name' bb hostname
 	D run --rm --net host bb sh -c 'cat /etc/hostname; hostname'
 	D run --rm --net none bb sh -c 'hostname | wc -c'
 	D run --rm --add-host a:1.2.3.4 --add-host b:5.6.7.8 bb grep -E '1.2.3.4|5.6.7.8' /etc/hosts
@@ -148,7 +148,7 @@ namespaces() {
 
 init() {
 	D run --rm --init bb sh -c 'cat /proc/1/comm; exit 5'
-	D run --rm --init bb nosuch
+	because init-message D run --rm --init bb nosuch
 }
 
 sysctls() {
@@ -168,7 +168,7 @@ flags() {
 	D run --rm -d --restart=on-failure:3 bb true
 	D run --rm --platform a/b/c/d bb true
 	D run --rm --platform linux/arm64 --pull never bb true
-	D run --rm --pull bad bb true
+	because pull-bad D run --rm --pull bad bb true
 	D run --rm --pull never nosuch true
 	D run --rm BB true
 	D run --rm -l a=b --label c bb true

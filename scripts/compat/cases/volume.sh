@@ -68,10 +68,10 @@ binds() {
 	D run --rm -v "$PWD/dir:/d:ro" bb touch /d/g
 	D run --rm -v "$PWD/dir/f:/etc/passwd" bb cat /etc/passwd
 	D run --rm -v "$PWD/missing/deep:/d" bb touch /d/x
-	D run --rm -v ./dir:/d bb ls /d
+	because docker-20.10 D run --rm -v ./dir:/d bb ls /d
 	D run --rm -v "$PWD/dir:relative" bb true
 	D run --rm -v "$PWD/dir:/d:bad" bb true
-	D run --rm -v :/d bb true
+	because empty-source D run --rm -v :/d bb true
 	D run --rm -v "$PWD/dir:/" bb true
 	D run --rm -v "$PWD/dir:/d:z,ro" bb true
 }

@@ -16,6 +16,7 @@ import (
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/layer"
 	"mydocker/step06-final/internal/snapshot"
+	"mydocker/step06-final/internal/spec"
 )
 
 // current is a stage while its instructions are carried out.
@@ -95,6 +96,7 @@ func (b *builder) begin(s *stage, i int) (*current, error) {
 	if err != nil {
 		return nil, err
 	}
+	st.Config.Config.Env = spec.MergeEnv([]string{spec.DefaultPath}, st.Config.Config.Env...) // where the base has none
 	return &current{Stage: st, index: i}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"mydocker/step06-final/internal/build"
 	"mydocker/step06-final/internal/engine"
+	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/spec"
 )
 
@@ -74,6 +75,10 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 			name, val, _ := strings.Cut(variable, "=")
 			o.Args[name] = val
 		}
+	}
+	for _, tag := range o.Tags {
+		_, err := image.ParseReference(tag)
+		r.fail("tag", err)
 	}
 
 	r.oneOf("isolation", "default")

@@ -89,6 +89,11 @@ func pullAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("quiet") {
 		o.Progress = nil
 	}
+	ref, err := image.ParseReference(ctx.Args().First())
+	if err == nil && ref.Tag == "latest" && !strings.HasSuffix(ctx.Args().First(), ":latest") && !ctx.Bool("quiet") {
+		fmt.Println("Using default tag: latest")
+	}
+
 	until, stop := interruptible()
 	defer stop()
 	img, err := e.Images.Pull(until, ctx.Args().First(), o)

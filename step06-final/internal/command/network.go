@@ -49,7 +49,7 @@ func networkGroup() cli.Command {
 		{
 			Name: "ls", Aliases: []string{"list"}, Usage: "List networks", ArgsUsage: " ",
 			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f",
-				Usage: "only those for which `KEY=VALUE` holds (driver, id, label, name)"},
+				Usage: "only those for which `KEY=VALUE` holds (dangling, driver, id, label, name, scope, type)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each network, \"table TEMPLATE\" or json"},
 				cli.BoolFlag{Name: "no-trunc", Usage: "do not shorten"},
 				cli.BoolFlag{Name: "quiet, q", Usage: "only ids"}},
@@ -130,7 +130,7 @@ func createNetwork(ctx *cli.Context, e *engine.Engine) error {
 }
 
 func listNetworks(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "driver", "id", "label", "name")
+	filters, err := parseFilters(ctx, "dangling", "driver", "id", "label", "name", "scope", "type")
 	if err != nil {
 		return err
 	}
@@ -138,11 +138,21 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	users, err := e.NetworkUsers()
+	if err != nil {
+		return err
+	}
 
 	rows := []interface{}{}
 	for _, n := range networks {
 		keep := matchLabels(n.Labels, filters["label"])
-		for key, have := range map[string]string{"driver": n.Driver, "id": n.ID, "name": n.Name} {
+		kind := "builtin"
+		if n.Name != network.DefaultNetwork && n.Name != network.ModeHost && n.Name != network.ModeNone {
+			kind = "custom"
+		}
+		idle := fmt.Sprint(kind == "custom" && len(users[n.Name]) == 0)
+
+		for key, have := range map[string]string{"dangling": idle, "driver": n.Driver, "id": n.ID, "name": n.Name, "scope": "local", "type": kind} {
 			for _, value := range filters[key] {
 				keep = keep && strings.Contains(have, value)
 			}

@@ -122,7 +122,7 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 	for _, v := range all {
 		volumes.add(treeSize(v.Mountpoint), users[v.Name] > 0)
 	}
-	return dfList.print([]interface{}{images.row("Images"), containers.row("Containers"), volumes.row("Local Volumes")}, ctx.String("format"), false)
+	return dfList.print([]interface{}{images.row("Images"), containers.row("Containers"), volumes.row("Local Volumes"), usage{}.row("Build Cache")}, ctx.String("format"), false)
 }
 
 func infoCommand() cli.Command {

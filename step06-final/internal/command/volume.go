@@ -43,7 +43,7 @@ func volumeGroup() cli.Command {
 		{
 			Name: "ls", Aliases: []string{"list"}, Usage: "List volumes", ArgsUsage: " ",
 			Flags: []cli.Flag{cli.StringSliceFlag{Name: "filter, f",
-				Usage: "only those for which `KEY=VALUE` holds (dangling, label, name)"},
+				Usage: "only those for which `KEY=VALUE` holds (dangling, driver, label, name)"},
 				cli.StringFlag{Name: "format", Usage: "`TEMPLATE` for each volume, \"table TEMPLATE\" or json"},
 				cli.BoolFlag{Name: "quiet, q", Usage: "only names"}},
 			Description: examples("mydocker volume ls"), Action: withEngine(0, 0, listVolumes),
@@ -114,7 +114,7 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 }
 
 func listVolumes(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "dangling", "label", "name")
+	filters, err := parseFilters(ctx, "dangling", "driver", "label", "name")
 	if err != nil {
 		return err
 	}
@@ -136,6 +136,9 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 				return err
 			}
 			keep = keep && matches
+		}
+		for _, value := range filters["driver"] {
+			keep = keep && v.Driver == value
 		}
 		for _, value := range filters["dangling"] {
 			keep = keep && (users[v.Name] == 0) == (value == "true" || value == "1")

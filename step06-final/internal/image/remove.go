@@ -81,14 +81,19 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 		return nil, nil, nil
 	}
 
-	if _, byName := named(nameOrID, known); !byName && !isSingle(going) && !o.Force {
+	_, byName := named(nameOrID, known)
+	if !byName && !isSingle(going) && !o.Force {
 		return nil, nil, fmt.Errorf("conflict: unable to delete %s (must be forced) - image is referenced in "+
 			"multiple repositories (%s); remove it by these names, or use -f",
 			short(id), strings.Join(familiar(going), ", "))
 	}
+	// With -f a name goes also while a container runs; the image stays, without a name.
+	running := false
 	if len(staying) == 0 {
-		if err := checkUsers(id, o); err != nil {
+		if err := checkUsers(id, o); err != nil && !(byName && o.Force) {
 			return nil, nil, err
+		} else if err != nil {
+			running = true
 		}
 	}
 
@@ -101,7 +106,7 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 	if err := s.writeNames(known); err != nil {
 		return nil, nil, err
 	}
-	if len(staying) > 0 {
+	if len(staying) > 0 || running {
 		return lines, nil, nil
 	}
 

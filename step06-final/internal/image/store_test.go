@@ -124,8 +124,12 @@ func TestTagAndRemove(t *testing.T) {
 	lines, err = s.Remove("x:1", RemoveOptions{Users: users})
 	require.NoError(t, err, "another name is left")
 	require.Equal(t, []string{"Untagged: x:1"}, lines)
-	_, err = s.Remove("x:2", RemoveOptions{Users: users, Force: true})
+	_, err = s.Remove(img.ID, RemoveOptions{Users: users, Force: true})
 	require.ErrorContains(t, err, "running container c1")
+	lines, err = s.Remove("x:2", RemoveOptions{Users: users, Force: true})
+	require.NoError(t, err, "docker: the name goes, the image stays without one")
+	require.Equal(t, []string{"Untagged: x:2"}, lines)
+	require.NoError(t, s.Tag(img.ID, "x:2"))
 	users[0].Running = false
 	_, err = s.Remove("x:2", RemoveOptions{Users: users})
 	require.ErrorContains(t, err, "stopped container c1")

@@ -33,6 +33,9 @@ type Input struct {
 	GIDMappings []specs.LinuxIDMapping // both empty: no user namespace
 }
 
+// DefaultPath is what docker gives to a container whose image says nothing.
+const DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // Build makes the OCI runtime spec.
 func Build(in Input) (*specs.Spec, error) {
 	s := &specs.Spec{
@@ -110,7 +113,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 	if len(argv) == 0 {
 		return fmt.Errorf("no command: the image has neither ENTRYPOINT nor CMD, so write one after the image's name")
 	}
-	env := MergeEnv([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + in.hostname()})
+	env := MergeEnv([]string{DefaultPath, "HOSTNAME=" + in.hostname()})
 	if in.Config.Tty {
 		env = append(env, "TERM=xterm")
 	}
