@@ -113,8 +113,8 @@ func (img *Image) CheckPlatform(name, platform string) error {
 		return err
 	}
 	have := img.Config.Platform
-	if wanted.OS != have.OS || wanted.Architecture != have.Architecture || wanted.Variant != "" &&
-		wanted.Variant != have.Variant {
+	if wanted.OS != have.OS || wanted.Architecture != have.Architecture ||
+		wanted.Variant != "" && wanted.Variant != have.Variant {
 		return fmt.Errorf("the image %s is here for %s/%s and not for %s: --pull always fetches the other", name,
 			have.OS, have.Architecture, platform)
 	}

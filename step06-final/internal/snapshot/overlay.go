@@ -80,8 +80,8 @@ func (s *Snapshot) mountOverlay(target string) error {
 	for i := len(s.Layers) - 1; i >= 0; i-- { // overlay wants the top first
 		lowers = append(lowers, shortName(s.Layers[i]))
 	}
-	data := "lowerdir=" + strings.Join(lowers,
-		":") + ",upperdir=" + own + "/upper,workdir=" + own + "/work" + s.mountOptions()
+	data := "lowerdir=" + strings.Join(lowers, ":") +
+		",upperdir=" + own + "/upper,workdir=" + own + "/work" + s.mountOptions()
 	if len(data) >= os.Getpagesize() {
 		return fmt.Errorf("mount overlay of %d layers: the options are longer than a page; squash the image "+
 			"with export and import", len(lowers))
