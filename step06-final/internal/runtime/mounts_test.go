@@ -246,3 +246,29 @@ func TestRootfsPropagationIsOfTheRoot(t *testing.T) {
 		assert.NotContains(t, out, " /proc ", wanted)
 	}
 }
+
+// Option idmap is for the mount itself, ridmap for those below as well.
+func TestIDMapOfMountsBelow(t *testing.T) {
+	needRoot(t)
+	source := t.TempDir()
+	for _, dir := range []string{source, filepath.Join(source, "below")} {
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(source, unix.MNT_DETACH)) })
+	mapping := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 1}}
+	if tree, err := idmappedTree(source, mountOptions{}, specs.Mount{UIDMappings: mapping, GIDMappings: mapping}, &specs.Linux{}); err != nil {
+		t.Skip("this kernel does not map the ids of a tmpfs: " + err.Error())
+	} else {
+		tree.Close()
+	}
+
+	for option, below := range map[string]string{"idmap": "0", "ridmap": "1000"} {
+		bundle, spec := newBundle(t, "busybox", "stat", "-c", "%u", "/data/file", "/data/below/file")
+		spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/data", Type: "bind", Source: source, Options: []string{"rbind", option},
+			UIDMappings: mapping, GIDMappings: mapping})
+		out, _ := output(t, bundle, spec)
+		assert.Equal(t, "1000\n"+below+"\n", out, option)
+	}
+}
