@@ -30,6 +30,10 @@ world() {
 			[ -e "$W/bin/${tool##*/}" ] || ln -s "$tool" "$W/bin/${tool##*/}"
 		done
 	)
+	# And those that it shall have, though this host may be a minimal one; nobody calls them.
+	for tool in git ps ip iptables busybox newuidmap update-ca-certificates; do
+		[ -e "$W/bin/$tool" ] || ln -s /bin/true "$W/bin/$tool"
+	done
 	say "$1" >"$W/os-release"
 	cat >"$W/CentOS-Base.repo" <<-'REPO'
 		[base]
@@ -131,6 +135,7 @@ check_go_tarball() {
 }
 
 check_go_mirror() {
+	need_tool curl
 	world "$CENTOS"
 	mkdir -p "$W/mirror"
 	say "not what its makers published" | tee "$W/mirror/go1.19.13.linux-amd64.tar.gz" >"$W/mirror/go1.19.13.linux-arm64.tar.gz"

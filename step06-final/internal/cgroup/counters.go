@@ -91,7 +91,8 @@ func (r *reader) v1(dirs map[string]string, s *Stats) {
 	s.Memory.Failcnt = r.uint(memory, "memory.failcnt")
 	s.Memory.Raw = r.pairs(memory, "memory.stat")
 	s.Memory.InactiveFile = s.Memory.Raw["total_inactive_file"]
-	s.Memory.OOMKills = r.pairs(memory, "memory.oom_control")["oom_kill"] // Linux 4.13
+	kills, counted := r.pairs(memory, "memory.oom_control")["oom_kill"] // Linux 4.13
+	s.Memory.OOMKills, s.Memory.OOMUncounted = kills, memory != "" && !counted
 	if both := r.uint(memory, "memory.memsw.usage_in_bytes"); both > s.Memory.Usage {
 		s.Memory.SwapUsage = both - s.Memory.Usage
 	}

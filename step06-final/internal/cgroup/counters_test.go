@@ -63,3 +63,20 @@ func FuzzCounters(f *testing.F) {
 		table.v2(v2)
 	})
 }
+
+// Before Linux 4.13 memory.oom_control does not count the kills: a limit that was reached and a SIGKILL together mean one.
+func TestOOMKillsThatAreNotCounted(t *testing.T) {
+	for _, c := range []struct {
+		m      MemoryStats
+		status int
+		want   bool
+	}{
+		{MemoryStats{OOMKills: 1}, 0, true},
+		{MemoryStats{OOMUncounted: true, Failcnt: 3}, 137, true},
+		{MemoryStats{OOMUncounted: true, Failcnt: 3}, 143, false},
+		{MemoryStats{OOMUncounted: true}, 137, false},
+		{MemoryStats{Failcnt: 3}, 137, false}, // it counts, and counted none
+	} {
+		assert.Equal(t, c.want, c.m.KilledBy(c.status), "%+v %d", c.m, c.status)
+	}
+}

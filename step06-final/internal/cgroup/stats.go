@@ -30,7 +30,14 @@ type MemoryStats struct {
 	InactiveFile uint64            `json:"inactiveFile"`
 	Failcnt      uint64            `json:"failcnt"`
 	OOMKills     uint64            `json:"oomKills"`
+	OOMUncounted bool              `json:"-"` // the kernel does not count them
 	Raw          map[string]uint64 `json:"raw,omitempty"`
+}
+
+// KilledBy says whether a process that ended with this status was killed for want of memory. Where the kernel counts no such kills (v1
+// before Linux 4.13) it is concluded: the limit was reached, and the process ended by SIGKILL.
+func (m MemoryStats) KilledBy(status int) bool {
+	return m.OOMKills > 0 || m.OOMUncounted && m.Failcnt > 0 && status == 128+9
 }
 
 // PidsStats counts processes and threads. Limit is 0 when there is none.

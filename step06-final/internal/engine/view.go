@@ -178,16 +178,17 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 		return v, err
 	}
 	state := v.State
-	if rc, err := e.Runtime.Load(c.ID); err == nil {
-		if rc.Status() == specs.StateStopped {
-			waitForExitFile(c, rc)
-		}
-		if stats, err := rc.Stats(); err == nil && stats.Memory.OOMKills > 0 {
-			state.OOMKilled = true
-		}
+	rc, loadErr := e.Runtime.Load(c.ID)
+	if loadErr == nil && rc.Status() == specs.StateStopped {
+		waitForExitFile(c, rc)
 	}
 
 	code, at, err := readExit(c)
+	if loadErr == nil {
+		if stats, err := rc.Stats(); err == nil && stats.Memory.KilledBy(code) {
+			state.OOMKilled = true
+		}
+	}
 	if err != nil {
 		// A power failure, or somebody killed the supervisor too: docker's number for a status that
 		// nobody knows.
