@@ -74,7 +74,7 @@ func runHook(path string, arguments, env []string, state []byte, timeout int) er
 	}
 
 	if status.Signaled() {
-		return hookFailed("ended by signal " + itoa(int(status.Signal())))
+		return hookFailed("ended by signal " + itoa(int(status.Signal())) + " (" + status.Signal().String() + ")")
 	}
 
 	if status.ExitStatus() != 0 {
