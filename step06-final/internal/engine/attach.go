@@ -91,7 +91,8 @@ func (a *Attachment) sendInput(s Streams) error {
 	for {
 		n, err := s.Stdin.Read(buffer)
 		data, detach := keys.filter(buffer[:n])
-		for len(data) > 0 { // with a part of the keys that was held back it may be more than was read
+		// with a part of the keys that was held back it may be more than was read
+		for len(data) > 0 {
 			part := data
 			if len(part) > early.MaxFramePayload {
 				part = part[:early.MaxFramePayload]
@@ -236,5 +237,6 @@ func ParseDetachKeys(text string) ([]byte, error) {
 			return nil, fmt.Errorf("invalid detach keys %q: want keys such as a or ctrl-p, separated by commas", text)
 		}
 	}
+
 	return keys, nil
 }

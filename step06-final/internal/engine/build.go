@@ -16,16 +16,19 @@ import (
 	"mydocker/step06-final/internal/spec"
 )
 
-// RunStep returns what runs the RUN instructions of a Dockerfile, in containers with these limits and this network.
+// RunStep returns what runs the RUN instructions of a Dockerfile, in containers with these limits
+// and this network.
 func (e *Engine) RunStep(h spec.HostConfig) build.RunFunc {
 	return func(ctx context.Context, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) error {
 		return e.runStep(ctx, h, s, image, argv, out)
 	}
 }
 
-// runStep runs one RUN instruction: a container that lives as long as its command, in a snapshot that the builder keeps.
-// It is in the store as a half-made container, so that Sweep removes it when the builder is killed.
-func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Snapshot, image v1.ImageConfig, argv []string, out io.Writer) (err error) {
+// runStep runs one RUN instruction: a container that lives as long as its command, in a snapshot
+// that the builder keeps. It is in the store as a half-made container, so that Sweep removes it
+// when the builder is killed.
+func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Snapshot, image v1.ImageConfig,
+	argv []string, out io.Writer) (err error) {
 	c, err := e.Store.New()
 	if err != nil {
 		return err
@@ -59,7 +62,8 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 		return fmt.Errorf("make a pipe for the output of RUN: %w", err)
 	}
 	defer reader.Close()
-	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: id, Bundle: c.Dir(), Spec: ociSpec, Stdout: writer, Stderr: writer})
+	rc, err := e.Runtime.Create(runtime.CreateOptions{ID: id, Bundle: c.Dir(), Spec: ociSpec, Stdout: writer,
+		Stderr: writer})
 	writer.Close()
 	if err != nil {
 		return fmt.Errorf("RUN %s: %w", strings.Join(argv, " "), err)
@@ -75,7 +79,8 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	go func() {
 		select {
 		case <-ctx.Done():
-			rc.Kill(unix.SIGKILL, true) // erase would do it too, but the copy below waits for the end
+			// erase would do it too, but the copy below waits for the end
+			rc.Kill(unix.SIGKILL, true)
 		case <-finished:
 		}
 	}()

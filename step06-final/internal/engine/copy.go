@@ -136,7 +136,8 @@ func (e *Engine) openTmpfs(v View, name string) (*os.File, error) {
 		return nil, fmt.Errorf("find %s in container %s: %w", name, v.Name, err)
 	}
 	var st unix.Statfs_t
-	path := fmt.Sprintf("/proc/self/fd/%d", file.Fd()) // fstatfs(2) of an O_PATH descriptor needs Linux 3.12
+	// fstatfs(2) of an O_PATH descriptor needs Linux 3.12
+	path := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 	if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC {
 		file.Close()
 		return nil, nil // unmounted by the container itself

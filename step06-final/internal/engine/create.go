@@ -41,6 +41,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if c, err = e.Store.New(); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err := checkConflicts(o.Config, o.HostConfig); err != nil {
 		return nil, err
 	}
+
 	settings, err := imageConfig(img)
 	if err != nil {
 		return nil, err
@@ -59,6 +61,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err := e.resolveJoined(&c.Config, &c.HostConfig); err != nil {
 		return nil, err
 	}
+
 	e.chooseNetwork(&c.HostConfig)
 	if c.Mounts, err = e.collectMounts(c); err != nil {
 		return nil, err
@@ -85,6 +88,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if made, err = e.makeVolumes(c); err != nil {
 		return nil, err
 	}
+
 	if err := e.makeSnapshot(c, img); err != nil {
 		return nil, err
 	}
@@ -106,7 +110,8 @@ func withNote(err, second error) error {
 // applyImage fills in what the flags left open from the image's config.
 func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	unset := withoutValue(c.Env)
-	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...) // they take away what the start would add, too
+	// they take away what the start would add, too
+	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...)
 	switch {
 	case o.Entrypoint != nil && *o.Entrypoint != "": // a new entrypoint drops the image's arguments too
 		c.Entrypoint, c.Cmd = []string{*o.Entrypoint}, o.Args
@@ -115,6 +120,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	default:
 		c.Entrypoint, c.Cmd = i.Entrypoint, o.Args
 	}
+
 	if len(o.Args) == 0 && o.Entrypoint == nil {
 		c.Cmd = i.Cmd
 	}
@@ -124,6 +130,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	if c.WorkingDir == "" {
 		c.WorkingDir = i.WorkingDir
 	}
+
 	if c.StopSignal == "" {
 		c.StopSignal = i.StopSignal
 	}
@@ -131,6 +138,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	for key, value := range i.Labels {
 		labels[key] = value
 	}
+
 	for key, value := range c.Labels {
 		labels[key] = value
 	}
@@ -140,6 +148,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	for port := range i.ExposedPorts {
 		ports[port] = struct{}{}
 	}
+
 	for port := range c.ExposedPorts {
 		ports[port] = struct{}{}
 	}
@@ -147,7 +156,8 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	c.Healthcheck = spec.MergeHealthcheck(i.Healthcheck, c.Healthcheck)
 }
 
-// withoutValue are the variables of -e NAME that the caller does not have: the container is not to have them either.
+// withoutValue are the variables of -e NAME that the caller does not have: the container is not to
+// have them either.
 func withoutValue(env []string) (names []string) {
 	for _, variable := range env {
 		if !strings.Contains(variable, "=") {
@@ -167,6 +177,7 @@ func (e *Engine) check(c *store.Container) error {
 			return err
 		}
 	}
+
 	if c.Config.WorkingDir != "" && !filepath.IsAbs(c.Config.WorkingDir) {
 		return fmt.Errorf("invalid working directory %q: it must be an absolute path", c.Config.WorkingDir)
 	}
@@ -176,6 +187,7 @@ func (e *Engine) check(c *store.Container) error {
 	if err := spec.CheckResources(c.HostConfig.Resources); err != nil {
 		return err
 	}
+
 	if c.HostConfig.AutoRemove && c.HostConfig.RestartPolicy.Name != "" && c.HostConfig.RestartPolicy.Name != "no" {
 		return fmt.Errorf("--rm and --restart contradict each other: a container that is removed cannot be restarted")
 	}
@@ -184,12 +196,16 @@ func (e *Engine) check(c *store.Container) error {
 			return err
 		}
 	}
-	// A dry run: everything that Build finds wrong is found now. User and files are known only at the start.
-	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: "/", Rootless: Rootless()}
+
+	// A dry run: everything that Build finds wrong is found now. User and files are known only at
+	// the start.
+	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: "/",
+		Rootless: Rootless()}
 	var err error
 	if in.UIDMappings, in.GIDMappings, err = mappings(c.HostConfig); err != nil {
 		return err
 	}
+
 	if _, err := spec.Build(in); err != nil {
 		return err
 	}
@@ -213,13 +229,15 @@ func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) 
 		if err != nil {
 			return nil, nil, err
 		}
+
 		gid, err := remapRange("/etc/subgid", "/etc/group")
 		if err != nil {
 			return nil, nil, err
 		}
 		return []specs.LinuxIDMapping{uid}, []specs.LinuxIDMapping{gid}, nil
 	}
-	return nil, nil, fmt.Errorf("invalid --userns %q: want host, or remap for a user namespace with unprivileged ids", h.UsernsMode)
+	return nil, nil, fmt.Errorf("invalid --userns %q: want host, or remap for a user namespace with unprivileged ids",
+		h.UsernsMode)
 }
 
 func idMap(h spec.HostConfig) (*layer.IDMap, error) {
@@ -243,7 +261,8 @@ func (e *Engine) makeSnapshot(c *store.Container, img *image.Image) error {
 	return err
 }
 
-// collectMounts brings together -v, --mount, --volumes-from and the image's volumes. The user's word wins over the image's.
+// collectMounts brings together -v, --mount, --volumes-from and the image's volumes. The user's
+// word wins over the image's.
 func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 	var list []spec.Mount
 	taken := map[string]spec.Mount{}
@@ -258,6 +277,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 		list = append(list, m)
 		return nil
 	}
+
 	for _, value := range c.HostConfig.Binds {
 		m, err := spec.ParseVolume(value)
 		if err == nil {
@@ -267,6 +287,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 			return nil, err
 		}
 	}
+
 	for _, m := range c.HostConfig.Mounts {
 		if err := add(m, true); err != nil {
 			return nil, err
@@ -278,6 +299,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 		}
 		taken[path] = spec.Mount{Type: "tmpfs"}
 	}
+
 	for _, value := range c.HostConfig.VolumesFrom {
 		from, err := e.volumesFrom(value)
 		if err != nil {
@@ -289,6 +311,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 			}
 		}
 	}
+
 	var fromImage []string
 	for path := range c.Config.Volumes {
 		fromImage = append(fromImage, filepath.Clean(path))
@@ -314,6 +337,7 @@ func (e *Engine) volumesFrom(value string) ([]spec.Mount, error) {
 		}
 		name = value[:i]
 	}
+
 	from, err := e.Store.Find(name)
 	if err != nil {
 		return nil, err
@@ -326,7 +350,8 @@ func (e *Engine) volumesFrom(value string) ([]spec.Mount, error) {
 	return mounts, nil
 }
 
-// makeSources makes the directories of -v that the host does not have, when the container starts, as docker does.
+// makeSources makes the directories of -v that the host does not have, when the container starts,
+// as docker does.
 func makeSources(mounts []spec.Mount) error {
 	for _, m := range mounts {
 		if m.Type == "bind" && m.MakeSource {
@@ -355,7 +380,8 @@ func checkSources(mounts []spec.Mount) error {
 	return nil
 }
 
-// makeVolumes creates the volumes that do not exist yet and fills in where each lives. Those without a name are returned.
+// makeVolumes creates the volumes that do not exist yet and fills in where each lives. Those
+// without a name are returned.
 func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error) {
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
@@ -371,6 +397,7 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 		if err != nil {
 			return anonymous, err
 		}
+
 		if m.Anonymous {
 			anonymous = append(anonymous, m.Name)
 		}
@@ -380,8 +407,9 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 	return anonymous, nil
 }
 
-// chooseNetwork decides for a container whose user named no network: the bridge, or none for an ordinary user without what a network of
-// his own needs. That is said, and is an error where ports are to be published.
+// chooseNetwork decides for a container whose user named no network: the bridge, or none for an
+// ordinary user without what a network of his own needs. That is said, and is an error where ports
+// are to be published.
 func (e *Engine) chooseNetwork(h *spec.HostConfig) {
 	if h.NetworkMode != "" && h.NetworkMode != "default" {
 		return
@@ -398,13 +426,17 @@ func (e *Engine) chooseNetwork(h *spec.HostConfig) {
 
 // attachRequest is what the network package is told about a container's first network.
 func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error) {
-	r := network.AttachRequest{ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, Network: c.HostConfig.NetworkMode,
-		MAC: c.Config.MacAddress, Aliases: c.HostConfig.NetworkAliases, HostsPath: filepath.Join(c.Dir(), "hosts"), ExtraHosts: c.HostConfig.ExtraHosts}
+	r := network.AttachRequest{
+		ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, Network: c.HostConfig.NetworkMode,
+		MAC: c.Config.MacAddress, Aliases: c.HostConfig.NetworkAliases,
+		HostsPath: filepath.Join(c.Dir(), "hosts"), ExtraHosts: c.HostConfig.ExtraHosts,
+	}
 	if c.HostConfig.IPAddress != "" {
 		if r.IP = net.ParseIP(c.HostConfig.IPAddress); r.IP == nil {
 			return r, fmt.Errorf("invalid IP address %q", c.HostConfig.IPAddress)
 		}
 	}
+
 	for _, value := range c.HostConfig.PortBindings {
 		ports, err := network.ParsePort(value)
 		if err != nil {
@@ -412,6 +444,7 @@ func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error
 		}
 		r.Ports = append(r.Ports, ports...)
 	}
+
 	if c.HostConfig.PublishAll {
 		ports, err := exposedPorts(c, r.Ports)
 		if err != nil {
@@ -422,7 +455,8 @@ func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error
 	return r, nil
 }
 
-// exposedPorts are the mappings that -P adds: every exposed port that is not published yet, on any free port.
+// exposedPorts are the mappings that -P adds: every exposed port that is not published yet, on any
+// free port.
 func exposedPorts(c *store.Container, published []network.PortMapping) ([]network.PortMapping, error) {
 	taken := map[string]bool{}
 	for _, p := range published {
@@ -432,6 +466,7 @@ func exposedPorts(c *store.Container, published []network.PortMapping) ([]networ
 	for port := range c.Config.ExposedPorts {
 		exposed = append(exposed, port)
 	}
+
 	sort.Strings(exposed)
 	var list []network.PortMapping
 	for _, port := range exposed {

@@ -1,9 +1,10 @@
-// Package engine is what docker calls the daemon, without the daemon: each command is a process that reads the state,
-// asks the kernel what is true, does its work under the container's lock, and ends. What must outlive it (log, exit
-// status, restart) is done by the supervisor of package runtime and, at a container's end, by Exited. Its story is told
-// in docs/zh/08-step06-engine.md.
+// Package engine is what docker calls the daemon, without the daemon: each command is a process
+// that reads the state, asks the kernel what is true, does its work under the container's lock, and
+// ends. What must outlive it (log, exit status, restart) is done by the supervisor of package
+// runtime and, at a container's end, by Exited. Its story is told in docs/zh/08-step06-engine.md.
 //
-// Data flows one way: flags and image config → spec.Build → runtime. This package never touches a namespace.
+// Data flows one way: flags and image config → spec.Build → runtime. This package never touches a
+// namespace.
 package engine
 
 import (
@@ -34,7 +35,8 @@ type Engine struct {
 	Runtime   *runtime.Runtime
 
 	Debug func(format string, args ...interface{}) // never nil
-	Warn  func(format string, args ...interface{}) // never nil: what the user should know though it is no error
+	// never nil: what the user should know though it is no error
+	Warn func(format string, args ...interface{})
 }
 
 // Rootless says whether an ordinary user runs the engine.
@@ -67,11 +69,13 @@ func DefaultState() string {
 // Open prepares the engine; root and state are absolute paths.
 func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine, error) {
 	e := &Engine{Root: root, State: state, Debug: debug, Warn: warn}
-	// Containers' users read what is made for them, whatever the umask of the caller is. What is secret has a mode that says so.
+	// Containers' users read what is made for them, whatever the umask of the caller is. What is
+	// secret has a mode that says so.
 	unix.Umask(0o022)
 	if err := checkOwner(state); err != nil {
 		return nil, err
 	}
+
 	var err error
 	if e.Store, err = store.Open(root, state); err != nil {
 		return nil, err
@@ -79,6 +83,7 @@ func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine
 	if err := guardVolumes(filepath.Join(root, "volumes")); err != nil {
 		return nil, err
 	}
+
 	if e.Images, err = image.Open(root); err != nil {
 		return nil, err
 	}
@@ -91,6 +96,7 @@ func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine
 	if err := os.MkdirAll(filepath.Join(state, "attach"), 0o700); err != nil {
 		return nil, fmt.Errorf("prepare the engine's directories: %w", err)
 	}
+
 	e.Runtime = &runtime.Runtime{Root: filepath.Join(state, "runtime"), Debug: debug, CgroupOptional: true}
 	return e, nil
 }

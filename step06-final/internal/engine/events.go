@@ -8,7 +8,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// report records one event. A full disk must not keep a container from being stopped, so a failure is only a warning.
+// report records one event. A full disk must not keep a container from being stopped, so a failure
+// is only a warning.
 func (e *Engine) report(kind, action, id string, attributes map[string]string) {
 	if err := e.Store.AddEvent(kind, action, id, attributes); err != nil {
 		e.Warn("%v", err)
@@ -47,7 +48,8 @@ func (e *Engine) networkEvent(c *store.Container, action, name string) {
 	e.report("network", action, n.ID, map[string]string{"container": c.ID, "name": n.Name, "type": n.Driver})
 }
 
-// networksOf are the networks that a container is in while it runs; none when it shares another container's.
+// networksOf are the networks that a container is in while it runs; none when it shares another
+// container's.
 func networksOf(c *store.Container) []string {
 	name := networkName(c)
 	if _, shared := sharedNetwork(name); shared {
@@ -67,8 +69,11 @@ func (e *Engine) begun(c *store.Container) {
 	}
 	for _, m := range c.Mounts {
 		if m.Type == "volume" {
-			e.report("volume", "mount", m.Name, map[string]string{"container": c.ID, "destination": m.Destination, "driver": "local",
-				"propagation": m.Propagation, "read/write": map[bool]string{true: "false", false: "true"}[m.ReadOnly]})
+			writable := map[bool]string{true: "false", false: "true"}[m.ReadOnly]
+			e.report("volume", "mount", m.Name, map[string]string{
+				"container": c.ID, "destination": m.Destination, "driver": "local",
+				"propagation": m.Propagation, "read/write": writable,
+			})
 		}
 	}
 	e.event(c, "start", nil)
@@ -111,7 +116,8 @@ func (e *Engine) NamedImageEvent(action, name string) {
 	e.ImageEvent(action, img, name)
 }
 
-// RemoveImage takes a name away, and the image with its last name. The lines are what docker prints.
+// RemoveImage takes a name away, and the image with its last name. The lines are what docker
+// prints.
 func (e *Engine) RemoveImage(name string, o image.RemoveOptions) ([]string, error) {
 	img, _ := e.Images.Resolve(name) // what is not there is an error of Remove
 	lines, err := e.Images.Remove(name, o)

@@ -37,6 +37,7 @@ func (e *Engine) Exec(v View, o ExecOptions) (int, error) {
 	if v.State.Status == store.Paused {
 		return 0, fmt.Errorf("container %s is paused; `mydocker unpause %s` first", v.Name, v.Name)
 	}
+
 	process, err := e.execProcess(v, rc, o)
 	if err != nil {
 		return 0, &CannotExecError{err}
@@ -45,6 +46,7 @@ func (e *Engine) Exec(v View, o ExecOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	e.event(v.Container, "exec_create: "+strings.Join(o.Args, " "), map[string]string{"execID": id})
 	e.event(v.Container, "exec_start: "+strings.Join(o.Args, " "), map[string]string{"execID": id})
 	code, err := e.execute(v, rc, process, o)
@@ -68,7 +70,8 @@ func accounts(rootfs string) spec.Accounts {
 	return func(name string, limit int64) ([]byte, error) { return layer.ReadFile(rootfs, name, limit) }
 }
 
-// execEnv is the container's environment with what the flags add. TERM is there for whom has a terminal.
+// execEnv is the container's environment with what the flags add. TERM is there for whom has a
+// terminal.
 func execEnv(config spec.Config, env []string, o ExecOptions) []string {
 	if !spec.HasVariable(config.Env, "TERM") {
 		env = spec.WithoutVariable(env, "TERM")
@@ -79,7 +82,8 @@ func execEnv(config spec.Config, env []string, o ExecOptions) []string {
 	return spec.MergeEnv(env, o.Env...)
 }
 
-// execPipes runs the process with pipes. A signal that ends us does not reach it: as with docker, it goes on.
+// execPipes runs the process with pipes. A signal that ends us does not reach it: as with docker,
+// it goes on.
 func execPipes(rc *runtime.Container, options runtime.ExecOptions, o ExecOptions) (int, error) {
 	streams, err := openPipes(rc, o, &options)
 	defer streams.close()
@@ -167,6 +171,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 		}
 		process.Cwd = o.WorkingDir
 	}
+
 	if o.User != "" {
 		user, home, err := spec.ResolveUser(accounts(rc.Rootfs), o.User, v.HostConfig.GroupAdd)
 		if err != nil {
@@ -177,6 +182,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 			process.Env = spec.MergeEnv(process.Env, "HOME="+home)
 		}
 	}
+
 	caps, err := spec.Capabilities(v.HostConfig.CapAdd, v.HostConfig.CapDrop, v.HostConfig.Privileged || o.Privileged)
 	if err != nil {
 		return nil, err
@@ -185,6 +191,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 	if process.User.UID == 0 {
 		process.Capabilities.Effective, process.Capabilities.Permitted = caps, caps
 	}
+
 	if o.Privileged {
 		process.NoNewPrivileges = false
 	}

@@ -29,11 +29,12 @@ type outputCopy struct {
 	finished chan error
 }
 
-// lateOutput is how long we wait for the end of the output when the process has ended: another process may hold the
-// stream for ever. docker waits as long.
+// lateOutput is how long we wait for the end of the output when the process has ended: another
+// process may hold the stream for ever. docker waits as long.
 const lateOutput = 2 * time.Second
 
-// openPipes makes the pipes that the options ask for. In a container with a user namespace they belong to its root.
+// openPipes makes the pipes that the options ask for. In a container with a user namespace they
+// belong to its root.
 func openPipes(rc *runtime.Container, o ExecOptions, options *runtime.ExecOptions) (*execStreams, error) {
 	s := &execStreams{}
 	if o.Detach {
@@ -100,7 +101,8 @@ func (s *execStreams) startOutput() {
 	}
 }
 
-// finishOutput waits until everything that the process has written is with the caller, however slowly that reads.
+// finishOutput waits until everything that the process has written is with the caller, however
+// slowly that reads.
 func (s *execStreams) finishOutput() (first error) {
 	for _, output := range s.outputs {
 		output.from.SetReadDeadline(time.Now().Add(lateOutput))
@@ -113,7 +115,8 @@ func (s *execStreams) finishOutput() (first error) {
 	return first
 }
 
-// copy copies until nobody can write any more, or until the deadline, and then only what is in the pipe already.
+// copy copies until nobody can write any more, or until the deadline, and then only what is in the
+// pipe already.
 func (c *outputCopy) copy() error {
 	buffer := make([]byte, 32<<10)
 	const largestPipe, noWait = 1 << 20, time.Millisecond
@@ -138,8 +141,8 @@ func (c *outputCopy) copy() error {
 	}
 }
 
-// copyInput forwards our standard input and says whether the detach keys ended it. At its end the process reads the end,
-// too: a terminal says that with ^D.
+// copyInput forwards our standard input and says whether the detach keys ended it. At its end the
+// process reads the end, too: a terminal says that with ^D.
 func (s *execStreams) copyInput(terminal bool, detachKeys []byte) (detached bool) {
 	keys := detector{keys: detachKeys}
 	buffer := make([]byte, 32<<10)
@@ -162,7 +165,8 @@ func (s *execStreams) copyInput(terminal bool, detachKeys []byte) (detached bool
 	}
 }
 
-// consoleSize is the size of the caller's terminal: nil if it has none. A new terminal has it before the program begins.
+// consoleSize is the size of the caller's terminal: nil if it has none. A new terminal has it
+// before the program begins.
 func consoleSize() *specs.Box {
 	size, err := unix.IoctlGetWinsize(int(os.Stdin.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Row == 0 {

@@ -21,6 +21,7 @@ func (e *Engine) Exited(id string) error {
 	if err != nil {
 		return err
 	}
+
 	release, err := lockRestarter(c, unix.LOCK_EX) // an earlier one may be on its way out
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -36,6 +37,7 @@ func (e *Engine) Exited(id string) error {
 	if err != nil || v.Running {
 		return err
 	}
+
 	if c.HostConfig.AutoRemove {
 		return e.Remove(c, RemoveOptions{Volumes: true, WaitForClients: true})
 	}
@@ -79,7 +81,8 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	}
 	defer lock.Unlock()
 	state, err := c.State()
-	if err != nil || !wantsRestart(c, state) { // `update --restart` may have changed the policy: Lock has read it
+	// `update --restart` may have changed the policy: Lock has read it
+	if err != nil || !wantsRestart(c, state) {
 		if state.Status == store.Restarting || state.RestartDue {
 			state.Status, state.RestartDue = store.Exited, false
 			err = withFirst(err, c.SaveState(state))

@@ -11,7 +11,8 @@ import (
 // Go runtime or the terminal uses are left alone.
 func forwardSignals(deliver func(os.Signal)) (stop func()) {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGALRM, unix.SIGCONT)
 	done := make(chan struct{})
 	go func() {
 		for {

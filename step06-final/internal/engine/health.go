@@ -16,8 +16,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Health is what the checks of a container have found. It is in a file of its own beside the state: only a check writes
-// it, and a check needs no lock that a command may hold.
+// Health is what the checks of a container have found. It is in a file of its own beside the state:
+// only a check writes it, and a check needs no lock that a command may hold.
 type Health struct {
 	Status        string // starting, healthy, unhealthy
 	FailingStreak int
@@ -71,7 +71,8 @@ func (e *Engine) beginHealth(c *store.Container, o *runtime.SupervisorOptions) e
 	return nil
 }
 
-// CheckHealth runs a container's health check once and records what it found. The supervisor executes it.
+// CheckHealth runs a container's health check once and records what it found. The supervisor
+// executes it.
 func (e *Engine) CheckHealth(id string) error {
 	c, err := e.Store.Load(id)
 	if err != nil {
@@ -90,7 +91,8 @@ func (e *Engine) CheckHealth(id string) error {
 	h := v.Health()
 	before := h.Status
 	h.add(result, check, result.Start.Sub(v.State.StartedAt) < check.StartPeriod)
-	if now, err := e.look(c); err != nil || now.State.Status != store.Running || !now.State.StartedAt.Equal(v.State.StartedAt) {
+	if now, err := e.look(c); err != nil || now.State.Status != store.Running ||
+		!now.State.StartedAt.Equal(v.State.StartedAt) {
 		return nil // the check failed because the container has ended
 	}
 	if err := disk.WriteJSON(healthPath(c), h); err != nil {
@@ -102,7 +104,8 @@ func (e *Engine) CheckHealth(id string) error {
 	return nil
 }
 
-// add draws the conclusion from one more result. Failures before the container was healthy once do not count while it starts.
+// add draws the conclusion from one more result. Failures before the container was healthy once do
+// not count while it starts.
 func (h *Health) add(result HealthResult, check spec.Healthcheck, inStartPeriod bool) {
 	h.Log = append(h.Log, result)
 	if len(h.Log) > keptResults {
@@ -141,6 +144,7 @@ func (e *Engine) execCheck(v View, check spec.Healthcheck, code *int) (string, e
 	if err != nil {
 		return "", err
 	}
+
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return "", err
@@ -163,7 +167,9 @@ func (e *Engine) execCheck(v View, check spec.Healthcheck, code *int) (string, e
 	select {
 	case result := <-ended:
 		*code = result.code
-		reader.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // somebody in the background may hold the pipe
+
+		// somebody in the background may hold the pipe
+		reader.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		return <-kept, result.err
 	case <-time.After(check.Timeout):
 		unix.Kill(p.Pid(), unix.SIGKILL)

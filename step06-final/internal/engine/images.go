@@ -43,6 +43,7 @@ func (e *Engine) Commit(v View, o CommitOptions) (*image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the file system of container %s: %w", v.Name, err)
 	}
+
 	if o.Pause && v.Running && v.State.Status == "running" {
 		rc, err := e.running(v)
 		if err != nil {
@@ -57,14 +58,18 @@ func (e *Engine) Commit(v View, o CommitOptions) (*image.Image, error) {
 			}
 		}()
 	}
+
 	c := v.Config
-	config := v1.ImageConfig{User: c.User, ExposedPorts: c.ExposedPorts, Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd, Volumes: c.Volumes,
+	config := v1.ImageConfig{User: c.User, ExposedPorts: c.ExposedPorts, Env: c.Env, Entrypoint: c.Entrypoint,
+		Cmd: c.Cmd, Volumes: c.Volumes,
 		WorkingDir: c.WorkingDir, Labels: c.Labels, StopSignal: c.StopSignal}
-	img, err := e.Images.Commit(context.Background(), base, image.CommitOptions{Name: o.Name, Author: o.Author, Message: o.Message, Changes: o.Changes,
+	img, err := e.Images.Commit(context.Background(), base, image.CommitOptions{Name: o.Name, Author: o.Author,
+		Message: o.Message, Changes: o.Changes,
 		Config: &config, Diff: s.Diff, CreatedBy: strings.Join(c.Argv(), " ")})
 	if err != nil {
 		return nil, err
 	}
+
 	if o.Name != "" {
 		e.NamedImageEvent("tag", o.Name)
 	}
@@ -96,7 +101,8 @@ func (e *Engine) Size(v View) (int64, error) {
 	return s.Size()
 }
 
-// VirtualSize is what the container sees: its image and what it has written. Without the image (rmi -f) only the latter is known.
+// VirtualSize is what the container sees: its image and what it has written. Without the image (rmi
+// -f) only the latter is known.
 func (e *Engine) VirtualSize(v View, written int64) int64 {
 	img, err := e.Images.Resolve(v.ImageID)
 	if err != nil {

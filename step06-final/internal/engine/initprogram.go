@@ -18,21 +18,24 @@ import (
 // initPath is where --init puts its program, docker's place.
 const initPath = "/sbin/docker-init"
 
-// useInit puts an init in front of the container's command: a first process that forwards signals and reaps orphans, which
-// few programs do (field note: "stop does nothing: PID 1 ignores SIGTERM without a handler").
+// useInit puts an init in front of the container's command: a first process that forwards signals
+// and reaps orphans, which few programs do (field note: "stop does nothing: PID 1 ignores SIGTERM
+// without a handler").
 func (e *Engine) useInit(c *store.Container, in *spec.Input) error {
 	program, arguments, err := e.initProgram()
 	if err != nil {
 		return err
 	}
-	in.Mounts = append(append([]spec.Mount(nil), in.Mounts...), spec.Mount{Type: "bind", Source: program, Destination: initPath, ReadOnly: true})
+	in.Mounts = append(append([]spec.Mount(nil), in.Mounts...), spec.Mount{Type: "bind", Source: program,
+		Destination: initPath, ReadOnly: true})
 	in.Config.Cmd = append(append([]string(nil), arguments...), c.Config.Argv()...)
 	in.Config.Entrypoint = []string{initPath}
 	return nil
 }
 
-// initProgram finds a program that needs no library: one that is made for it, if the host has it, else a copy of our own.
-// A copy, because a container must never get hold of the host's file (the attack of CVE-2019-5736).
+// initProgram finds a program that needs no library: one that is made for it, if the host has it,
+// else a copy of our own. A copy, because a container must never get hold of the host's file (the
+// attack of CVE-2019-5736).
 func (e *Engine) initProgram() (path string, arguments []string, err error) {
 	for _, name := range []string{"docker-init", "tini-static", "catatonit"} {
 		if found, err := exec.LookPath(name); err == nil && isStatic(found) {
@@ -73,13 +76,15 @@ func copyFile(source, target string) (err error) {
 		out.Close()
 		return fmt.Errorf("copy %s: %w", source, err)
 	}
+
 	if err := out.Close(); err != nil {
 		return fmt.Errorf("copy %s: %w", source, err)
 	}
 	return os.Rename(out.Name(), target)
 }
 
-// isStatic says whether a program runs without a dynamic loader: it has no PT_INTERP segment (elf(5)).
+// isStatic says whether a program runs without a dynamic loader: it has no PT_INTERP segment
+// (elf(5)).
 func isStatic(path string) bool {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -94,8 +99,8 @@ func isStatic(path string) bool {
 	return true
 }
 
-// RunInit is PID 1 of a container with --init when the host has no program for it. It starts the command, forwards every
-// signal to it, reaps everything, and ends with the command's status.
+// RunInit is PID 1 of a container with --init when the host has no program for it. It starts the
+// command, forwards every signal to it, reaps everything, and ends with the command's status.
 func RunInit(argv []string) (int, error) {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
@@ -104,10 +109,12 @@ func RunInit(argv []string) (int, error) {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	// With a terminal the command leads its foreground group, as it would without us in front.
-	child, err := os.StartProcess(path, argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: commandGroup()})
+	child, err := os.StartProcess(path, argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys: commandGroup()})
 	if err != nil {
 		return ExitCannot, fmt.Errorf("execute %s: %w", path, err)
 	}
+
 	for s := range signals {
 		number := s.(unix.Signal)
 		switch number {

@@ -52,7 +52,8 @@ func (e *Engine) Inspect(v View) (*Inspection, error) {
 	return out, err
 }
 
-// askedVolumes are the volumes without a name: docker lists them in Config, and only what has a source in Binds.
+// askedVolumes are the volumes without a name: docker lists them in Config, and only what has a
+// source in Binds.
 func askedVolumes(v View) map[string]struct{} {
 	volumes := v.Config.Volumes
 	for _, m := range v.Mounts {
@@ -96,7 +97,8 @@ func (e *Engine) containerDriver(id string) (GraphDriver, error) {
 }
 
 func inspectMount(m spec.Mount) InspectedMount {
-	out := InspectedMount{Type: m.Type, Name: m.Name, Source: m.Source, Destination: m.Destination, RW: !m.ReadOnly, Propagation: m.Propagation}
+	out := InspectedMount{Type: m.Type, Name: m.Name, Source: m.Source, Destination: m.Destination, RW: !m.ReadOnly,
+		Propagation: m.Propagation}
 	if m.ReadOnly && m.Type == "bind" {
 		out.Mode = "ro"
 	}
@@ -119,7 +121,8 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 		PortBindings: map[string][]PortBinding{}, RestartPolicy: h.RestartPolicy, AutoRemove: h.AutoRemove, VolumesFrom: orNull(h.VolumesFrom),
 		CapAdd: orNull(h.CapAdd), CapDrop: orNull(h.CapDrop), CgroupnsMode: orDefault(h.CgroupnsMode, "private"),
 		DNS: orEmpty(h.DNS), DNSOptions: orEmpty(h.DNSOptions), DNSSearch: orEmpty(h.DNSSearch), ExtraHosts: orNull(h.ExtraHosts),
-		GroupAdd: orNull(h.GroupAdd), IpcMode: orDefault(h.IpcMode, "private"), PidMode: h.PidMode, Privileged: h.Privileged,
+		GroupAdd: orNull(h.GroupAdd), IpcMode: orDefault(h.IpcMode,
+			"private"), PidMode: h.PidMode, Privileged: h.Privileged,
 		PublishAllPorts: h.PublishAll, ReadonlyRootfs: h.ReadonlyRootfs, SecurityOpt: orNull(h.SecurityOpt), Tmpfs: h.Tmpfs, UTSMode: h.UTSMode,
 		UsernsMode: h.UsernsMode, ShmSize: h.ShmSize, Sysctls: h.Sysctls, Runtime: "runc", CPUShares: h.CPUShares, Memory: h.Memory,
 		NanoCPUs: h.NanoCPUs, CgroupParent: h.CgroupParent, BlkioWeight: h.BlkioWeight, BlkioWeightDevice: []spec.Throttle{},
@@ -129,6 +132,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 		MemorySwap: h.MemorySwap, OomKillDisable: &h.OomKillDisable, NetClsClassID: h.NetClsClassID,
 		MaskedPaths: security.MaskedPaths(), ReadonlyPaths: security.ReadonlyPaths(),
 	}
+
 	if out.RestartPolicy.Name == "" {
 		out.RestartPolicy.Name = "no"
 	}
@@ -138,6 +142,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	if out.Memory > 0 && out.MemorySwap == 0 {
 		out.MemorySwap = 2 * out.Memory
 	}
+
 	if h.OomScoreAdj != nil {
 		out.OomScoreAdj = *h.OomScoreAdj
 	}
@@ -147,6 +152,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	if h.Init {
 		out.Init = &h.Init
 	}
+
 	if options, err := spec.ParseSecurityOptions(h.SecurityOpt); h.Privileged || err == nil && options.PathsUnconfined {
 		out.MaskedPaths, out.ReadonlyPaths = nil, nil
 	}
@@ -159,6 +165,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	for key, value := range h.LogConfig.Options {
 		out.LogConfig.Config[key] = value
 	}
+
 	for _, d := range h.Devices {
 		out.Devices = append(out.Devices, InspectedDevice{d.PathOnHost, d.PathInContainer, d.Permissions})
 	}
@@ -168,6 +175,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	for _, m := range h.Mounts {
 		out.Mounts = append(out.Mounts, inspectHostMount(m))
 	}
+
 	for _, value := range h.PortBindings {
 		ports, err := network.ParsePort(value)
 		if err != nil {
@@ -236,7 +244,8 @@ func binding(p network.PortMapping) PortBinding {
 	return b
 }
 
-// derivedID is a number with docker's form for what has none of its own here: always the same for the same thing.
+// derivedID is a number with docker's form for what has none of its own here: always the same for
+// the same thing.
 func derivedID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, " ")))
 	return hex.EncodeToString(sum[:])
@@ -259,6 +268,7 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 	if err != nil {
 		return s, err
 	}
+
 	for _, ep := range endpoints {
 		in := s.Networks[ep.Network]
 		if in == nil {
@@ -286,7 +296,8 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 	return s, nil
 }
 
-// plannedNetworks are those that the container is in whenever it runs, as they are before it has an address.
+// plannedNetworks are those that the container is in whenever it runs, as they are before it has an
+// address.
 func (e *Engine) plannedNetworks(v View) map[string]*InspectedEndpoint {
 	networks := map[string]*InspectedEndpoint{}
 	plan := func(name, ip string, aliases []string) {
@@ -338,7 +349,8 @@ func (e *Engine) InspectImage(img *image.Image) (*ImageInspection, error) {
 	return out, nil
 }
 
-// imageConfig reads the config of an image with the fields that image-spec does not know: Healthcheck, OnBuild, Shell.
+// imageConfig reads the config of an image with the fields that image-spec does not know:
+// Healthcheck, OnBuild, Shell.
 func imageConfig(img *image.Image) (spec.Config, error) {
 	var whole struct {
 		Config spec.Config `json:"config"`
@@ -351,8 +363,9 @@ func imageConfig(img *image.Image) (spec.Config, error) {
 
 // InspectVolume shows a volume.
 func InspectVolume(v *store.Volume) *VolumeInspection {
-	return &VolumeInspection{CreatedAt: v.CreatedAt.UTC().Format(time.RFC3339), Driver: v.Driver, Labels: v.Labels, Mountpoint: v.Mountpoint,
-		Name: v.Name, Options: v.Options, Scope: v.Scope}
+	return &VolumeInspection{CreatedAt: v.CreatedAt.UTC().Format(time.RFC3339), Driver: v.Driver, Labels: v.Labels,
+		Mountpoint: v.Mountpoint,
+		Name:       v.Name, Options: v.Options, Scope: v.Scope}
 }
 
 // InspectNetwork collects everything about a network.
@@ -361,8 +374,10 @@ func (e *Engine) InspectNetwork(name string) (*NetworkInspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &NetworkInspection{Name: n.Name, ID: n.ID, Created: stamp(n.Created), Scope: "local", Driver: n.Driver, Internal: n.Internal,
-		IPAM: IPAM{Driver: "default", Config: []Pool{}}, Containers: map[string]NetworkContainer{}, Options: map[string]string{}, Labels: map[string]string{}}
+	out := &NetworkInspection{Name: n.Name, ID: n.ID, Created: stamp(n.Created), Scope: "local", Driver: n.Driver,
+		Internal: n.Internal,
+		IPAM: IPAM{Driver: "default",
+			Config: []Pool{}}, Containers: map[string]NetworkContainer{}, Options: map[string]string{}, Labels: map[string]string{}}
 	if n.Subnet != "" {
 		out.IPAM.Config = append(out.IPAM.Config, Pool{n.Subnet, n.IPRange, n.Gateway})
 	}
@@ -377,7 +392,8 @@ func (e *Engine) InspectNetwork(name string) (*NetworkInspection, error) {
 	}
 
 	for _, ep := range n.Endpoints {
-		out.Containers[ep.ContainerID] = NetworkContainer{Name: ep.Name, EndpointID: derivedID("endpoint", ep.ContainerID, n.Name), MacAddress: ep.MAC,
+		out.Containers[ep.ContainerID] = NetworkContainer{Name: ep.Name, EndpointID: derivedID("endpoint",
+			ep.ContainerID, n.Name), MacAddress: ep.MAC,
 			IPv4Address: fmt.Sprintf("%s/%d", ep.IP, ep.Mask)}
 	}
 	return out, nil
@@ -391,7 +407,8 @@ func networkName(c *store.Container) string {
 	return c.HostConfig.NetworkMode
 }
 
-// Generic turns a value into maps and lists, so that templates find docker's names (which are JSON's) also where Go has others.
+// Generic turns a value into maps and lists, so that templates find docker's names (which are
+// JSON's) also where Go has others.
 func Generic(value interface{}) (interface{}, error) {
 	data, err := json.Marshal(value)
 	if err != nil {

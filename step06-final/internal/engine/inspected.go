@@ -2,8 +2,9 @@ package engine
 
 import "mydocker/step06-final/internal/spec"
 
-// The types here are what `inspect` prints: docker's fields in docker's order, because scripts ask for them by name and by
-// line. What this engine never has is there with its empty value, so that a template that asks for it finds it.
+// The types here are what `inspect` prints: docker's fields in docker's order, because scripts ask
+// for them by name and by line. What this engine never has is there with its empty value, so that a
+// template that asks for it finds it.
 
 // Inspection is a container.
 type Inspection struct {

@@ -14,7 +14,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// What one container takes from another one or from the host: a network, a host name, shared memory, processes.
+// What one container takes from another one or from the host: a network, a host name, shared
+// memory, processes.
 
 // sharedNetwork is the container that a mode names: container:NAME.
 func sharedNetwork(mode string) (name string, shared bool) {
@@ -24,8 +25,8 @@ func sharedNetwork(mode string) (name string, shared bool) {
 	return "", false
 }
 
-// checkConflicts refuses, as docker does, what another container or the host has decided already. It looks at the flags
-// only: what the image exposes is no conflict.
+// checkConflicts refuses, as docker does, what another container or the host has decided already.
+// It looks at the flags only: what the image exposes is no conflict.
 func checkConflicts(c spec.Config, h spec.HostConfig) error {
 	_, shared := sharedNetwork(h.NetworkMode)
 	host := h.NetworkMode == network.ModeHost
@@ -40,13 +41,16 @@ func checkConflicts(c spec.Config, h spec.HostConfig) error {
 		{(shared || host) && c.MacAddress != "", "--mac-address and --network " + h.NetworkMode},
 		{shared && (len(h.PortBindings) > 0 || h.PublishAll), "--publish and --network container"},
 		{shared && len(c.ExposedPorts) > 0, "--expose and --network container"},
-		{len(h.NetworkAliases) > 0 && !userDefined(h.NetworkMode), "--network-alias and a network that is not user-defined"},
-		{h.IPAddress != "" && (shared || host || h.NetworkMode == network.ModeNone), "--ip and --network " + h.NetworkMode},
+		{len(h.NetworkAliases) > 0 && !userDefined(h.NetworkMode),
+			"--network-alias and a network that is not user-defined"},
+		{h.IPAddress != "" && (shared || host || h.NetworkMode == network.ModeNone),
+			"--ip and --network " + h.NetworkMode},
 	} {
 		if conflict.holds {
 			return fmt.Errorf("conflicting options: %s: leave one of them away", conflict.flags)
 		}
 	}
+
 	return nil
 }
 
@@ -60,8 +64,8 @@ func userDefined(mode string) bool {
 	return !shared
 }
 
-// resolveJoined replaces the names of other containers by their ids, because names change, and gives a container that
-// shares the host's network or name that name.
+// resolveJoined replaces the names of other containers by their ids, because names change, and
+// gives a container that shares the host's network or name that name.
 func (e *Engine) resolveJoined(c *spec.Config, h *spec.HostConfig) error {
 	for _, mode := range []*string{&h.NetworkMode, &h.IpcMode, &h.PidMode} {
 		if name, shared := sharedNetwork(*mode); shared {
@@ -103,7 +107,8 @@ func (e *Engine) join(c *store.Container, in *spec.Input) error {
 	} else if err := e.writeFiles(c); err != nil {
 		return err
 	}
-	in.HostsFile, in.ResolvFile, in.HostnameFile = filepath.Join(files.Dir(), "hosts"), filepath.Join(files.Dir(), "resolv.conf"), filepath.Join(files.Dir(), "hostname")
+	in.HostsFile, in.ResolvFile, in.HostnameFile = filepath.Join(files.Dir(), "hosts"), filepath.Join(files.Dir(),
+		"resolv.conf"), filepath.Join(files.Dir(), "hostname")
 
 	if name, shared := sharedNetwork(c.HostConfig.PidMode); shared {
 		if _, in.PidNS, err = e.joined(name, "pid"); err != nil {
@@ -138,8 +143,8 @@ func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
 	return v.Container, fmt.Sprintf("/proc/%d/ns/%s", v.Pid, kind), nil
 }
 
-// shmPath is where the host mounts the /dev/shm of a shareable container, so that others can be given it too: a mount of
-// another mount namespace cannot be bound (mount(2), EINVAL).
+// shmPath is where the host mounts the /dev/shm of a shareable container, so that others can be
+// given it too: a mount of another mount namespace cannot be bound (mount(2), EINVAL).
 func shmPath(c *store.Container) string { return filepath.Join(c.Dir(), "shm") }
 
 // sharedMemoryOf is the host's directory that is the /dev/shm of another container.
@@ -173,6 +178,7 @@ func (e *Engine) makeSharedMemory(c *store.Container) error {
 	if size == 0 {
 		size = spec.DefaultShmSize
 	}
+
 	data := fmt.Sprintf("mode=1777,size=%d", size)
 	m, err := idMap(c.HostConfig)
 	if err != nil {

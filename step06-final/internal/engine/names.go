@@ -2,7 +2,8 @@ package engine
 
 import "strconv"
 
-var adjectives = []string{"agile", "brave", "calm", "clever", "eager", "fair", "gentle", "happy", "keen", "kind", "lively", "lucid",
+var adjectives = []string{"agile", "brave", "calm", "clever", "eager", "fair", "gentle", "happy", "keen", "kind",
+	"lively", "lucid",
 	"merry", "neat", "patient", "proud", "quick", "quiet", "sharp", "steady", "sunny", "tidy", "vivid", "warm", "wise", "witty"}
 
 // People without whom there would be no containers, or no systems to run them on.
@@ -10,7 +11,8 @@ var people = []string{"biederman", "cox", "dijkstra", "engelbart", "galvin", "gr
 	"kernighan", "knuth", "lamport", "liskov", "lovelace", "mccarthy", "menage", "pike", "rashid", "ritchie", "shannon", "stallman",
 	"tanenbaum", "thompson", "torvalds", "turing", "viro", "wirth"}
 
-// makeName makes up a name for a container that was given none. It depends on the id, whose digits make it unique enough.
+// makeName makes up a name for a container that was given none. It depends on the id, whose digits
+// make it unique enough.
 func makeName(id string) string {
 	n, err := strconv.ParseUint(id[:8], 16, 64)
 	if err != nil {

@@ -19,13 +19,16 @@ func (e *Engine) ConnectNetwork(v View, name string, ip string, aliases []string
 	if err != nil {
 		return err
 	}
+
 	name = details.Name
 	if name == network.ModeHost || name == network.ModeNone || v.HostConfig.NetworkMode == network.ModeHost {
-		return fmt.Errorf("a container cannot be connected to or from the network %s; choose it with run --network", name)
+		return fmt.Errorf("a container cannot be connected to or from the network %s; choose it with run --network",
+			name)
 	}
 	if networkName(v.Container) == name {
 		return fmt.Errorf("container %s is already in network %s", v.Name, name)
 	}
+
 	for _, n := range v.Networks {
 		if n.Network == name {
 			return fmt.Errorf("container %s is already in network %s", v.Name, name)
@@ -34,6 +37,7 @@ func (e *Engine) ConnectNetwork(v View, name string, ip string, aliases []string
 	if v, err = e.settle(v.Container); err != nil {
 		return err
 	}
+
 	if v.Running {
 		r, err := e.attachRequest(v.Container)
 		if err != nil {
@@ -63,6 +67,7 @@ func (e *Engine) DisconnectNetwork(v View, name string) error {
 			found = true
 			continue
 		}
+
 		rest = append(rest, n)
 	}
 	if networkName(v.Container) == name {
@@ -73,6 +78,7 @@ func (e *Engine) DisconnectNetwork(v View, name string) error {
 			rest = rest[1:]
 		}
 	}
+
 	if !found {
 		return fmt.Errorf("container %s is not in network %s", v.Name, name)
 	}

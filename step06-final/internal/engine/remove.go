@@ -47,8 +47,10 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 		return gone(err)
 	}
 	if v.Running && !o.Force {
-		return fmt.Errorf("cannot remove container %s: it is %s; `mydocker stop %s` first, or use rm -f", c.Name, v.State.Status, c.Name)
+		return fmt.Errorf("cannot remove container %s: it is %s; `mydocker stop %s` first, or use rm -f", c.Name,
+			v.State.Status, c.Name)
 	}
+
 	if v.Running {
 		if err := e.kill(v); err != nil {
 			return err
@@ -59,6 +61,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 	} else {
 		waitForClients(c, 2*time.Second)
 	}
+
 	lock, err := c.Lock()
 	if err != nil {
 		return gone(err)
@@ -112,6 +115,7 @@ func (e *Engine) kill(v View) error {
 	if err != nil {
 		return err
 	}
+
 	if v.State.Status == store.Paused {
 		if err := rc.Resume(); err != nil {
 			return err
@@ -120,6 +124,7 @@ func (e *Engine) kill(v View) error {
 	if err := e.signalInit(v.Container, rc, unix.SIGKILL); err != nil {
 		return err
 	}
+
 	if !waitGone(rc, 10) {
 		return fmt.Errorf("container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)", v.Name)
 	}

@@ -77,6 +77,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 	if o.Stderr {
 		streams.Stderr = os.Stderr
 	}
+
 	if o.Stdin && c.Config.OpenStdin {
 		streams.Stdin = io.Reader(os.Stdin)
 	}
@@ -91,6 +92,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 				defer restore()
 			}
 		}
+
 		streams.DetachKeys = o.DetachKeys
 	}
 

@@ -17,8 +17,9 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Start starts a container that does not run. Between the making of its process and the process's first instruction
-// ready is called (if not nil): the moment to connect to its output without missing any of it.
+// Start starts a container that does not run. Between the making of its process and the process's
+// first instruction ready is called (if not nil): the moment to connect to its output without
+// missing any of it.
 func (e *Engine) Start(c *store.Container, ready func() error) error {
 	lock, err := c.Lock()
 	if err != nil {
@@ -59,12 +60,14 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := makeSources(c.Mounts); err != nil {
 		return err
 	}
+
 	if err := checkSources(c.Mounts); err != nil {
 		return err
 	}
 	snap, err := e.Snapshots.Get(c.ID)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the file system of container %s is gone; remove it (rm %s) and create it anew", c.Name, c.Name)
+		return fmt.Errorf("the file system of container %s is gone; remove it (rm %s) and create it anew", c.Name,
+			c.Name)
 	}
 	if err != nil {
 		return err
@@ -72,6 +75,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := snap.Mount(""); err != nil {
 		return err
 	}
+
 	rootfs := snap.Root()
 	e.Debug("%s of %d layers and a writable one on %s", snap.Kind, len(snap.Layers), rootfs)
 	if err := e.fillVolumes(c, rootfs); err != nil {
@@ -81,6 +85,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err != nil {
 		return err
 	}
+
 	if c.HostConfig.Init {
 		if err := e.useInit(c, &in); err != nil {
 			return err
@@ -90,6 +95,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err != nil {
 		return err
 	}
+
 	if c.Config.Tty {
 		s.Process.ConsoleSize = consoleSize()
 	}
@@ -100,6 +106,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := e.beginHealth(c, supervisor); err != nil {
 		return err
 	}
+
 	ports, err := e.holdPorts(c)
 	if err != nil {
 		return err
@@ -113,15 +120,18 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := e.attachNetworks(c, rc, ports); err != nil {
 		return err
 	}
+
 	if ready != nil {
 		if err := ready(); err != nil {
 			return err
 		}
 	}
-	// Recorded before the first instruction: a crash in between leaves a record that says "running" about an init that
-	// never began, which the next command finds out. The other order would leave a running container nobody knows of.
+	// Recorded before the first instruction: a crash in between leaves a record that says "running"
+	// about an init that never began, which the next command finds out. The other order would leave
+	// a running container nobody knows of.
 	before := state
-	state = store.State{Status: store.Running, BootID: BootID(), StartedAt: time.Now().UTC(), RestartCount: before.RestartCount}
+	state = store.State{Status: store.Running, BootID: BootID(), StartedAt: time.Now().UTC(),
+		RestartCount: before.RestartCount}
 	if err := c.SaveState(state); err != nil {
 		return err
 	}
@@ -129,13 +139,15 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 		state = before
 		return fmt.Errorf("start container %s: %w", c.Name, err)
 	}
+
 	e.begun(c)
 	return nil
 }
 
 // input collects what spec.Build needs.
 func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
-	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: rootfs, Rootless: Rootless()}
+	in := spec.Input{ID: c.ID, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, Rootfs: rootfs,
+		Rootless: Rootless()}
 	var err error
 	if in.User, in.Home, err = spec.ResolveUser(accounts(rootfs), c.Config.User, c.HostConfig.GroupAdd); err != nil {
 		return in, err
@@ -147,20 +159,22 @@ func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
 	return in, err
 }
 
-// writeFiles writes the files that every container has of its own whatever its image says. They are written in place
-// later, never replaced: a bind mount is of the inode.
+// writeFiles writes the files that every container has of its own whatever its image says. They are
+// written in place later, never replaced: a bind mount is of the inode.
 func (e *Engine) writeFiles(c *store.Container) error {
 	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname(c), ExtraHosts: c.HostConfig.ExtraHosts,
 		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err
 	}
-	resolv, err := network.ResolvConf(network.ResolvOptions{Servers: c.HostConfig.DNS, Search: c.HostConfig.DNSSearch, Options: c.HostConfig.DNSOptions,
+	resolv, err := network.ResolvConf(network.ResolvOptions{Servers: c.HostConfig.DNS, Search: c.HostConfig.DNSSearch,
+		Options:     c.HostConfig.DNSOptions,
 		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv, "hostname": []byte(hostname(c) + "\n")} {
+	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv,
+		"hostname": []byte(hostname(c) + "\n")} {
 		if err := writeInPlace(filepath.Join(c.Dir(), name), content); err != nil {
 			return fmt.Errorf("write the container's %s: %w", name, err)
 		}
@@ -168,7 +182,8 @@ func (e *Engine) writeFiles(c *store.Container) error {
 	return nil
 }
 
-// writeInPlace writes to a file that containers may have mounted. It does not wait for one that holds a lease on it.
+// writeInPlace writes to a file that containers may have mounted. It does not wait for one that
+// holds a lease on it.
 func writeInPlace(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -190,7 +205,8 @@ func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
 		LogMaxSize: c.HostConfig.LogConfig.MaxSize, LogMaxFiles: c.HostConfig.LogConfig.MaxFiles,
 		ExitPath: exitPath(c), PidPath: filepath.Join(c.Dir(), "supervisor"), AttachSocket: e.attachSocket(c.ID),
 		Terminal: c.Config.Tty, OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
-		// The supervisor is this program, so this finds it even when its file is gone, as `go run` deletes it.
+		// The supervisor is this program, so this finds it even when its file is gone, as `go run`
+		// deletes it.
 		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-exited", c.ID},
 		OnExitEnv: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
 	}

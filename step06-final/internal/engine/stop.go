@@ -29,6 +29,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if err != nil {
 		return err
 	}
+
 	number, err := stopSignal(v.Container, signal)
 	if err != nil {
 		return err
@@ -36,6 +37,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if timeout == nil {
 		timeout = v.Config.StopTimeout
 	}
+
 	seconds := 10
 	if timeout != nil {
 		seconds = *timeout
@@ -45,6 +47,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 			return err
 		}
 	}
+
 	ignored := ignores(rc.Pid, number)
 	if err := e.signalInit(v.Container, rc, number); err != nil {
 		return err
@@ -52,6 +55,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if waitGone(rc, seconds) {
 		return e.stopped(v.Container)
 	}
+
 	if ignored && seconds > 0 {
 		e.Warn("container %s: its first process has no handler for signal %d, and PID 1 of a namespace only gets signals that it handles; it was killed after %d s. `run --init` puts an init in front that does, --stop-signal names another signal", v.Name, number, seconds)
 	}
@@ -168,6 +172,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err != nil {
 		return err
 	}
+
 	rc, err := e.running(v)
 	if err != nil {
 		return err
@@ -178,6 +183,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err != nil {
 		return err
 	}
+
 	if number == unix.SIGKILL || number == stop {
 		if err := e.requestStop(v.Container); err != nil {
 			return err
@@ -191,6 +197,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err := rc.Kill(number, false); err != nil {
 		return fmt.Errorf("kill container %s: %w", v.Name, err)
 	}
+
 	e.event(v.Container, "kill", map[string]string{"signal": strconv.Itoa(int(number))})
 	if number == unix.SIGKILL {
 		waitGone(rc, 10)

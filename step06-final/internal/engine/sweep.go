@@ -9,8 +9,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// Sweep removes what a crash has left half made or half removed. It is cheap when there is nothing, so that every command
-// that changes something can begin with it.
+// Sweep removes what a crash has left half made or half removed. It is cheap when there is nothing,
+// so that every command that changes something can begin with it.
 func (e *Engine) Sweep() error {
 	if err := e.Networks.Tidy(network.Linger); err != nil {
 		return err
@@ -30,9 +30,9 @@ func (e *Engine) Sweep() error {
 	return nil
 }
 
-// erase removes everything that is kept under a container's id. It needs no readable record and can be repeated. The files go
-// first: on a full disk nothing can be written, not even what addresses are free, before they are gone.
-// The caller holds the lock.
+// erase removes everything that is kept under a container's id. It needs no readable record and can
+// be repeated. The files go first: on a full disk nothing can be written, not even what addresses
+// are free, before they are gone. The caller holds the lock.
 func (e *Engine) erase(id string) error {
 	rc, err := e.Runtime.Load(id)
 	if err == nil {
@@ -41,6 +41,7 @@ func (e *Engine) erase(id string) error {
 	if err != nil && !errors.Is(err, runtime.ErrNotExist) {
 		return err
 	}
+
 	s, err := e.Snapshots.Get(id)
 	if err == nil {
 		err = s.Remove()
@@ -57,11 +58,12 @@ func (e *Engine) erase(id string) error {
 	if err := dropSharedMemory(e.Store.Dir(id)); err != nil {
 		return err
 	}
+
 	return e.Store.Delete(id)
 }
 
-// Reconcile is what `system` commands and a first command after a boot do: the truth about all containers, and no
-// interface or rule without a container.
+// Reconcile is what `system` commands and a first command after a boot do: the truth about all
+// containers, and no interface or rule without a container.
 func (e *Engine) Reconcile() error {
 	views, err := e.Views()
 	if err != nil {

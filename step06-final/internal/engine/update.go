@@ -48,9 +48,11 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 		return err
 	}
 	defer lock.Unlock()
-	if before, memory := v.HostConfig.MemorySwap, o.Resources.Memory; before > 0 && memory > before && o.Resources.MemorySwap == 0 {
+	if before, memory := v.HostConfig.MemorySwap, o.Resources.Memory; before > 0 && memory > before &&
+		o.Resources.MemorySwap == 0 {
 		return fmt.Errorf("--memory %d is more than the limit of memory and swap together, %d: give --memory-swap too", memory, before)
 	}
+
 	merged := mergeResources(v.HostConfig.Resources, o.Resources)
 	if err := spec.CheckResources(merged); err != nil {
 		return err
@@ -63,6 +65,7 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 		if v.HostConfig.AutoRemove && policy.Name != "no" && policy.Name != "" {
 			return fmt.Errorf("container %s was created with --rm: it cannot have a restart policy", v.Name)
 		}
+
 		v.HostConfig.RestartPolicy = policy
 	}
 
@@ -78,6 +81,7 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 		if err != nil {
 			return err
 		}
+
 		if !reflect.DeepEqual(*resources, specs.LinuxResources{}) {
 			if err := rc.Update(resources); err != nil {
 				return fmt.Errorf("update container %s: %w", v.Name, err)
@@ -115,6 +119,7 @@ func mergeResources(base, over spec.Resources) spec.Resources {
 	if over.NanoCPUs != 0 {
 		base.NanoCPUs, base.CPUPeriod, base.CPUQuota = over.NanoCPUs, 0, 0
 	}
+
 	if over.CPUPeriod != 0 || over.CPUQuota != 0 {
 		base.NanoCPUs = 0
 		setInt(&base.CPUPeriod, over.CPUPeriod)
@@ -123,6 +128,7 @@ func mergeResources(base, over spec.Resources) spec.Resources {
 	if over.CpusetCpus != "" {
 		base.CpusetCpus = over.CpusetCpus
 	}
+
 	if over.CpusetMems != "" {
 		base.CpusetMems = over.CpusetMems
 	}

@@ -127,7 +127,10 @@ func mountedIDs() (map[string]bool, error) {
 		return nil, fmt.Errorf("read mounts (is /proc mounted?): %w", err)
 	}
 	ids := map[string]bool{}
-	for _, name := range strings.FieldsFunc(string(data), func(r rune) bool { return r == '/' || r == ' ' || r == '\n' }) {
+	for _, name := range strings.FieldsFunc(string(data), func(r rune) bool {
+		return r == '/' || r == ' ' ||
+			r == '\n'
+	}) {
 		if len(name) == 64 {
 			ids[name] = true
 		}
@@ -197,7 +200,8 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 	}
 
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
-	state.RestartDue = wantsRestart(c, state) // in the same step as the end: whoever restarts it may be killed before it says so
+	// in the same step as the end: whoever restarts it may be killed before it says so
+	state.RestartDue = wantsRestart(c, state)
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
 		// The disk is full, perhaps by this container: it can still be shown and removed. The next
@@ -228,6 +232,7 @@ func (e *Engine) release(c *store.Container) error {
 	} else if !errors.Is(err, runtime.ErrNotExist) {
 		note(err)
 	}
+
 	s, err := e.Snapshots.Get(c.ID)
 	if err == nil {
 		note(s.Unmount())
@@ -238,6 +243,7 @@ func (e *Engine) release(c *store.Container) error {
 	if err := os.Remove(e.attachSocket(c.ID)); err != nil && !os.IsNotExist(err) {
 		note(err)
 	}
+
 	if problems != nil {
 		return fmt.Errorf("clean up after container %s: %s", c.Name, strings.Join(problems, "; "))
 	}

@@ -7,7 +7,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// fillVolumes copies what the image has at a volume's place into the volume, if it is still empty: docker's rule.
+// fillVolumes copies what the image has at a volume's place into the volume, if it is still empty:
+// docker's rule.
 func (e *Engine) fillVolumes(c *store.Container, rootfs string) error {
 	for _, m := range c.Mounts {
 		if m.Type != "volume" || m.NoCopy {

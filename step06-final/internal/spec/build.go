@@ -46,6 +46,7 @@ func Build(in Input) (*specs.Spec, error) {
 		Annotations: in.HostConfig.Annotations,
 		Linux:       &specs.Linux{Sysctl: in.sysctls()},
 	}
+
 	if in.HostConfig.UTSMode == "host" {
 		s.Hostname, s.Domainname = "", ""
 	}
@@ -57,6 +58,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if err := in.setSecurity(s); err != nil {
 		return nil, err
 	}
+
 	resources, err := LinuxResources(in.HostConfig.Resources)
 	if err != nil {
 		return nil, err
@@ -65,19 +67,22 @@ func Build(in Input) (*specs.Spec, error) {
 	if err := in.setDevices(s); err != nil {
 		return nil, err
 	}
+
 	s.Linux.CgroupsPath = in.cgroupsPath()
 	return s, nil
 }
 
-// sysctls are what was asked for, and docker's defaults for a network of the container's own: an ordinary user may listen on
-// every port, and ping. Nothing of the host's is opened by that.
+// sysctls are what was asked for, and docker's defaults for a network of the container's own: an
+// ordinary user may listen on every port, and ping. Nothing of the host's is opened by that.
 func (in Input) sysctls() map[string]string {
 	sysctls := map[string]string{}
 	if in.HostConfig.NetworkMode != "host" && in.NetNS == "" {
-		if _, err := os.Stat("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil { // since Linux 4.11
+		// since Linux 4.11
+		if _, err := os.Stat("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil {
 			sysctls["net.ipv4.ip_unprivileged_port_start"] = "0"
 		}
-		if len(in.UIDMappings) == 0 { // the kernel refuses a range of groups that are not all mapped
+		// the kernel refuses a range of groups that are not all mapped
+		if len(in.UIDMappings) == 0 {
 			sysctls["net.ipv4.ping_group_range"] = "0 2147483647"
 		}
 	}
@@ -94,8 +99,8 @@ func (in Input) hostname() string {
 	return in.ID[:12]
 }
 
-// cgroupsPath is below the root of each hierarchy for root (as docker's), and below the caller's own cgroup, the only
-// place where it can be delegated, for an ordinary user.
+// cgroupsPath is below the root of each hierarchy for root (as docker's), and below the caller's
+// own cgroup, the only place where it can be delegated, for an ordinary user.
 func (in Input) cgroupsPath() string {
 	parent := in.HostConfig.CgroupParent
 	if parent == "" {
@@ -117,6 +122,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 	if in.Config.Tty {
 		env = append(env, "TERM=xterm")
 	}
+
 	env = MergeEnv(env, in.Config.Env...)
 	if !HasVariable(env, "HOME") {
 		env = append(env, "HOME="+in.Home)
@@ -125,6 +131,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 	if cwd == "" {
 		cwd = "/"
 	}
+
 	s.Process = &specs.Process{
 		Terminal:    in.Config.Tty,
 		User:        in.User,
@@ -133,13 +140,16 @@ func (in Input) setProcess(s *specs.Spec) error {
 		Cwd:         cwd,
 		OOMScoreAdj: in.HostConfig.OomScoreAdj,
 	}
+
 	for _, u := range in.HostConfig.Ulimits {
-		s.Process.Rlimits = append(s.Process.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
+		s.Process.Rlimits = append(s.Process.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(u.Name),
+			Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
 	}
 	return nil
 }
 
-// setNamespaces lists the namespaces: a new one, another container's (with a path), or, when the type is absent, the host's.
+// setNamespaces lists the namespaces: a new one, another container's (with a path), or, when the
+// type is absent, the host's.
 func (in Input) setNamespaces(s *specs.Spec) {
 	add := func(kind specs.LinuxNamespaceType, path string) {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: kind, Path: path})
@@ -148,6 +158,7 @@ func (in Input) setNamespaces(s *specs.Spec) {
 		add(specs.UserNamespace, "")
 		s.Linux.UIDMappings, s.Linux.GIDMappings = in.UIDMappings, in.GIDMappings
 	}
+
 	add(specs.MountNamespace, "")
 	if in.HostConfig.UTSMode != "host" {
 		add(specs.UTSNamespace, "")
@@ -155,6 +166,7 @@ func (in Input) setNamespaces(s *specs.Spec) {
 	if in.HostConfig.IpcMode != "host" {
 		add(specs.IPCNamespace, in.IPCNS)
 	}
+
 	if in.HostConfig.PidMode != "host" {
 		add(specs.PIDNamespace, in.PidNS)
 	}
@@ -166,7 +178,8 @@ func (in Input) setNamespaces(s *specs.Spec) {
 	}
 }
 
-// mounts are the kernel's file systems, the engine's files, and the user's mounts, parents before children.
+// mounts are the kernel's file systems, the engine's files, and the user's mounts, parents before
+// children.
 func (in Input) mounts() []specs.Mount {
 	shm := in.HostConfig.ShmSize
 	if shm == 0 {
@@ -176,27 +189,41 @@ func (in Input) mounts() []specs.Mount {
 	if in.HostConfig.Privileged {
 		sysMode = "rw"
 	}
-	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", sysMode}}
+
+	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec",
+		"nodev", sysMode}}
 	if len(in.UIDMappings) > 0 && (in.HostConfig.NetworkMode == "host" || in.NetNS != "") {
-		// sysfs shows network devices: the kernel mounts a new one only for the owner of the network namespace.
-		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"}}
+		// sysfs shows network devices: the kernel mounts a new one only for the owner of the
+		// network namespace.
+		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "nosuid",
+			"noexec", "nodev", "ro"}}
 	}
+
 	list := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755",
+			"size=65536k"}},
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: in.ptsOptions()},
 		sys,
-		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", sysMode}},
+		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec",
+			"nodev", sysMode}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 	}
+
 	if in.HostConfig.IpcMode == "host" || in.IPCNS != "" {
-		// Shared memory belongs together with the IPC namespace, and a new mqueue is refused without owning it.
-		list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"rbind"}}
-		if _, err := os.Stat("/dev/mqueue"); err != nil { // a host without systemd may not have mounted it: then there is nothing to share
-			list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "nodev", "ro", "size=0"}}
+		// Shared memory belongs together with the IPC namespace, and a new mqueue is refused
+		// without owning it.
+		list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue",
+			Options: []string{"rbind"}}
+		// a host without systemd may not have mounted it: then there is nothing to share
+		if _, err := os.Stat("/dev/mqueue"); err != nil {
+			list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "tmpfs", Source: "tmpfs",
+				Options: []string{"nosuid", "noexec", "nodev", "ro", "size=0"}}
 		}
 	}
-	list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shm)}})
+
+	list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid",
+		"noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shm)}})
 	if in.HostConfig.IpcMode == "host" {
 		in.ShmSource = "/dev/shm"
 	}
@@ -204,20 +231,24 @@ func (in Input) mounts() []specs.Mount {
 	case in.HostConfig.IpcMode == "none":
 		list = list[:6]
 	case in.ShmSource != "":
-		list[6] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: in.ShmSource, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+		list[6] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: in.ShmSource, Options: []string{"rbind",
+			"nosuid", "noexec", "nodev"}}
 	}
+
 	for _, file := range []struct{ source, destination string }{
 		{in.ResolvFile, "/etc/resolv.conf"}, {in.HostnameFile, "/etc/hostname"}, {in.HostsFile, "/etc/hosts"},
 	} {
 		if file.source != "" {
-			list = append(list, specs.Mount{Destination: file.destination, Type: "bind", Source: file.source, Options: in.fileOptions()})
+			list = append(list, specs.Mount{Destination: file.destination, Type: "bind", Source: file.source,
+				Options: in.fileOptions()})
 		}
 	}
 	return replaceAndSort(list, in.userMounts())
 }
 
-// fileOptions are for the engine's own files in /etc: their inodes are the host's, so the container must not be able to make
-// a set-user-id program of one (CVE-2021-41091), and no link of the image leads them elsewhere.
+// fileOptions are for the engine's own files in /etc: their inodes are the host's, so the container
+// must not be able to make a set-user-id program of one (CVE-2021-41091), and no link of the image
+// leads them elsewhere.
 func (in Input) fileOptions() []string {
 	options := []string{"rbind", "rprivate", "nosuid", "nodev", "noexec", "x-mydocker.ordinary"}
 	if in.HostConfig.ReadonlyRootfs {
@@ -226,7 +257,8 @@ func (in Input) fileOptions() []string {
 	return options
 }
 
-// ptsOptions gives pseudo-terminals to the group tty, where that group exists: an ordinary user without subordinate ids has but one.
+// ptsOptions gives pseudo-terminals to the group tty, where that group exists: an ordinary user
+// without subordinate ids has but one.
 func (in Input) ptsOptions() []string {
 	const tty = 5
 	options := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
@@ -273,7 +305,8 @@ func tmpfs(path, options string, readonly bool) specs.Mount {
 	return specs.Mount{Destination: path, Type: "tmpfs", Source: "tmpfs", Options: list}
 }
 
-// replaceAndSort drops a default mount that the user mounts over, and puts the user's mounts behind the defaults by depth.
+// replaceAndSort drops a default mount that the user mounts over, and puts the user's mounts behind
+// the defaults by depth.
 func replaceAndSort(defaults, user []specs.Mount) []specs.Mount {
 	taken := map[string]bool{}
 	for _, m := range user {

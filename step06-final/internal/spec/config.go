@@ -1,13 +1,15 @@
-// Package spec turns what the user asked for (flags) and what the image says (its config) into an OCI runtime spec, the
-// only thing that package runtime understands. Nothing here touches the host but for reading it. Its story is told in
-// docs/zh/08-step06-engine.md.
+// Package spec turns what the user asked for (flags) and what the image says (its config) into an
+// OCI runtime spec, the only thing that package runtime understands. Nothing here touches the host
+// but for reading it. Its story is told in docs/zh/08-step06-engine.md.
 //
-// Config and HostConfig carry docker's field names, because `inspect` shows them and scripts ask for them by name:
-// Config is what travels with a container wherever it runs, HostConfig is what depends on this host.
+// Config and HostConfig carry docker's field names, because `inspect` shows them and scripts ask
+// for them by name: Config is what travels with a container wherever it runs, HostConfig is what
+// depends on this host.
 package spec
 
-// Config is the portable part of a container's configuration: the image's config with the user's flags on top. Fields,
-// order and what is left out when it is empty are docker's; an image's own config is the same type.
+// Config is the portable part of a container's configuration: the image's config with the user's
+// flags on top. Fields, order and what is left out when it is empty are docker's; an image's own
+// config is the same type.
 type Config struct {
 	Hostname     string
 	Domainname   string
@@ -39,7 +41,8 @@ func (c Config) Argv() []string {
 	return append(append([]string(nil), c.Entrypoint...), c.Cmd...)
 }
 
-// HostConfig is the part that depends on the host. Zero values mean the kernel's or docker's default.
+// HostConfig is the part that depends on the host. Zero values mean the kernel's or docker's
+// default.
 type HostConfig struct {
 	Binds         []string // -v, as given
 	Mounts        []Mount  // --mount, parsed
@@ -116,5 +119,6 @@ type LogConfig struct {
 	MaxSize  int64  // bytes; 0: 20 MiB
 	MaxFiles int    // 0: 5
 
-	Options map[string]string `json:",omitempty"` // as they were given: for inspect, and labels and env for logs --details
+	// as they were given: for inspect, and labels and env for logs --details
+	Options map[string]string `json:",omitempty"`
 }

@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// Healthcheck is the command that tells whether a container does its work. Times are nanoseconds; 0 means the default.
+// Healthcheck is the command that tells whether a container does its work. Times are nanoseconds; 0
+// means the default.
 type Healthcheck struct {
-	Test        []string      `json:",omitempty"` // empty: the image's; NONE; CMD ARG…; CMD-SHELL LINE
+	// empty: the image's; NONE; CMD ARG…; CMD-SHELL LINE
+	Test        []string      `json:",omitempty"`
 	Interval    time.Duration `json:",omitempty"`
 	Timeout     time.Duration `json:",omitempty"`
 	StartPeriod time.Duration `json:",omitempty"`
@@ -82,13 +84,15 @@ func (h *Healthcheck) Check() error {
 	if h == nil {
 		return nil
 	}
-	for name, value := range map[string]time.Duration{"interval": h.Interval, "timeout": h.Timeout, "start period": h.StartPeriod} {
+	for name, value := range map[string]time.Duration{"interval": h.Interval, "timeout": h.Timeout,
+		"start period": h.StartPeriod} {
 		if value != 0 && value < time.Millisecond {
 			return fmt.Errorf("the health check's %s is %s: give at least 1ms, or 0 for the default", name, value)
 		}
 	}
 	if h.Retries < 0 {
-		return fmt.Errorf("the health check's number of retries is %d: give at least 1, or 0 for the default", h.Retries)
+		return fmt.Errorf("the health check's number of retries is %d: give at least 1, or 0 for the default",
+			h.Retries)
 	}
 	return nil
 }

@@ -11,16 +11,19 @@ import (
 
 // Mount is one -v, --mount or --tmpfs, parsed, or one volume that the image asks for.
 type Mount struct {
-	Type        string // bind, volume or tmpfs
-	Name        string `json:",omitempty"` // of a volume; empty: anonymous
-	Source      string // host path; of a volume: where it lives, filled in when the container is created
+	Type string // bind, volume or tmpfs
+	Name string `json:",omitempty"` // of a volume; empty: anonymous
+	// host path; of a volume: where it lives, filled in when the container is created
+	Source      string
 	Destination string // absolute path in the container
 	ReadOnly    bool   `json:",omitempty"`
-	Propagation string `json:",omitempty"` // of a bind: rprivate (default), rslave, rshared, private, slave, shared
+	// of a bind: rprivate (default), rslave, rshared, private, slave, shared
+	Propagation string `json:",omitempty"`
 	NoCopy      bool   `json:",omitempty"` // do not fill an empty volume from the image
-	TmpfsOpts   string `json:",omitempty"` // of a tmpfs: mount(8) options, such as size=64m,mode=1777
-	MakeSource  bool   `json:",omitempty"` // of -v: a host directory that is missing is made
-	Anonymous   bool   `json:",omitempty"` // removed together with the container
+	// of a tmpfs: mount(8) options, such as size=64m,mode=1777
+	TmpfsOpts  string `json:",omitempty"`
+	MakeSource bool   `json:",omitempty"` // of -v: a host directory that is missing is made
+	Anonymous  bool   `json:",omitempty"` // removed together with the container
 }
 
 var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
@@ -31,10 +34,11 @@ func ValidVolumeName(name string) bool { return volumeName.MatchString(name) && 
 // consistencies say how far the two sides of a mount may differ; on Linux they never do.
 var consistencies = map[string]bool{"consistent": true, "cached": true, "delegated": true, "default": true}
 
-var propagations = map[string]bool{"rprivate": true, "rslave": true, "rshared": true, "private": true, "slave": true, "shared": true}
+var propagations = map[string]bool{"rprivate": true, "rslave": true, "rshared": true, "private": true, "slave": true,
+	"shared": true}
 
-// ParseVolume reads a -v value: [SOURCE:]DESTINATION[:OPTIONS]. A source that starts with / or . is a host path, any
-// other is the name of a volume, and without one the volume is anonymous.
+// ParseVolume reads a -v value: [SOURCE:]DESTINATION[:OPTIONS]. A source that starts with / or . is
+// a host path, any other is the name of a volume, and without one the volume is anonymous.
 func ParseVolume(value string) (Mount, error) {
 	parts := strings.Split(value, ":")
 	var m Mount
@@ -43,13 +47,15 @@ func ParseVolume(value string) (Mount, error) {
 		m = Mount{Type: "volume", Destination: parts[0], Anonymous: true}
 	case 2, 3:
 		m = Mount{Source: parts[0], Destination: parts[1]}
-		if !strings.HasPrefix(parts[1], "/") && len(parts) == 2 && strings.HasPrefix(parts[0], "/") && isOptions(parts[1]) {
+		if !strings.HasPrefix(parts[1], "/") && len(parts) == 2 && strings.HasPrefix(parts[0], "/") &&
+			isOptions(parts[1]) {
 			m = Mount{Type: "volume", Destination: parts[0], Anonymous: true}
 			parts = []string{"", parts[0], parts[1]}
 		}
 	default:
 		return Mount{}, fmt.Errorf("invalid volume %q: want [SOURCE:]DESTINATION[:OPTIONS]", value)
 	}
+
 	if m.Type == "" {
 		if err := m.setSource(value); err != nil {
 			return Mount{}, err
@@ -168,6 +174,7 @@ func ParseMount(value string) (Mount, error) {
 			if err != nil {
 				return Mount{}, fmt.Errorf("invalid mount %q: %w", value, err)
 			}
+
 			tmpfs = append(tmpfs, fmt.Sprintf("size=%d", size))
 		case "tmpfs-mode":
 			if _, err := strconv.ParseUint(val, 8, 12); err != nil {
@@ -178,6 +185,7 @@ func ParseMount(value string) (Mount, error) {
 			return Mount{}, fmt.Errorf("invalid mount %q: unknown key %q (known: type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size, tmpfs-mode, consistency, bind-recursive, volume-driver)", value, key)
 		}
 	}
+
 	m.TmpfsOpts = strings.Join(tmpfs, ",")
 	return m, m.checkMount(value)
 }
@@ -202,6 +210,7 @@ func (m *Mount) checkMount(value string) error {
 		if !m.Anonymous && !ValidVolumeName(m.Source) {
 			return fmt.Errorf("invalid mount %q: %q is no volume name; use type=bind for a host path", value, m.Source)
 		}
+
 		m.Name, m.Source = m.Source, ""
 	case "tmpfs":
 		if m.Source != "" {

@@ -35,10 +35,12 @@ func CheckResources(r Resources) error {
 	case r.NanoCPUs > 0 && r.NanoCPUs < 10000000:
 		return fmt.Errorf("--cpus must be at least 0.01: the kernel counts in thousandths of a 100 ms period")
 	case r.NanoCPUs > int64(runtime.NumCPU())*1e9:
-		return fmt.Errorf("--cpus must be between 0.01 and %d: there are only %d CPUs here", runtime.NumCPU(), runtime.NumCPU())
+		return fmt.Errorf("--cpus must be between 0.01 and %d: there are only %d CPUs here", runtime.NumCPU(),
+			runtime.NumCPU())
 	case r.BlkioWeight != 0 && (r.BlkioWeight < 10 || r.BlkioWeight > 1000):
 		return fmt.Errorf("--blkio-weight must be between 10 and 1000")
 	}
+
 	for name, list := range map[string]string{"--cpuset-cpus": r.CpusetCpus, "--cpuset-mems": r.CpusetMems} {
 		if err := checkList(list); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -144,6 +146,7 @@ func blockIO(r Resources) (*specs.LinuxBlockIO, error) {
 			if t.Rate == 0 {
 				continue
 			}
+
 			var st unix.Stat_t
 			if err := unix.Stat(t.Path, &st); err != nil {
 				return nil, fmt.Errorf("device %s: %w; `lsblk` lists the block devices", t.Path, err)
@@ -157,6 +160,7 @@ func blockIO(r Resources) (*specs.LinuxBlockIO, error) {
 			used = true
 		}
 	}
+
 	if !used {
 		return nil, nil
 	}

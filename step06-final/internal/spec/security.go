@@ -17,8 +17,9 @@ type SecurityOptions struct {
 	PathsUnconfined bool   // systempaths=unconfined: nothing masked, nothing read-only
 }
 
-// ParseSecurityOptions reads all --security-opt of a container. Labels of security modules that docker knows are
-// accepted when they ask for nothing (disable, unconfined), because we never set any.
+// ParseSecurityOptions reads all --security-opt of a container. Labels of security modules that
+// docker knows are accepted when they ask for nothing (disable, unconfined), because we never set
+// any.
 func ParseSecurityOptions(values []string) (SecurityOptions, error) {
 	o := SecurityOptions{NoNewPrivileges: true}
 	for _, value := range values {
@@ -40,6 +41,7 @@ func ParseSecurityOptions(values []string) (SecurityOptions, error) {
 			if val == "" {
 				return o, fmt.Errorf("invalid security option %q: want seccomp=unconfined, builtin or a file", value)
 			}
+
 			o.Seccomp = val
 		case "systempaths":
 			if val != "unconfined" {
@@ -57,7 +59,8 @@ func ParseSecurityOptions(values []string) (SecurityOptions, error) {
 	return o, nil
 }
 
-// Capabilities applies --cap-add and --cap-drop to docker's default set. Names are given with or without CAP_, in any case.
+// Capabilities applies --cap-add and --cap-drop to docker's default set. Names are given with or
+// without CAP_, in any case.
 func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	all := security.AllCapabilities()
 	if privileged {
@@ -67,6 +70,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	for _, name := range append(security.DefaultCapabilities(), all...) {
 		known[name] = true
 	}
+
 	added, addAll, err := capabilityNames(add, known)
 	if err != nil {
 		return nil, err
@@ -75,6 +79,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	base := security.DefaultCapabilities()
 	if addAll {
 		base = all
@@ -87,6 +92,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 			caps = append(caps, name)
 		}
 	}
+
 	for _, name := range all { // in the kernel's order
 		if added[name] {
 			caps = append(caps, name)
@@ -124,6 +130,7 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
+
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps}
 	if in.User.UID == 0 { // execve(2) of another user gets none: capabilities(7)
 		s.Process.Capabilities.Effective, s.Process.Capabilities.Permitted = caps, caps
@@ -132,6 +139,7 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	if !h.Privileged && !options.PathsUnconfined {
 		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = security.MaskedPaths(), security.ReadonlyPaths()
 	}
+
 	switch {
 	case options.Seccomp == "unconfined" || (h.Privileged && options.Seccomp == ""):
 	case options.Seccomp == "" || options.Seccomp == "builtin":

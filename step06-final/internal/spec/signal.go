@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ParseSignal reads a signal's number or name, with or without SIG, in any case; RTMIN+N and RTMAX-N too.
+// ParseSignal reads a signal's number or name, with or without SIG, in any case; RTMIN+N and
+// RTMAX-N too.
 func ParseSignal(text string) (unix.Signal, error) {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= 64 {
 		return unix.Signal(n), nil
@@ -17,6 +18,7 @@ func ParseSignal(text string) (unix.Signal, error) {
 	if n := unix.SignalNum("SIG" + name); n != 0 {
 		return n, nil
 	}
+
 	// signal(7): 34 to 64 are real-time signals; the C library keeps 32 and 33 for itself.
 	for prefix, base := range map[string]int{"RTMIN": 34, "RTMAX": 64} {
 		if !strings.HasPrefix(name, prefix) {
@@ -31,5 +33,6 @@ func ParseSignal(text string) (unix.Signal, error) {
 			return unix.Signal(n), nil
 		}
 	}
-	return 0, fmt.Errorf("invalid signal %q: want a name such as TERM or a number from 1 to 64; `kill -l` lists them", text)
+	return 0, fmt.Errorf("invalid signal %q: want a name such as TERM or a number from 1 to 64; `kill -l` lists them",
+		text)
 }

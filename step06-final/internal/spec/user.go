@@ -10,13 +10,15 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Accounts reads a file of a root file system that names users or groups, at most limit bytes of it. The files are the
-// container's: the function must neither be led out of the root by them nor wait for them.
+// Accounts reads a file of a root file system that names users or groups, at most limit bytes of
+// it. The files are the container's: the function must neither be led out of the root by them nor
+// wait for them.
 type Accounts func(name string, limit int64) ([]byte, error)
 
-// ResolveUser finds the ids of USER[:GROUP] in the root file system's /etc/passwd and /etc/group. Numbers need no entry.
-// The supplementary groups are the primary one, for a program that changes its group must not lose what is forbidden to
-// that (CVE-2022-36109), those that list the user unless a group was named, and those of extra (--group-add).
+// ResolveUser finds the ids of USER[:GROUP] in the root file system's /etc/passwd and /etc/group.
+// Numbers need no entry. The supplementary groups are the primary one, for a program that changes
+// its group must not lose what is forbidden to that (CVE-2022-36109), those that list the user
+// unless a group was named, and those of extra (--group-add).
 func ResolveUser(accounts Accounts, user string, extra []string) (specs.User, string, error) {
 	name, group := user, ""
 	if i := strings.Index(user, ":"); i >= 0 {
@@ -102,12 +104,14 @@ func resolveGroup(groups [][]string, name string) (uint32, error) {
 	}
 	gid, err := parseID(name)
 	if err != nil {
-		return 0, fmt.Errorf("unable to find group %s: the image's /etc/group has no such entry; a number needs none", name)
+		return 0, fmt.Errorf("unable to find group %s: the image's /etc/group has no such entry; a number needs none",
+			name)
 	}
 	return gid, nil
 }
 
-// findEntry finds a line by the id in the given field, if a number is asked for, or by its first field.
+// findEntry finds a line by the id in the given field, if a number is asked for, or by its first
+// field.
 func findEntry(lines [][]string, nameOrID string, idField, fields int) []string {
 	by := 0
 	if _, err := parseID(nameOrID); err == nil {

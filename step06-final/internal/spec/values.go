@@ -16,7 +16,8 @@ type Ulimit struct {
 	Soft, Hard int64 // -1: unlimited
 }
 
-var ulimits = map[string]bool{"as": true, "core": true, "cpu": true, "data": true, "fsize": true, "locks": true, "memlock": true,
+var ulimits = map[string]bool{"as": true, "core": true, "cpu": true, "data": true, "fsize": true, "locks": true,
+	"memlock":  true,
 	"msgqueue": true, "nice": true, "nofile": true, "nproc": true, "rss": true, "rtprio": true, "rttime": true, "sigpending": true, "stack": true}
 
 // ParseUlimit reads NAME=SOFT[:HARD].
@@ -30,6 +31,7 @@ func ParseUlimit(value string) (Ulimit, error) {
 	if !ulimits[u.Name] {
 		return Ulimit{}, fmt.Errorf("invalid ulimit %q: no limit is called %q (see getrlimit(2), without RLIMIT_ and in lower case)", value, u.Name)
 	}
+
 	limits := strings.SplitN(value[i+1:], ":", 2)
 	var err error
 	if u.Soft, err = parseLimit(limits[0]); err != nil {
@@ -41,6 +43,7 @@ func ParseUlimit(value string) (Ulimit, error) {
 			return Ulimit{}, bad
 		}
 	}
+
 	if u.Hard != -1 && (u.Soft == -1 || u.Soft > u.Hard) {
 		return Ulimit{}, fmt.Errorf("invalid ulimit %q: the soft limit is above the hard limit", value)
 	}
@@ -123,7 +126,8 @@ func (p RestartPolicy) String() string {
 	return p.Name
 }
 
-// ParseEnv reads one -e: NAME=VALUE, or NAME, which takes the caller's value and is dropped when the caller has none.
+// ParseEnv reads one -e: NAME=VALUE, or NAME, which takes the caller's value and is dropped when
+// the caller has none.
 func ParseEnv(value string) (variable string, set bool, err error) {
 	name := value
 	i := strings.Index(value, "=")
@@ -140,8 +144,9 @@ func ParseEnv(value string) (variable string, set bool, err error) {
 	return name + "=" + own, set, nil
 }
 
-// ReadLines reads a file of settings, a line each, which may come from another system: with a byte order mark, with CRLF. Empty lines
-// and those that begin with # are left out, white space at their beginnings too.
+// ReadLines reads a file of settings, a line each, which may come from another system: with a byte
+// order mark, with CRLF. Empty lines and those that begin with # are left out, white space at their
+// beginnings too.
 func ReadLines(path string, each func(line string) error) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -181,8 +186,8 @@ func ReadEnvFile(path string) (env []string, err error) {
 	return env, nil
 }
 
-// MergeEnv puts variables on top of others: the last value of a name wins, in the place of the first. A name without a value takes the
-// variable away.
+// MergeEnv puts variables on top of others: the last value of a name wins, in the place of the
+// first. A name without a value takes the variable away.
 func MergeEnv(base []string, overrides ...string) []string {
 	all := append(append([]string(nil), base...), overrides...)
 	last := map[string]string{}
