@@ -18,6 +18,7 @@ for dir in "$repo"/step0*; do
   build "$(basename "$dir")" "$(basename "$dir")" .
 done
 build myrunc step06-final ./cmd/myrunc
+build small step06-final ./small
 for dir in "$repo"/step0*/testdata/*/; do # what the checks put into containers
   ! ls "$dir"*.go >/dev/null 2>&1 || build "$(basename "$dir")" "${dir%/testdata/*}" "./testdata/$(basename "$dir")"
 done

@@ -179,7 +179,7 @@ func removeAction(ctx *cli.Context) error {
 			if !ctx.Bool("force") {
 				return failWith(1, "container %s is running: stop it first, or: rm -f %s", r.Name, r.Name)
 			}
-			if err := r.kill(); err != nil {
+			if err := r.kill(); err != nil && r.running() { // it may have ended by itself
 				return err
 			}
 		}

@@ -64,15 +64,12 @@ func parseCapabilities(added []string) (uint64, error) {
 // confine is the last step before the command: from here on nothing can be regained.
 func confine(c *container) error {
 	privileged := os.Getuid() == 0 // else dropCapabilities has left nothing
-	last, err := lastCapability()
-	if err != nil {
-		return err
-	}
-	keep := c.Capabilities & (1<<(last+1) - 1)
+	count := capabilityCount()
+	keep := c.Capabilities & (1<<count - 1)
 
 	if privileged {
 		// The bounding set limits what execve(2) of a set-user-ID program may give.
-		for n := uint(0); n <= last; n++ {
+		for n := uint(0); n < count; n++ {
 			if keep&(1<<n) == 0 {
 				if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(n), 0, 0, 0); err != nil {
 					return fail("drop capability %d: %v", n, err)
@@ -96,17 +93,14 @@ func confine(c *container) error {
 	return loadSeccomp(keep)
 }
 
-// lastCapability: kernels differ in how many they have.
-func lastCapability() (uint, error) {
-	text, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	if err != nil {
-		return 0, fail("ask the kernel for its capabilities: %v", err)
+// capabilityCount: kernels differ in how many they have, and say EINVAL to others.
+func capabilityCount() uint {
+	for n := uint(0); n < 63; n++ {
+		if unix.Prctl(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0) != nil {
+			return n
+		}
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 6)
-	if err != nil {
-		return 0, fail("understand /proc/sys/kernel/cap_last_cap: %v", err)
-	}
-	return uint(n), nil
+	return 63
 }
 
 // setCapabilities sets permitted and effective; nothing is inheritable (CVE-2022-24769).

@@ -147,8 +147,17 @@ func statusOf(err error) int {
 	return exitSetup
 }
 
-// signalContainer sends a signal to the command, which is PID 1 of the container.
+// signalContainer sends a signal to the command, which is PID 1 of the container. One that is about
+// to start has no PID yet.
 func (r *record) signalContainer(s syscall.Signal) error {
+	for deadline := time.Now().Add(10 * time.Second); r.running() && r.Pid == 0; time.Sleep(5 * time.Millisecond) {
+		if now, err := readRecord(r.ID); err == nil {
+			r.Pid = now.Pid
+		}
+		if time.Now().After(deadline) {
+			break
+		}
+	}
 	if !r.running() || r.Pid == 0 {
 		return failWith(1, "container %s is not running: see: ps -a", r.Name)
 	}
