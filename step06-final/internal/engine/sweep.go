@@ -27,6 +27,9 @@ func (e *Engine) Sweep() error {
 			return err
 		}
 	}
+	if len(half) > 0 {
+		return e.Networks.Tidy(0) // no process of theirs will do it
+	}
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (m *Manager) becomeUsed(s *state, network string) error {
 }
 
 // Linger is for callers of Tidy that only want what a killed process has left.
-const Linger = 2 * linger
+const Linger = linger
 
 // Tidy takes down the networks that have had no container for so long.
 func (m *Manager) Tidy(after time.Duration) error {
