@@ -23,7 +23,7 @@ ambiguous_prefix() {
 stop_paused() {
 	D run -d --name c1 bb sleep 100
 	D pause c1
-	D stop -t 1 c1
+	because stop-advice D stop -t 1 c1
 	D inspect -f '{{.State.Status}} {{.State.ExitCode}}' c1
 }
 
@@ -158,14 +158,14 @@ update_many() {
 
 update_bad() {
 	D run -d --name c1 bb sleep 100
-	D update -m bad c1
+	because update-status D update -m bad c1
 	D update --cpus 100 c1
 	D update --memory 1k c1
 }
 
 diff_deleted() {
 	D run --name c1 bb sh -c "rm -r /var/www; ln -s x /l"
-	D diff c1
+	d diff c1 | sort
 }
 
 export_pipe() {
