@@ -92,7 +92,7 @@ const (
 type linkRefused struct{ where, target string }
 
 func (e *linkRefused) Error() string {
-	return "must be mounted on an ordinary directory or file, and " + e.where +
+	return "must be mounted on ordinary directory or file, and " + e.where +
 		" of the image is a symbolic link to " + e.target + ": take the link out of the image"
 }
 

@@ -39,7 +39,7 @@ func TestKernelMountsOnOrdinaryDirectories(t *testing.T) {
 			require.NoError(t, os.Symlink("/b", filepath.Join(rootfs, "dev/l")))
 		}
 		message := refusedMount(t, bundle, spec)
-		assert.Contains(t, message, "mount: "+c.named+": must be mounted on an ordinary directory")
+		assert.Contains(t, message, "mount: "+c.named+": must be mounted on ordinary directory")
 	}
 
 	bundle, spec := newBundle(t, "true")
