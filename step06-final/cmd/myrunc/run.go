@@ -54,7 +54,11 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 		}
 	}
 	if err := container.Start(); err != nil {
-		return 1, deleteAfter(container, err)
+		err = deleteAfter(container, err)
+		if terminal != nil {
+			terminal.drain() // what a hook has said about it
+		}
+		return 1, err
 	}
 
 	if detach {
