@@ -15,6 +15,9 @@ var engineText = regexp.MustCompile(`^2\|(mydocker|docker|Error|error|WARNING|Wa
 	`context |the input device|You cannot|No such|conflicting|open |can't |write |Please |.*: (level|no such|not found)|Run 'docker|unrecognized|` +
 	`\s*$)`)
 
+// errorOnStdout: docker prints some errors of exec there.
+var errorOnStdout = regexp.MustCompile(`^1\|(OCI runtime exec failed|unable to find user)`)
+
 // plain replaces what differs from run to run, in this order.
 var plain = []struct {
 	pattern *regexp.Regexp
@@ -52,7 +55,7 @@ func newMasks(command string) *masks {
 }
 
 func (m *masks) line(line string) string {
-	if engineText.MatchString(line) || (m.ours || m.failed) && strings.HasPrefix(line, "2|") {
+	if engineText.MatchString(line) || errorOnStdout.MatchString(line) || (m.ours || m.failed) && strings.HasPrefix(line, "2|") {
 		m.failed = true
 		return errorLine
 	}
@@ -61,7 +64,7 @@ func (m *masks) line(line string) string {
 	}
 
 	return identifier.ReplaceAllStringFunc(line, func(id string) string {
-		if len(id) != 12 && len(id) != 64 || strings.Trim(id, "0123456789") == "" {
+		if len(id) != 12 && len(id) != 64 || len(id) == 12 && strings.Trim(id, "0123456789") == "" {
 			return id
 		}
 		for number, known := range m.ids {

@@ -106,7 +106,7 @@ top_stats() {
 
 port() {
 	D run -d --name c1 -p 127.0.0.1:5006:80 -p 127.0.0.1:5007:81/udp bb sleep 100
-	D port c1
+	d port c1 | sort
 	D port c1 80
 	D port c1 80/tcp
 	D port c1 81/udp
