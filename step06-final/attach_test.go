@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestInputOfEverySize: whatever one read of stdin gives, a pipe or a file, it arrives, and so does what comes back.
+// TestInputOfEverySize: whatever one read of stdin gives, a pipe or a file, it arrives, and so
+// does what comes back.
 func TestInputOfEverySize(t *testing.T) {
 	for _, size := range []int{0, 1, 16383, 16384, 16385, 32768, 1 << 20, 10<<20 + 1} {
 		data := bytes.Repeat([]byte("0123456789abcde\n"), size/16+1)[:size]
@@ -25,6 +26,7 @@ func TestInputOfEverySize(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, data, 0o600))
 		file, err := os.Open(path)
 		require.NoError(t, err)
+
 		for name, r := range map[string]result{
 			"pipe": dockerInput(bytes.NewReader(data), "run", "--rm", "-i", "--network", "none", "host", "cat"),
 			"file": dockerInput(file, "run", "--rm", "-i", "--network", "none", "host", "sh", "-c", "cat; exit 3"),
@@ -35,8 +37,10 @@ func TestInputOfEverySize(t *testing.T) {
 			if size > 0 && data[size-1] == '\n' { // execute takes one line end away
 				out += "\n"
 			}
-			assert.Equal(t, want, fmt.Sprintf("%x", md5.Sum([]byte(out))), "%s of %d bytes came back as %d", name, size, len(out))
+			assert.Equal(t, want, fmt.Sprintf("%x", md5.Sum([]byte(out))), "%s of %d bytes came back as %d", name,
+				size, len(out))
 		}
+
 		file.Close()
 	}
 }
@@ -54,11 +58,13 @@ func TestInputOfStartAndAttach(t *testing.T) {
 	assert.Equal(t, result{"100001", "", 0}, r)
 }
 
-// TestStoppedClient: a client that is stopped does not stop its container, and misses nothing when it goes on.
+// TestStoppedClient: a client that is stopped does not stop its container, and misses nothing
+// when it goes on.
 func TestStoppedClient(t *testing.T) {
 	remove(t, "goes-on")
 	var out, errs bytes.Buffer
-	client := exec.Command(binary, "run", "--name", "goes-on", "--network", "none", "-v", work+":/out", "host", "sh", "-c",
+	client := exec.Command(binary, "run", "--name", "goes-on", "--network", "none", "-v", work+":/out", "host",
+		"sh", "-c",
 		"echo begun; sleep 1; i=0; while [ $i -lt 100000 ]; do echo line-$i-of-a-container-that-goes-on; i=$((i+1)); done; echo error >&2; echo done >/out/done; exit 4")
 	client.Stdout, client.Stderr = &out, &errs
 	require.NoError(t, start(client))
@@ -79,11 +85,13 @@ func TestStoppedClient(t *testing.T) {
 	assert.Equal(t, "error\n", errs.String())
 }
 
-// TestSupervisorKilledWhileAttached: the client says that it was cut off; that is not the end of the output.
+// TestSupervisorKilledWhileAttached: the client says that it was cut off; that is not the end of
+// the output.
 func TestSupervisorKilledWhileAttached(t *testing.T) {
 	remove(t, "cut-off")
 	var out, errs bytes.Buffer
-	client := exec.Command(binary, "run", "--name", "cut-off", "--network", "none", "host", "sh", "-c", "echo begun; sleep 1000")
+	client := exec.Command(binary, "run", "--name", "cut-off", "--network", "none", "host", "sh", "-c",
+		"echo begun; sleep 1000")
 	client.Stdout, client.Stderr = &out, &errs
 	require.NoError(t, start(client))
 	eventually(t, "first output", func() bool { return strings.Contains(docker("logs", "cut-off").out, "begun") })
@@ -95,7 +103,8 @@ func TestSupervisorKilledWhileAttached(t *testing.T) {
 }
 
 func supervisorOf(t *testing.T, name string) (pid int) {
-	data, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", name), "supervisor"))
+	data, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", name),
+		"supervisor"))
 	require.NoError(t, err)
 	_, err = fmt.Sscan(string(data), &pid)
 	require.NoError(t, err)

@@ -20,7 +20,8 @@ import (
 
 // TestZeroIsNoLimit: for every limit that docker has 0 for.
 func TestZeroIsNoLimit(t *testing.T) {
-	for _, flag := range []string{"--memory", "--memory-swap", "--memory-reservation", "--cpus", "--blkio-weight", "--pids-limit", "--cpu-shares", "--cpu-quota",
+	for _, flag := range []string{"--memory", "--memory-swap", "--memory-reservation", "--cpus", "--blkio-weight",
+		"--pids-limit", "--cpu-shares", "--cpu-quota",
 		"--cpu-period", "--shm-size"} {
 		r := docker("run", "--rm", "--network", "none", flag, "0", "host", "true")
 		assert.Equal(t, 0, r.code, "%s 0: %s", flag, r.err)
@@ -48,8 +49,10 @@ func TestThreeTakeAsLongAsOne(t *testing.T) {
 	names := []string{"many-1", "many-2", "many-3"}
 	remove(t, names...)
 	for _, name := range names {
-		must(t, "run", "-d", "--name", name, "--network", "none", "host", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+		must(t, "run", "-d", "--name", name, "--network", "none", "host", "sh", "-c",
+			"trap '' TERM; while :; do sleep 0.1; done")
 	}
+
 	for _, command := range []string{"restart", "stop"} {
 		begin := time.Now()
 		r := docker(append([]string{command, "-t", "2"}, names...)...)
@@ -57,6 +60,7 @@ func TestThreeTakeAsLongAsOne(t *testing.T) {
 		assert.Equal(t, strings.Join(names, "\n"), r.out)
 		assert.Less(t, time.Since(begin).Seconds(), 4.5, "%s of three took as long as three", command)
 	}
+
 	r := docker("start", "many-1", "not-there", "many-3")
 	assert.Equal(t, 1, r.code)
 	r = docker("kill", "many-1", "many-2", "many-3")
@@ -82,7 +86,8 @@ func TestExitStatuses(t *testing.T) {
 	assert.Equal(t, 1, docker("attach", "statuses").code, "stopped")
 }
 
-// TestBusyPortIsFoundAtTheStart: the container is there, as created, and starts when the port is free.
+// TestBusyPortIsFoundAtTheStart: the container is there, as created, and starts when the port is
+// free.
 func TestBusyPortIsFoundAtTheStart(t *testing.T) {
 	remove(t, "busy-port")
 	listener, err := net.Listen("tcp4", "0.0.0.0:0")
@@ -98,14 +103,16 @@ func TestBusyPortIsFoundAtTheStart(t *testing.T) {
 // TestPortForms: 0 is any free port, as no number is.
 func TestPortForms(t *testing.T) {
 	remove(t, "port-forms")
-	must(t, "run", "-d", "--name", "port-forms", "-p", "0:80", "-p", "127.0.0.1:0:81", "-p", "127.0.0.1::82/udp", "host", "sleep", "1000")
+	must(t, "run", "-d", "--name", "port-forms", "-p", "0:80", "-p", "127.0.0.1:0:81", "-p", "127.0.0.1::82/udp",
+		"host", "sleep", "1000")
 	assert.Regexp(t, `^80/tcp -> 0\.0\.0\.0:[1-9]\d+\n81/tcp -> 127\.0\.0\.1:[1-9]\d+\n82/udp -> 127\.0\.0\.1:[1-9]\d+$`, must(t, "port", "port-forms"))
 }
 
 // TestLimitsThatCannotBe are refused before anything is made.
 func TestLimitsThatCannotBe(t *testing.T) {
 	remove(t, "limited")
-	for _, flags := range [][]string{{"--cpus", fmt.Sprint(runtime.NumCPU() + 1)}, {"--memory-reservation", "1k"}, {"--platform", "linux/none", "--pull", "never"},
+	for _, flags := range [][]string{{"--cpus", fmt.Sprint(runtime.NumCPU() + 1)}, {"--memory-reservation", "1k"},
+		{"--platform", "linux/none", "--pull", "never"},
 		{"--platform", "a/b/c/d"}} {
 		r := docker(append(append([]string{"run", "--name", "limited"}, flags...), "host", "true")...)
 		assert.Equal(t, 125, r.code, "%s: %s", flags, r.err)
@@ -146,7 +153,8 @@ func TestVariableWithoutValue(t *testing.T) {
 	must(t, "create", "--name", "unset", "host", "true")
 	must(t, "commit", "-c", "ENV FOO=bar", "-c", "ENV BAZ=1", "unset", "with-env")
 	defer docker("rmi", "-f", "with-env")
-	out := must(t, "run", "--rm", "--network", "none", "-e", "FOO", "-e", "HOSTNAME", "-e", "PATH_OF_NOBODY", "with-env", "env")
+	out := must(t, "run", "--rm", "--network", "none", "-e", "FOO", "-e", "HOSTNAME", "-e", "PATH_OF_NOBODY",
+		"with-env", "env")
 	assert.Contains(t, out, "BAZ=1")
 	for _, name := range []string{"FOO", "HOSTNAME", "PATH_OF_NOBODY"} {
 		assert.NotContains(t, out, name)
@@ -156,15 +164,18 @@ func TestVariableWithoutValue(t *testing.T) {
 	assert.Contains(t, must(t, "run", "--rm", "--network", "none", "-e", "FOO", "with-env", "env"), "FOO=mine\n")
 }
 
-// TestSignalsAndRestartPolicy: a signal that the program handles leaves its policy alone; the one that stop sends does not.
+// TestSignalsAndRestartPolicy: a signal that the program handles leaves its policy alone; the one
+// that stop sends does not.
 func TestSignalsAndRestartPolicy(t *testing.T) {
 	remove(t, "handles")
-	must(t, "run", "-d", "--name", "handles", "--network", "none", "--restart", "always", "--stop-signal", "USR2", "host", "sh", "-c",
+	must(t, "run", "-d", "--name", "handles", "--network", "none", "--restart", "always", "--stop-signal", "USR2",
+		"host", "sh", "-c",
 		"trap : HUP USR1 INT QUIT TERM; trap 'exit 0' USR2; echo ready; while :; do sleep 0.1; done")
 	pid := func() string { return must(t, "inspect", "-f", "{{.State.Pid}}", "handles") }
 	for _, signal := range []string{"HUP", "USR1", "INT", "QUIT", "TERM"} {
 		must(t, "kill", "-s", signal, "handles")
 	}
+
 	var number int
 	_, err := fmt.Sscan(pid(), &number)
 	require.NoError(t, err)
@@ -174,12 +185,16 @@ func TestSignalsAndRestartPolicy(t *testing.T) {
 	})
 	eventually(t, "its handlers", func() bool { return strings.Count(docker("logs", "handles").out, "ready") == 2 })
 	must(t, "kill", "-s", "USR2", "handles")
-	eventually(t, "the end", func() bool { return docker("inspect", "-f", "{{.State.Status}}", "handles").out == "exited" })
+	eventually(t, "the end", func() bool {
+		return docker("inspect", "-f", "{{.State.Status}}",
+			"handles").out == "exited"
+	})
 	time.Sleep(500 * time.Millisecond)
 	assert.Equal(t, "exited 1", must(t, "inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "handles"))
 }
 
-// TestAttachStreams: only the streams that are named are connected; without an output the id is printed.
+// TestAttachStreams: only the streams that are named are connected; without an output the id is
+// printed.
 func TestAttachStreams(t *testing.T) {
 	script := []string{"--rm", "--network", "none", "host", "sh", "-c", "echo out; echo err >&2"}
 	r := docker(append([]string{"run", "-a", "stdout"}, script...)...)
@@ -193,7 +208,8 @@ func TestAttachStreams(t *testing.T) {
 
 // TestMountForms: what changes nothing on Linux is taken, and the same volume twice is one.
 func TestMountForms(t *testing.T) {
-	for _, flags := range [][]string{{"-v", work + ":/d", "-v", work + ":/d"}, {"-v", work + ":/d:ro,cached"}, {"-v", work + ":/d:delegated"},
+	for _, flags := range [][]string{{"-v", work + ":/d", "-v", work + ":/d"}, {"-v", work + ":/d:ro,cached"},
+		{"-v", work + ":/d:delegated"},
 		{"--mount", "type=bind,source=" + work + ",target=/d,consistency=cached,bind-recursive=enabled"}} {
 		r := docker(append(append([]string{"run", "--rm", "--network", "none"}, flags...), "host", "ls", "/d/root")...)
 		assert.Equal(t, 0, r.code, "%s: %s", flags, r.err)
@@ -208,7 +224,8 @@ func TestMountForms(t *testing.T) {
 // TestLogDetails are what --log-opt chose of the labels and variables, not all of them.
 func TestLogDetails(t *testing.T) {
 	remove(t, "details")
-	must(t, "run", "--name", "details", "--network", "none", "-l", "a=1", "-l", "b=2", "-e", "C=3", "--log-opt", "labels=a,none", "--log-opt", "env=C", "host",
+	must(t, "run", "--name", "details", "--network", "none", "-l", "a=1", "-l", "b=2", "-e", "C=3", "--log-opt",
+		"labels=a,none", "--log-opt", "env=C", "host",
 		"sh", "-c", "echo one; echo two")
 	assert.Equal(t, "C=3,a=1 one\nC=3,a=1 two", must(t, "logs", "--details", "details"))
 	assert.Equal(t, "map[env:C labels:a,none]", must(t, "inspect", "-f", "{{.HostConfig.LogConfig.Config}}", "details"))
@@ -227,9 +244,11 @@ func TestPsLine(t *testing.T) {
 	must(t, "run", "-d", "--name", "line", "--network", "none", "host", "sh", "-c", "while :; do sleep 1; done")
 	assert.Equal(t, `"sh -c 'while :; do …"`, must(t, "ps", "--filter", "name=^line$", "--format", "{{.Command}}"))
 
-	for filter, want := range map[string]string{"expose=7001/udp": "longer-line", "expose=80": "longer-line", "expose=6990-7010/udp": "longer-line", "expose=7001": "",
+	for filter, want := range map[string]string{"expose=7001/udp": "longer-line", "expose=80": "longer-line",
+		"expose=6990-7010/udp": "longer-line", "expose=7001": "",
 		"publish=8123": "longer-line", "publish=8123/udp": "", "publish=80": "", "is-task=true": "", "is-task=false": "line\nlonger-line"} {
-		assert.Equal(t, want, must(t, "ps", "-a", "--filter", "name=line", "--filter", filter, "--format", "{{.Names}}"), filter)
+		assert.Equal(t, want, must(t, "ps", "-a", "--filter", "name=line", "--filter", filter, "--format",
+			"{{.Names}}"), filter)
 	}
 }
 
@@ -252,7 +271,8 @@ func TestAncestorsOfContainers(t *testing.T) {
 	assert.Empty(t, must(t, "ps", "-a", "--filter", "ancestor=labelled", "--format", "{{.Names}}"))
 	id := must(t, "inspect", "-f", "{{.Id}}", "child")
 	must(t, "tag", "host", "child")
-	assert.Equal(t, strings.TrimPrefix(id, "sha256:")[:12], must(t, "ps", "-a", "--filter", "name=second", "--format", "{{.Image}}"), "the name is another image's now")
+	assert.Equal(t, strings.TrimPrefix(id, "sha256:")[:12],
+		must(t, "ps", "-a", "--filter", "name=second", "--format", "{{.Image}}"), "the name is another image's now")
 }
 
 // TestCompletionInBash: the script that we print, in the shell that it is for.
@@ -260,9 +280,11 @@ func TestCompletionInBash(t *testing.T) {
 	remove(t, "completed-1", "completed-2")
 	must(t, "create", "--name", "completed-1", "host", "true")
 	must(t, "create", "--name", "completed-2", "host", "true")
-	for words, want := range map[string]string{"unpa": "unpause", "rm -f compl": "completed-1 completed-2", "logs --ta": "--tail", "run --rm ho": "host:latest"} {
+	for words, want := range map[string]string{"unpa": "unpause", "rm -f compl": "completed-1 completed-2",
+		"logs --ta": "--tail", "run --rm ho": "host:latest"} {
 		script := `source <("$0" completion bash); COMP_WORDS=("$0" "$@"); COMP_CWORD=$#; _mydocker; echo ${COMPREPLY[@]}`
-		out, err := exec.Command("bash", append([]string{"-c", script, binary}, strings.Fields(words)...)...).CombinedOutput()
+		out, err := exec.Command("bash",
+			append([]string{"-c", script, binary}, strings.Fields(words)...)...).CombinedOutput()
 		require.NoError(t, err, string(out))
 		assert.Equal(t, want+"\n", string(out), words)
 	}
@@ -285,7 +307,8 @@ func TestEmptyDirectoryVariables(t *testing.T) {
 // TestPortsColumn: consecutive ports are a range, those with another number on the host stand last.
 func TestPortsColumn(t *testing.T) {
 	remove(t, "ports-column")
-	must(t, "run", "-d", "--name", "ports-column", "--expose", "81-83", "--expose", "90/udp", "-p", "127.0.0.1:18080-18081:18080-18081", "-p", "127.0.0.1:18090:80",
+	must(t, "run", "-d", "--name", "ports-column", "--expose", "81-83", "--expose", "90/udp", "-p",
+		"127.0.0.1:18080-18081:18080-18081", "-p", "127.0.0.1:18090:80",
 		"host", "sleep", "1000")
 	assert.Equal(t, "81-83/tcp, 90/udp, 127.0.0.1:18080-18081->18080-18081/tcp, 127.0.0.1:18090->80/tcp",
 		must(t, "ps", "--filter", "name=ports-column", "--format", "{{.Ports}}"))

@@ -31,7 +31,8 @@ func TestPauseAndUpdate(t *testing.T) {
 	require.NotZero(t, docker("exec", "ice", "true").code)
 	must(t, "unpause", "ice")
 	must(t, "update", "-m", "96m", "--cpus", "0.5", "--pids-limit", "50", "ice")
-	require.Equal(t, "100663296 500000000 50", must(t, "inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "ice"))
+	require.Equal(t, "100663296 500000000 50",
+		must(t, "inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "ice"))
 	require.Contains(t, must(t, "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", "ice"), "/ 96MiB")
 	must(t, "pause", "ice")
 	must(t, "rm", "-f", "ice")
@@ -54,7 +55,8 @@ func TestRenameWaitAndEvents(t *testing.T) {
 	require.Equal(t, []string{"create", "start", "rename", "kill", "die"}, strings.Fields(events))
 }
 
-// Everything that docker reports is reported, under docker's names, with the fields that templates ask for.
+// Everything that docker reports is reported, under docker's names, with the fields that
+// templates ask for.
 func TestEventsOfImagesNetworksAndExec(t *testing.T) {
 	since := time.Now().Format(time.RFC3339Nano)
 	list := func(format string, filters ...string) []string {
@@ -63,7 +65,8 @@ func TestEventsOfImagesNetworksAndExec(t *testing.T) {
 	}
 	must(t, "tag", "host", "again:1")
 	must(t, "rmi", "again:1")
-	require.Equal(t, []string{"tag again:1", "untag sha256:"}, list("{{.Action}} {{printf \"%.7s\" .Actor.Attributes.name}}", "-f", "type=image"))
+	require.Equal(t, []string{"tag again:1", "untag sha256:"},
+		list("{{.Action}} {{printf \"%.7s\" .Actor.Attributes.name}}", "-f", "type=image"))
 
 	must(t, "volume", "create", "told")
 	t.Cleanup(func() { docker("volume", "rm", "told") })
@@ -76,15 +79,18 @@ func TestEventsOfImagesNetworksAndExec(t *testing.T) {
 	must(t, "top", "teller")
 	must(t, "rm", "-f", "teller")
 
-	require.Equal(t, []string{"create", "start", "exec_create: sh -c exit 3", "exec_start: sh -c exit 3", "exec_die", "top", "kill", "die", "destroy"},
+	require.Equal(t, []string{"create", "start", "exec_create: sh -c exit 3", "exec_start: sh -c exit 3",
+		"exec_die", "top", "kill", "die", "destroy"},
 		list("{{.Status}}", "-f", "container=teller"))
-	require.Equal(t, []string{"host local 3"}, list("{{.From}} {{.Scope}} {{.Actor.Attributes.exitCode}}", "-f", "event=exec_die"))
+	require.Equal(t, []string{"host local 3"},
+		list("{{.From}} {{.Scope}} {{.Actor.Attributes.exitCode}}", "-f", "event=exec_die"))
 	require.Equal(t, []string{"create", "connect", "disconnect"}, list("{{.Action}}", "-f", "network=tellnet"))
 	require.Equal(t, []string{"create", "create", "mount", "unmount"}, list("{{.Action}}", "-f", "volume=told"))
 	require.Equal(t, []string{"connect", "disconnect"}, list("{{.Action}}", "-f", "network=bridge"))
 	for _, line := range list("{{.Time}} {{.TimeNano}}") {
 		require.Regexp(t, `^\d{10} \d{19}$`, line)
 	}
+
 	require.Regexp(t, `^\S+T\S+(Z|[+-]\d\d:\d\d) container create [0-9a-f]{64} \(`, must(t, "events", "--since", since, "--until", "0s", "-f", "event=create", "-f", "container=teller"))
 	require.NotZero(t, docker("events", "-f", "nosuch=x", "--until", "0s").code)
 }
@@ -140,7 +146,8 @@ func TestInspectHasDockersFields(t *testing.T) {
 	box(t, "seen", "-l", "a=b", "-e", "X=1", "-p", "127.0.0.1:18080:80", "-v", "/tmp:/t:ro")
 	var all []map[string]interface{}
 	require.NoError(t, json.Unmarshal([]byte(must(t, "inspect", "seen")), &all))
-	for _, field := range []string{"Id", "Created", "Path", "Args", "State", "Image", "ResolvConfPath", "HostnamePath", "HostsPath", "LogPath", "Name", "RestartCount", "Driver", "Mounts", "Config", "HostConfig", "NetworkSettings"} {
+	for _, field := range []string{"Id", "Created", "Path", "Args", "State", "Image", "ResolvConfPath",
+		"HostnamePath", "HostsPath", "LogPath", "Name", "RestartCount", "Driver", "Mounts", "Config", "HostConfig", "NetworkSettings"} {
 		require.Contains(t, all[0], field)
 	}
 	require.Equal(t, "/seen b sleep 18080 /tmp false", must(t, "inspect", "-f",
@@ -152,7 +159,8 @@ func TestInspectHasDockersFields(t *testing.T) {
 	require.Empty(t, must(t, "ps", "-q", "-f", "label=a=c"))
 }
 
-// What is empty is there with its empty value: a script that asks for it gets an answer, as from docker.
+// What is empty is there with its empty value: a script that asks for it gets an answer, as from
+// docker.
 func TestInspectHasEmptyFields(t *testing.T) {
 	box(t, "bare", "-v", "/anonymous")
 	for template, want := range map[string]string{
@@ -169,8 +177,11 @@ func TestInspectHasEmptyFields(t *testing.T) {
 		require.Regexp(t, want, must(t, "inspect", "-f", template, "bare"), template)
 	}
 
-	require.Equal(t, "[] [] 0 ", must(t, "image", "inspect", "-f", "{{.Config.Entrypoint}} {{.Config.OnBuild}} {{len .Config.Volumes}} {{.Parent}}", "host"))
-	require.Equal(t, "false false map[] ", must(t, "network", "inspect", "-f", "{{.EnableIPv6}} {{.Attachable}} {{.Options}} {{.ConfigFrom.Network}}", "none"))
+	require.Equal(t, "[] [] 0 ", must(t, "image", "inspect", "-f",
+		"{{.Config.Entrypoint}} {{.Config.OnBuild}} {{len .Config.Volumes}} {{.Parent}}", "host"))
+	require.Equal(t, "false false map[] ",
+		must(t, "network", "inspect", "-f", "{{.EnableIPv6}} {{.Attachable}} {{.Options}} {{.ConfigFrom.Network}}",
+			"none"))
 }
 
 func TestTerminalFollowsResizes(t *testing.T) {
@@ -182,6 +193,7 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	started.Unlock()
 	defer tty.Close()
 	lines := bufio.NewScanner(tty)
+
 	expect := func(text string) {
 		t.Helper()
 		for lines.Scan() {
@@ -189,6 +201,7 @@ func TestTerminalFollowsResizes(t *testing.T) {
 				return
 			}
 		}
+
 		t.Fatalf("%q did not come", text)
 	}
 	write := func(text string) {
@@ -198,6 +211,7 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	write("stty size | sed s/^/size:/\n")
 	expect("size:30 100")
 	require.NoError(t, pty.Setsize(tty, &pty.Winsize{Rows: 40, Cols: 120}))
+
 	write("while [ \"$(stty size)\" != '40 120' ]; do :; done; echo re''sized\n")
 	expect("resized")
 	write("sh -c \"echo slee''ping; sleep 1000\"\n")
@@ -208,13 +222,16 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	write("exit 6\n")
 	for lines.Scan() {
 	}
+
 	finish(cmd)
 	require.Equal(t, 6, cmd.ProcessState.ExitCode())
 }
 
-// TestDetachKeysLeaveTheContainerRunning: attach, which was to end with the container's status, ends with 1, as docker's.
+// TestDetachKeysLeaveTheContainerRunning: attach, which was to end with the container's status,
+// ends with 1, as docker's.
 func TestDetachKeysLeaveTheContainerRunning(t *testing.T) {
 	remove(t, "left")
+
 	leave := func(args ...string) int {
 		cmd := exec.Command(binary, args...)
 		started.Lock()
@@ -229,6 +246,7 @@ func TestDetachKeysLeaveTheContainerRunning(t *testing.T) {
 		lines := bufio.NewScanner(tty)
 		for lines.Scan() && !strings.Contains(lines.Text(), "ready") {
 		}
+
 		_, err = tty.WriteString("\x10\x11")
 		require.NoError(t, err)
 		go func() {
@@ -255,7 +273,8 @@ func TestNetworks(t *testing.T) {
 	must(t, "network", "disconnect", "back", "other")
 	require.NotContains(t, must(t, "inspect", "-f", "{{json .NetworkSettings.Networks}}", "other"), `"back"`)
 	require.NotZero(t, docker("network", "rm", "back").code)
-	require.Equal(t, must(t, "exec", "server", "hostname"), must(t, "run", "--rm", "--network", "container:server", "host", "cat", "/etc/hostname"))
+	require.Equal(t, must(t, "exec", "server", "hostname"),
+		must(t, "run", "--rm", "--network", "container:server", "host", "cat", "/etc/hostname"))
 	require.Equal(t, "1", must(t, "run", "--rm", "--network", "none", "host", "sh", "-c", "grep -c : /proc/net/dev"))
 }
 
@@ -277,7 +296,8 @@ func TestPruneRemovesWhatIsUnused(t *testing.T) {
 func TestExplain(t *testing.T) {
 	box(t, "open", "-m", "64m")
 	page := must(t, "explain", "open")
-	for _, part := range []string{"namespaces", "uts", "uid_map: 0 → 0", "NET_BIND_SERVICE", "seccomp: filter", "limit 64 MiB", "overlay", "masquerade", "docs/zh/"} {
+	for _, part := range []string{"namespaces", "uts", "uid_map: 0 → 0", "NET_BIND_SERVICE", "seccomp: filter",
+		"limit 64 MiB", "overlay", "masquerade", "docs/zh/"} {
 		require.Contains(t, strings.ToLower(page), strings.ToLower(part))
 	}
 	must(t, "stop", "-t", "0", "open")
@@ -285,7 +305,8 @@ func TestExplain(t *testing.T) {
 }
 
 func TestLimitsInTheTable(t *testing.T) {
-	out := must(t, "run", "--rm", "--ulimit", "core=0", "--shm-size", "1m", "--oom-score-adj", "100", "--hostname", "h", "--read-only", "host", "sh", "-c",
+	out := must(t, "run", "--rm", "--ulimit", "core=0", "--shm-size", "1m", "--oom-score-adj", "100", "--hostname",
+		"h", "--read-only", "host", "sh", "-c",
 		"ulimit -c; grep -c 'shm.*size=1024k' /proc/self/mountinfo; cat /proc/self/oom_score_adj")
 	require.Equal(t, "0\n1\n100", out)
 }
@@ -294,15 +315,20 @@ func TestLimitsInTheTable(t *testing.T) {
 func TestNothingOrdersTheTerminal(t *testing.T) {
 	dir := t.TempDir()
 	order := "\x1b]0;owned\a\u009b31m"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "root.tar"), archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "f", Mode: 0o644}), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "root.tar"),
+		archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "f", Mode: 0o644}), 0o600))
 	must(t, "import", "-m", order, "-c", `LABEL a="`+order+`"`, "-c", `CMD ["`+order+`"]`, filepath.Join(dir, "root.tar"), "orders")
 	remove(t, "ordered")
 	must(t, "create", "--name", "ordered", "-l", "a="+order, "orders", order)
 	t.Cleanup(func() { docker("rmi", "-f", "orders") })
+
 	for _, args := range [][]string{
-		{"history", "--no-trunc", "orders"}, {"history", "--format", "{{.Comment}}", "orders"}, {"inspect", "orders"}, {"inspect", "ordered"},
-		{"inspect", "-f", "{{.Config.Cmd}} {{.Config.Labels}}", "orders"}, {"ps", "-a", "--no-trunc"}, {"ps", "-a", "--format", "{{.Labels}} {{.Command}}"},
-		{"start", "ordered"}, {"events", "--since", "1h", "--until", "0s"}, {"events", "--since", "1h", "--until", "0s", "--format", "json"}, {"inspect", order},
+		{"history", "--no-trunc", "orders"}, {"history", "--format", "{{.Comment}}", "orders"},
+		{"inspect", "orders"}, {"inspect", "ordered"},
+		{"inspect", "-f", "{{.Config.Cmd}} {{.Config.Labels}}", "orders"}, {"ps", "-a", "--no-trunc"},
+		{"ps", "-a", "--format", "{{.Labels}} {{.Command}}"},
+		{"start", "ordered"}, {"events", "--since", "1h", "--until", "0s"},
+		{"events", "--since", "1h", "--until", "0s", "--format", "json"}, {"inspect", order},
 	} {
 		r := docker(args...)
 		require.NotContains(t, r.out+r.err, "\x1b", args)

@@ -62,9 +62,11 @@ func TestCopyInEveryState(t *testing.T) {
 	f := write(t, filepath.Join(dir, "f"), "copied", 0o644)
 	t.Cleanup(func() { must(t, "volume", "rm", "states-v", "states-v2") }) // after the container
 	remove(t, "states")
-	must(t, "create", "--name", "states", "-v", "states-v:/data", "-v", bind+":/deep/er/bind", "-v", "states-v2:/data/inner", "-v", bind+":/ro:ro",
+	must(t, "create", "--name", "states", "-v", "states-v:/data", "-v", bind+":/deep/er/bind", "-v",
+		"states-v2:/data/inner", "-v", bind+":/ro:ro",
 		"-v", filepath.Join(dir, "one")+":/single", "--tmpfs", "/scratch", "host", "sleep", "1000")
-	volume, inner := must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v"), must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v2")
+	volume, inner := must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v"),
+		must(t, "volume", "inspect", "-f", "{{.Mountpoint}}", "states-v2")
 
 	for _, state := range []string{"created", "running", "exited"} {
 		switch state {
@@ -73,6 +75,7 @@ func TestCopyInEveryState(t *testing.T) {
 		case "exited":
 			must(t, "stop", "-t", "0", "states")
 		}
+
 		must(t, "cp", f, "states:/data/"+state)
 		require.Equal(t, "copied", read(t, filepath.Join(volume, state)), state)
 		must(t, "cp", f, "states:/data/inner/"+state)
@@ -82,7 +85,8 @@ func TestCopyInEveryState(t *testing.T) {
 
 		out := filepath.Join(dir, "out-"+state)
 		must(t, "cp", "states:/deep", out)
-		require.Equal(t, "bound", read(t, filepath.Join(out, "er/bind/old")), "what is mounted below a directory is copied, too")
+		require.Equal(t, "bound", read(t, filepath.Join(out, "er/bind/old")),
+			"what is mounted below a directory is copied, too")
 		must(t, "cp", "states:/single", out)
 		require.Equal(t, "of a file", read(t, filepath.Join(out, "single")))
 
@@ -127,7 +131,8 @@ func TestCopyFillsVolumeFirst(t *testing.T) {
 // No kind takes another's place, and nothing is changed then.
 func TestCopyKindClash(t *testing.T) {
 	box(t, "clash")
-	must(t, "exec", "clash", "sh", "-c", "mkdir -p /d/name /dir/sub /lower; echo keep >/d/name/keep; echo f >/file; echo x >/dir/sub/x; ln -s dir /link")
+	must(t, "exec", "clash", "sh", "-c",
+		"mkdir -p /d/name /dir/sub /lower; echo keep >/d/name/keep; echo f >/file; echo x >/dir/sub/x; ln -s dir /link")
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	write(t, at("file/keep"), "mine", 0o644)
@@ -152,10 +157,12 @@ func TestCopyKindClash(t *testing.T) {
 	refused(t, "Could not find the file", at("plain"), "clash:/no/such")
 	refused(t, "not a directory", "clash:/file/", dir)
 	refused(t, "not a directory", at("plain")+"/", "clash:/")
+
 	fifo := archive(t, tar.Header{Typeflag: tar.TypeFifo, Name: "fifo", Mode: 0o600})
 	require.Zero(t, dockerInput(bytes.NewReader(fifo), "cp", "-", "clash:/").code)
 	refused(t, "must be a directory or regular file", at("plain"), "clash:/fifo")
-	require.Equal(t, "keep f dir\n", must(t, "exec", "clash", "sh", "-c", "echo $(cat /d/name/keep) $(cat /file) $(readlink /link)")+"\n")
+	require.Equal(t, "keep f dir\n", must(t, "exec", "clash", "sh", "-c",
+		"echo $(cat /d/name/keep) $(cat /file) $(readlink /link)")+"\n")
 	require.NoDirExists(t, at("new"))
 
 	must(t, "cp", at("hd"), "clash:/new") // a directory may get a new name
@@ -166,7 +173,8 @@ func TestCopyKindClash(t *testing.T) {
 
 func TestCopyFollowsLinks(t *testing.T) {
 	box(t, "links")
-	must(t, "exec", "links", "sh", "-c", "echo old >/real; ln -s /real /link; mkdir /t /there; ln -s /nowhere /t/x; ln -s ../there/new /t/y; ln -s /t /dirlink; echo of-c >/src; ln -s src /srclink")
+	must(t, "exec", "links", "sh", "-c",
+		"echo old >/real; ln -s /real /link; mkdir /t /there; ln -s /nowhere /t/x; ln -s ../there/new /t/y; ln -s /t /dirlink; echo of-c >/src; ln -s src /srclink")
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	f := write(t, at("f"), "new", 0o644)
@@ -174,7 +182,8 @@ func TestCopyFollowsLinks(t *testing.T) {
 	must(t, "cp", f, "links:/link")
 	must(t, "cp", f, "links:/t/y")
 	must(t, "cp", f, "links:/dirlink/z")
-	require.Equal(t, "new new new /real", must(t, "exec", "links", "sh", "-c", "echo $(cat /real) $(cat /there/new) $(cat /t/z) $(readlink /link)"))
+	require.Equal(t, "new new new /real",
+		must(t, "exec", "links", "sh", "-c", "echo $(cat /real) $(cat /there/new) $(cat /t/z) $(readlink /link)"))
 	refused(t, "no such directory", f, "links:/t/x/")
 
 	write(t, at("hreal"), "old", 0o600)
@@ -214,6 +223,7 @@ func TestCopyIsHarmlessOnHost(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o700), info.Mode().Perm(), "%s keeps its mode", dir)
 	}
+
 	var st, st2 syscall.Stat_t
 	require.NoError(t, syscall.Stat(filepath.Join(private, "suid"), &st))
 	require.NoError(t, syscall.Stat(filepath.Join(private, "again"), &st2))
@@ -231,7 +241,8 @@ func TestCopyIsHarmlessOnHost(t *testing.T) {
 func TestCopyArchives(t *testing.T) {
 	box(t, "tars")
 	must(t, "exec", "tars", "sh", "-c", "mkdir /x /y; ln -s /y /x/out")
-	data := archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "a/f", Mode: 0o600, Uname: "of a tar"}, tar.Header{Typeflag: tar.TypeLink, Name: "a/g", Linkname: "a/f"})
+	data := archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "a/f", Mode: 0o600, Uname: "of a tar"},
+		tar.Header{Typeflag: tar.TypeLink, Name: "a/g", Linkname: "a/f"})
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
 	_, err := w.Write(data)

@@ -20,7 +20,8 @@ func TestRestartPolicyCountsAndStopEndsIt(t *testing.T) {
 	remove(t, "again", "ever")
 	must(t, "run", "-d", "--name", "again", "--restart", "on-failure:2", "host", "sh", "-c", "echo try; exit 5")
 	eventually(t, "two restarts", func() bool {
-		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}", "again") == "2 exited 5"
+		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}",
+			"again") == "2 exited 5"
 	})
 	require.Equal(t, "try\ntry\ntry", must(t, "logs", "again"))
 
@@ -34,17 +35,20 @@ func TestRestartPolicyCountsAndStopEndsIt(t *testing.T) {
 func TestRestartGoesOnWhenItsProcessIsKilled(t *testing.T) {
 	remove(t, "stubborn")
 	must(t, "run", "-d", "--name", "stubborn", "--restart", "on-failure:5", "host", "false")
-	eventually(t, "a restart that waits for a second", func() bool { return must(t, "inspect", "-f", "{{.RestartCount}}", "stubborn") == "3" })
+	eventually(t, "a restart that waits for a second",
+		func() bool { return must(t, "inspect", "-f", "{{.RestartCount}}", "stubborn") == "3" })
 	killed := false
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, path := range processes {
-		if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), work) && strings.Contains(string(data), "internal-exited") {
+		if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), work) &&
+			strings.Contains(string(data), "internal-exited") {
 			pid, err := strconv.Atoi(strings.Split(path, "/")[2])
 			require.NoError(t, err)
 			killed = unix.Kill(pid, unix.SIGKILL) == nil || killed
 		}
 	}
+
 	require.True(t, killed)
 	eventually(t, "the last restart", func() bool {
 		return must(t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "stubborn") == "5 exited"
@@ -77,20 +81,23 @@ func TestNothingIsMadeForAContainerThatIsGone(t *testing.T) {
 
 func TestMemoryHogIsKilledAndReported(t *testing.T) {
 	remove(t, "hog")
-	r := docker("run", "--name", "hog", "-m", "20m", "--memory-swap", "20m", "host", "sh", "-c", "x=x; while :; do x=$x$x; done")
+	r := docker("run", "--name", "hog", "-m", "20m", "--memory-swap", "20m", "host", "sh", "-c",
+		"x=x; while :; do x=$x$x; done")
 	require.Equal(t, 137, r.code, r.err)
 	require.Equal(t, "true", must(t, "inspect", "-f", "{{.State.OOMKilled}}", "hog"))
 }
 
 func TestPidsLimitStopsAForkBomb(t *testing.T) {
-	r := docker("run", "--rm", "--pids-limit", "8", "host", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait")
+	r := docker("run", "--rm", "--pids-limit", "8", "host", "sh", "-c",
+		"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait")
 	require.Contains(t, r.err, "fork")
 }
 
 func TestSupervisorKilled(t *testing.T) {
 	remove(t, "orphan")
 	must(t, "run", "-d", "--name", "orphan", "host", "sleep", "1000")
-	supervisor, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "orphan"), "supervisor"))
+	supervisor, err := os.ReadFile(filepath.Join(work, "root/containers",
+		must(t, "inspect", "-f", "{{.Id}}", "orphan"), "supervisor"))
 	require.NoError(t, err)
 	pid, err := strconv.Atoi(strings.Fields(string(supervisor))[0])
 	require.NoError(t, err)
@@ -105,11 +112,14 @@ func TestSupervisorKilled(t *testing.T) {
 	require.NotContains(t, mounts(t), filepath.Join(work, "root/snapshots"))
 }
 
-// TestClientsKilled ends every command that looks on at a container: the container neither notices nor loses output.
+// TestClientsKilled ends every command that looks on at a container: the container neither
+// notices nor loses output.
 func TestClientsKilled(t *testing.T) {
 	remove(t, "watched")
 	must(t, "run", "-d", "-i", "--name", "watched", "host", "sh", "-c", "while read line; do echo got $line; done")
-	for i, command := range [][]string{{"attach", "watched"}, {"logs", "-f", "watched"}, {"exec", "-i", "watched", "sleep", "1000"},
+
+	for i, command := range [][]string{{"attach", "watched"}, {"logs", "-f", "watched"},
+		{"exec", "-i", "watched", "sleep", "1000"},
 		{"stats", "watched"}, {"events"}, {"wait", "watched"}, {"attach", "watched"}} {
 		client := exec.Command(binary, command...)
 		input, err := client.StdinPipe()
@@ -124,10 +134,12 @@ func TestClientsKilled(t *testing.T) {
 		} else {
 			time.Sleep(time.Duration(50+50*i) * time.Millisecond) // nothing is asserted about how far it got
 		}
+
 		require.NoError(t, client.Process.Kill())
 		require.Error(t, finish(client), command[0])
 		require.Equal(t, "running", must(t, "inspect", "-f", "{{.State.Status}}", "watched"), command[0])
 	}
+
 	require.Equal(t, "got 0\ngot 6", docker("logs", "watched").out)
 	require.Equal(t, "watched", must(t, "rm", "-f", "watched"))
 }
@@ -135,7 +147,8 @@ func TestClientsKilled(t *testing.T) {
 func TestRestartPolicyOutlivesItsSupervisor(t *testing.T) {
 	remove(t, "phoenix")
 	must(t, "run", "-d", "--name", "phoenix", "--restart", "always", "host", "sleep", "1000")
-	data, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "phoenix"), "supervisor"))
+	data, err := os.ReadFile(filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "phoenix"),
+		"supervisor"))
 	require.NoError(t, err)
 	supervisor, err := strconv.Atoi(strings.Fields(string(data))[0])
 	require.NoError(t, err)
@@ -156,7 +169,8 @@ func isZombie(pid int) bool {
 	return err != nil || strings.Contains(string(stat), ") Z ")
 }
 
-// mounts are the lines of mountinfo about our directories: what others mount meanwhile is not ours to judge.
+// mounts are the lines of mountinfo about our directories: what others mount meanwhile is not
+// ours to judge.
 func mounts(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/mountinfo")
@@ -171,20 +185,23 @@ func mounts(t *testing.T) string {
 	return strings.Join(ours, "\n")
 }
 
-// TestKilledAtRandomPoints kills the engine at random moments of a run, and asks the next command for the truth. The soak
-// test sets MYDOCKER_KILLS to more.
+// TestKilledAtRandomPoints kills the engine at random moments of a run, and asks the next command
+// for the truth. The soak test sets MYDOCKER_KILLS to more.
 func TestKilledAtRandomPoints(t *testing.T) {
 	kills := 15
 	if n, err := strconv.Atoi(os.Getenv("MYDOCKER_KILLS")); err == nil {
 		kills = n
 	}
+
 	must(t, "run", "--rm", "host", "true")
 	before := hostState(t)
+
 	// The moments are spread over a whole run, however fast this machine is.
 	begin := time.Now()
 	must(t, "run", "--rm", "host", "sleep", "0.05")
 	span := time.Since(begin)
 	random := rand.New(rand.NewSource(1))
+
 	for i := 0; i < kills; i++ {
 		args := []string{"run", "--name", "victim", "host", "sleep", "0.05"}
 		if i%3 == 1 {
@@ -193,11 +210,13 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		if i%3 == 2 {
 			args = []string{"run", "-d", "--name", "victim", "host", "sleep", "1000"}
 		}
+
 		cmd := exec.Command(binary, args...)
 		require.NoError(t, start(cmd))
 		time.Sleep(time.Duration(random.Int63n(int64(span))))
 		cmd.Process.Kill()
 		finish(cmd)
+
 		for _, line := range strings.Split(must(t, "ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.State}}"), "\n") {
 			if line == "" {
 				continue
@@ -212,14 +231,17 @@ func TestKilledAtRandomPoints(t *testing.T) {
 			require.NoError(t, err)
 			if fields[1] == "running" && pid != 0 {
 				if unix.Kill(pid, 0) != nil { // it may have ended since: then the next answer must say so
-					require.NotEqual(t, fmt.Sprint(pid), docker("inspect", "-f", "{{.State.Pid}}", fields[0]).out, "the engine believes in a process that is gone")
+					require.NotEqual(t, fmt.Sprint(pid), docker("inspect", "-f", "{{.State.Pid}}", fields[0]).out,
+						"the engine believes in a process that is gone")
 				}
 			}
 		}
+
 		docker("rm", "-f", "victim")
 		must(t, "ps", "-a") // sweeps what had no name yet
 		require.Empty(t, must(t, "ps", "-aq"))
 	}
+
 	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
 }
 
@@ -228,6 +250,7 @@ func TestManyAtOnce(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("MYDOCKER_MANY")); err == nil {
 		count = n
 	}
+
 	must(t, "run", "--rm", "host", "true")
 	before := hostState(t)
 	var wait sync.WaitGroup
@@ -240,6 +263,7 @@ func TestManyAtOnce(t *testing.T) {
 			}
 		}(i)
 	}
+
 	wait.Wait()
 	require.Empty(t, must(t, "ps", "-aq"))
 	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
@@ -261,6 +285,7 @@ func TestOneNameManyCommands(t *testing.T) {
 			}
 		}()
 	}
+
 	wait.Wait()
 	require.Equal(t, 1, winners)
 	for i := 0; i < 8; i++ {
@@ -270,6 +295,7 @@ func TestOneNameManyCommands(t *testing.T) {
 			docker([]string{"stop", "start", "restart", "kill", "pause", "unpause", "inspect", "logs"}[i], "only")
 		}(i)
 	}
+
 	wait.Wait()
 	docker("unpause", "only")
 	require.Equal(t, "only", must(t, "rm", "-f", "only"))
@@ -295,8 +321,8 @@ func TestDamagedRecord(t *testing.T) {
 	require.Equal(t, result{"good", "", 0}, r)
 }
 
-// TestFullDisk fills the disk that holds everything of the engine: the container must be shown, stopped and removed all the same, as
-// that is what frees the disk.
+// TestFullDisk fills the disk that holds everything of the engine: the container must be shown,
+// stopped and removed all the same, as that is what frees the disk.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"))
@@ -310,7 +336,8 @@ func TestFullDisk(t *testing.T) {
 
 	require.Equal(t, "victim", docker("kill", "victim").out)
 	require.Equal(t, "137", docker("wait", "victim").out, "the room for an exit status is kept from the start")
-	require.Equal(t, "greedy exited\nvictim exited\nbystander running", docker("ps", "-a", "--format", "{{.Names}} {{.State}}").out)
+	require.Equal(t, "greedy exited\nvictim exited\nbystander running",
+		docker("ps", "-a", "--format", "{{.Names}} {{.State}}").out)
 	require.Contains(t, docker("ps", "-a", "--format", "{{.Names}} {{.Status}}").out, "victim Exited (137)")
 	r := docker("commit", "greedy", "copy")
 	require.Equal(t, 1, r.code)

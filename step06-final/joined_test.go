@@ -11,12 +11,14 @@ import (
 func TestSharedMemory(t *testing.T) {
 	box(t, "giver", "--net", "none", "--ipc", "shareable", "--shm-size", "1m")
 	must(t, "exec", "giver", "sh", "-c", "echo given > /dev/shm/x")
-	require.Equal(t, "given", must(t, "run", "--rm", "--net", "none", "--ipc", "container:giver", "host", "cat", "/dev/shm/x"))
+	require.Equal(t, "given", must(t, "run", "--rm", "--net", "none", "--ipc", "container:giver", "host", "cat",
+		"/dev/shm/x"))
 
 	// Who joins somebody who has joined shares with the first; nobody else does.
 	remove(t, "taker")
 	must(t, "run", "-d", "--name", "taker", "--net", "none", "--ipc", "container:giver", "host", "sleep", "1000")
-	require.Equal(t, "given", must(t, "run", "--rm", "--net", "none", "--ipc", "container:taker", "host", "cat", "/dev/shm/x"))
+	require.Equal(t, "given", must(t, "run", "--rm", "--net", "none", "--ipc", "container:taker", "host", "cat",
+		"/dev/shm/x"))
 	require.Empty(t, must(t, "run", "--rm", "--net", "none", "host", "ls", "/dev/shm"))
 	require.Contains(t, must(t, "exec", "giver", "df", "-k", "/dev/shm"), "1024", "--shm-size holds")
 
@@ -43,7 +45,8 @@ func TestHostNames(t *testing.T) {
 		{[]string{"--net", "host", "--hostname", "mine"}, "mine mine mine"},
 		{[]string{"--net", "none", "--hostname", "mine"}, "mine mine mine"},
 	} {
-		require.Equal(t, c.want, must(t, append(append([]string{"run", "--rm"}, c.flags...), "host", "sh", "-c", names)...), c.flags)
+		require.Equal(t, c.want, must(t,
+			append(append([]string{"run", "--rm"}, c.flags...), "host", "sh", "-c", names)...), c.flags)
 	}
 
 	box(t, "named", "--hostname", "other")
@@ -63,10 +66,14 @@ func TestHostNames(t *testing.T) {
 func TestConflictingOptions(t *testing.T) {
 	box(t, "net1", "--net", "none")
 	for _, flags := range [][]string{
-		{"--uts", "host", "-h", "x"}, {"--net", "container:net1", "-h", "x"}, {"--net", "container:net1", "--dns", "1.2.3.4"},
-		{"--net", "container:net1", "--add-host", "a:1.2.3.4"}, {"--net", "container:net1", "--mac-address", "02:42:ac:11:00:02"},
-		{"--net", "container:net1", "-p", "18099:80"}, {"--net", "container:net1", "--expose", "80"}, {"--net", "host", "--ip", "1.2.3.4"},
-		{"--net", "none", "--network-alias", "x"}, {"--network-alias", "x"}, {"--net", "container:net1", "--network-alias", "x"},
+		{"--uts", "host", "-h", "x"}, {"--net", "container:net1", "-h", "x"},
+		{"--net", "container:net1", "--dns", "1.2.3.4"},
+		{"--net", "container:net1", "--add-host", "a:1.2.3.4"},
+		{"--net", "container:net1", "--mac-address", "02:42:ac:11:00:02"},
+		{"--net", "container:net1", "-p", "18099:80"}, {"--net", "container:net1", "--expose", "80"},
+		{"--net", "host", "--ip", "1.2.3.4"},
+		{"--net", "none", "--network-alias", "x"}, {"--network-alias", "x"},
+		{"--net", "container:net1", "--network-alias", "x"},
 	} {
 		r := docker(append(append([]string{"run", "--rm"}, flags...), "host", "true")...)
 		require.Equal(t, 125, r.code, flags)
@@ -87,16 +94,19 @@ func TestMissingBindSourceIsMade(t *testing.T) {
 	require.NoDirExists(t, other)
 	must(t, "start", "-a", "late")
 	require.DirExists(t, other)
-	require.Equal(t, 125, docker("run", "--rm", "--net", "none", "--mount", "type=bind,src="+dir+"/no,dst=/d", "host", "true").code)
+	require.Equal(t, 125, docker("run", "--rm", "--net", "none", "--mount", "type=bind,src="+dir+"/no,dst=/d",
+		"host", "true").code)
 	require.NoDirExists(t, dir+"/no")
 
 	// The same mount twice is one mount; two at one place are not.
 	must(t, "run", "--rm", "--net", "none", "-v", dir+":/d", "-v", dir+":/d", "host", "true")
-	require.Equal(t, 125, docker("run", "--rm", "--net", "none", "-v", dir+":/d", "-v", other+":/d", "host", "true").code)
+	require.Equal(t, 125, docker("run", "--rm", "--net", "none", "-v", dir+":/d", "-v", other+":/d", "host",
+		"true").code)
 }
 
 func TestFilesThatTellAContainer(t *testing.T) {
-	require.Equal(t, "/proc/mounts", must(t, "run", "--name", "told1", "--net", "none", "host", "sh", "-c", "test -f /.dockerenv && readlink /etc/mtab"))
+	require.Equal(t, "/proc/mounts", must(t, "run", "--name", "told1", "--net", "none", "host", "sh", "-c",
+		"test -f /.dockerenv && readlink /etc/mtab"))
 	require.Empty(t, must(t, "diff", "told1"), "they are not the container's work")
 	must(t, "rm", "told1")
 }

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Images whose links stand where the engine mounts something (CVE-2019-19921, CVE-2023-27561, CVE-2023-28642).
+// Images whose links stand where the engine mounts something (CVE-2019-19921, CVE-2023-27561,
+// CVE-2023-28642).
 
 // tree is an image: a path and the target of the link there; an empty target is a directory.
 type tree [][2]string
@@ -33,13 +34,16 @@ func (t tree) archive(tb testing.TB) []byte {
 	attacker, err := os.ReadFile(filepath.Join(os.Getenv(sandboxed), "attacker"))
 	require.NoError(tb, err)
 	add(&tar.Header{Name: "attack", Typeflag: tar.TypeReg, Mode: 0o755}, attacker)
+
 	for _, entry := range t {
 		if entry[1] == "" {
 			add(&tar.Header{Name: entry[0], Typeflag: tar.TypeDir, Mode: 0o755}, nil)
 			continue
 		}
+
 		add(&tar.Header{Name: entry[0], Typeflag: tar.TypeSymlink, Linkname: entry[1], Mode: 0o777}, nil)
 	}
+
 	require.NoError(tb, w.Close())
 	return out.Bytes()
 }
@@ -54,14 +58,17 @@ func (t tree) load(tb testing.TB, name string) {
 func listing(tb testing.TB, dir string) string {
 	tb.Helper()
 	var out strings.Builder
+
 	require.NoError(tb, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
+
 		var st unix.Stat_t
 		if err := unix.Lstat(path, &st); err != nil {
 			return err
 		}
+
 		fmt.Fprintf(&out, "%s %o %d:%d %d", path, st.Mode, st.Uid, st.Gid, st.Rdev)
 		if d.Type().IsRegular() {
 			data, err := os.ReadFile(path)
@@ -70,13 +77,16 @@ func listing(tb testing.TB, dir string) string {
 			}
 			fmt.Fprintf(&out, " %q", data)
 		}
+
 		out.WriteByte('\n')
 		return nil
 	}))
+
 	return out.String()
 }
 
-// volumeOfHost is a directory of the host to be given read-only, with the link that /var has on every host.
+// volumeOfHost is a directory of the host to be given read-only, with the link that /var has on
+// every host.
 func volumeOfHost(tb testing.TB) string {
 	dir := filepath.Join(work, "host-volume")
 	require.NoError(tb, os.MkdirAll(dir, 0o755))
@@ -87,7 +97,8 @@ func volumeOfHost(tb testing.TB) string {
 	return dir
 }
 
-// What the engine mounts is not mounted through a link: the start fails, says which, and has mounted nothing.
+// What the engine mounts is not mounted through a link: the start fails, says which, and has
+// mounted nothing.
 func TestLinksWhereTheEngineMounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		image tree
@@ -114,7 +125,8 @@ func TestLinksWhereTheEngineMounts(t *testing.T) {
 
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "tree.tar"), c.image.archive(t), 0o644))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nADD tree.tar /\nRUN [\"/attack\", \"look-around\"]\n"), 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"),
+				[]byte("FROM scratch\nADD tree.tar /\nRUN [\"/attack\", \"look-around\"]\n"), 0o644))
 			r = docker("build", dir)
 			require.NotZero(t, r.code)
 			require.Contains(t, r.out+r.err, c.link+" of the image is a symbolic link", "build")
@@ -122,10 +134,11 @@ func TestLinksWhereTheEngineMounts(t *testing.T) {
 	}
 }
 
-// A volume of the user's may lead through links, inside of the root. What is done to it afterwards is done to it and to
-// nothing else.
+// A volume of the user's may lead through links, inside of the root. What is done to it
+// afterwards is done to it and to nothing else.
 func TestReadOnlyVolumesThroughLinks(t *testing.T) {
 	volume := volumeOfHost(t)
+
 	for name, c := range map[string]struct {
 		image tree
 		flags []string
@@ -144,8 +157,10 @@ func TestReadOnlyVolumesThroughLinks(t *testing.T) {
 			require.Equal(t, before, listing(t, volume))
 		})
 	}
+
 	r := docker("run", "--rm", "--network", "none", "-v", volume+":/data", "links", "/attack", "look-around")
-	require.Zero(t, r.code, "the test proves nothing: a volume that is not read-only is not found writable: %s%s", r.out, r.err)
+	require.Zero(t, r.code, "the test proves nothing: a volume that is not read-only is not found writable: %s%s",
+		r.out, r.err)
 	planted, err := filepath.Glob(volume + "/planted*")
 	require.NoError(t, err)
 	for _, file := range planted {
@@ -153,7 +168,8 @@ func TestReadOnlyVolumesThroughLinks(t *testing.T) {
 	}
 }
 
-// Device nodes, links and mount points are made in what the engine mounted, not in a volume that a link leads to.
+// Device nodes, links and mount points are made in what the engine mounted, not in a volume that
+// a link leads to.
 func TestNothingIsPlantedInVolumes(t *testing.T) {
 	for name, c := range map[string]struct {
 		image tree
@@ -191,7 +207,8 @@ func TestFilesOfTheEngineAreNoPrograms(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 
-	require.NoError(t, os.Chmod(os.Getenv(sandboxed), 0o711)) // root of a user namespace goes through it to its file system
+	// root of a user namespace goes through it to its file system
+	require.NoError(t, os.Chmod(os.Getenv(sandboxed), 0o711))
 	for _, flags := range [][]string{nil, {"--privileged"}, {"--userns", "remap"}, {"--network", "host"}} {
 		line := append([]string{"run", "--rm"}, flags...)
 		out := must(t, append(line, "host", "grep", " /etc/", "/proc/self/mountinfo")...)
@@ -203,6 +220,7 @@ func TestFilesOfTheEngineAreNoPrograms(t *testing.T) {
 			}
 		}
 	}
+
 	for _, file := range []string{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"} {
 		r := docker("run", "--rm", "--read-only", "--network", "none", "host", "sh", "-c", "echo x >>"+file)
 		require.NotZero(t, r.code, file)
@@ -217,7 +235,8 @@ func TestTmpfsMode(t *testing.T) {
 	dockerfile := "FROM host\nRUN mkdir -m 700 /secret; mkdir -m 1750 /sticky; mkdir -m 755 /plain\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644))
 	must(t, "build", "-t", "modes", dir)
-	out := must(t, "run", "--rm", "--network", "none", "--mount", "type=tmpfs,target=/plain,tmpfs-mode=1770", "--tmpfs", "/new:mode=711", "--tmpfs", "/newer",
+	out := must(t, "run", "--rm", "--network", "none", "--mount", "type=tmpfs,target=/plain,tmpfs-mode=1770",
+		"--tmpfs", "/new:mode=711", "--tmpfs", "/newer",
 		"--tmpfs", "/secret", "--tmpfs", "/sticky:size=1m", "modes", "stat", "-c", "%a", "/plain", "/new", "/newer", "/secret", "/sticky")
 	require.Equal(t, "1770\n711\n1777\n700\n1750", out)
 }

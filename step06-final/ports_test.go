@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A published port belongs to the container while it runs: no other program of the host gets it, as under docker, whose
-// proxy listens there; neither the container nor its supervisor's last act inherits the socket; after the end it is free.
+// A published port belongs to the container while it runs: no other program of the host gets it,
+// as under docker, whose proxy listens there; neither the container nor its supervisor's last act
+// inherits the socket; after the end it is free.
 func TestPublishedPortIsHeld(t *testing.T) {
 	remove(t, "held", "other")
 	must(t, "run", "-d", "--name", "held", "-p", "5676:80", "-p", "127.0.0.1:5677:81/udp", "host", "sleep", "1000")
@@ -19,6 +20,7 @@ func TestPublishedPortIsHeld(t *testing.T) {
 		_, err := net.Listen("tcp4", address)
 		require.ErrorContains(t, err, "address already in use", address)
 	}
+
 	_, err := net.ListenPacket("udp4", "127.0.0.1:5677")
 	require.ErrorContains(t, err, "address already in use")
 	free, err := net.Listen("tcp4", "127.0.0.1:5677") // the other protocol

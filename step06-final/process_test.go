@@ -17,12 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a process of a container has: streams, a terminal, credentials. All of it is the container's own.
+// What a process of a container has: streams, a terminal, credentials. All of it is the
+// container's own.
 
 // running starts a container that only waits, and is removed after the test.
 func running(t *testing.T, name string, flags ...string) {
 	remove(t, name)
-	must(t, append(append([]string{"run", "-d", "--name", name, "--network", "none"}, flags...), "host", "sleep", "1000")...)
+	must(t, append(append([]string{"run", "-d", "--name", name, "--network", "none"}, flags...), "host", "sleep",
+		"1000")...)
 }
 
 // inode names a file of the host as stat(1) prints it with %d:%i.
@@ -32,7 +34,8 @@ func inode(t *testing.T, path string) string {
 	return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
-// TestNoInodeOfTheHostIsInAContainer: root of a container may change the mode and the owner of every inode that it has.
+// TestNoInodeOfTheHostIsInAContainer: root of a container may change the mode and the owner of
+// every inode that it has.
 func TestNoInodeOfTheHostIsInAContainer(t *testing.T) {
 	null := inode(t, os.DevNull)
 	running(t, "inodes")
@@ -48,13 +51,17 @@ func TestNoInodeOfTheHostIsInAContainer(t *testing.T) {
 		require.NotContains(t, out, null, name)
 	}
 
-	must(t, "exec", "-d", "inodes", "sh", "-c", show+" > /tmp/seen; for f in 0 1 2; do stat -Lc %d:%i /proc/self/fd/$f; done > /tmp/detached; sleep 1000")
-	eventually(t, "the detached process has looked", func() bool { return docker("exec", "inodes", "test", "-s", "/tmp/detached").code == 0 })
+	must(t, "exec", "-d", "inodes", "sh", "-c",
+		show+" > /tmp/seen; for f in 0 1 2; do stat -Lc %d:%i /proc/self/fd/$f; done > /tmp/detached; sleep 1000")
+	eventually(t, "the detached process has looked",
+		func() bool { return docker("exec", "inodes", "test", "-s", "/tmp/detached").code == 0 })
 	require.NotContains(t, strings.Fields(must(t, "exec", "inodes", "cat", "/tmp/detached", "/tmp/seen")), null)
-	require.Equal(t, must(t, "exec", "inodes", "stat", "-Lc", "%d:%i", "/dev/null"), strings.Fields(must(t, "exec", "inodes", "cat", "/tmp/detached"))[0])
+	require.Equal(t, must(t, "exec", "inodes", "stat", "-Lc", "%d:%i", "/dev/null"),
+		strings.Fields(must(t, "exec", "inodes", "cat", "/tmp/detached"))[0])
 }
 
-// TestExecDoesNotTakeWhatTheContainerCallsNull: the name is the container's, what is opened must be the device.
+// TestExecDoesNotTakeWhatTheContainerCallsNull: the name is the container's, what is opened must
+// be the device.
 func TestExecDoesNotTakeWhatTheContainerCallsNull(t *testing.T) {
 	for _, trick := range []string{"mkfifo /dev/null", "touch /dev/null", "ln -s zero /dev/null", "true"} {
 		t.Run(trick, func(t *testing.T) {
@@ -97,7 +104,8 @@ func TestExecNeverHandsOverTheCallersFiles(t *testing.T) {
 	require.Equal(t, "kept\nsaid\nfifo\nfifo\nfifo\n", string(data))
 }
 
-// TestExecMovesEveryByte: sizes above every buffer, a reader that is slower than the end of the process, and output after it.
+// TestExecMovesEveryByte: sizes above every buffer, a reader that is slower than the end of the
+// process, and output after it.
 func TestExecMovesEveryByte(t *testing.T) {
 	running(t, "bytes")
 	input := bytes.Repeat([]byte("0123456789abcdef"), 200_000)
@@ -128,7 +136,8 @@ func TestExecMovesEveryByte(t *testing.T) {
 	require.Less(t, time.Since(began), 10*time.Second, "a process that holds the streams is not waited for")
 }
 
-// TestExecTerminalIsTheContainers: of its own devpts, also when the caller has none, and of the right size from the start.
+// TestExecTerminalIsTheContainers: of its own devpts, also when the caller has none, and of the
+// right size from the start.
 func TestExecTerminalIsTheContainers(t *testing.T) {
 	running(t, "term")
 	null, err := os.Open(os.DevNull)
@@ -161,6 +170,7 @@ func TestExecTerminalIsTheContainers(t *testing.T) {
 // TestExecCredentials: groups, HOME, TERM and exit statuses as docker has them.
 func TestExecCredentials(t *testing.T) {
 	running(t, "who", "-t", "--group-add", "1234", "-e", "X=1")
+
 	for line, want := range map[string]string{
 		"who id -G":                                     "0 1234",
 		"-u 0:0 who id -G":                              "0 1234",
@@ -175,8 +185,10 @@ func TestExecCredentials(t *testing.T) {
 		} else if strings.Contains(line, "IFS") {
 			args[len(args)-1] = "echo $HOME"
 		}
+
 		require.Equal(t, want, must(t, append([]string{"exec"}, args...)...), line)
 	}
+
 	require.Equal(t, "2000 3000", must(t, "run", "--rm", "--network", "none", "-u", "1000:2000", "--group-add", "3000", "host", "id", "-G"))
 	require.Equal(t, "said", must(t, "run", "--rm", "--network", "none", "-u", "1000", "host", "sh", "-c", "echo said > /dev/stdout"))
 	require.Equal(t, "said", must(t, "exec", "-u", "1000", "who", "sh", "-c", "echo said > /dev/stdout"))
@@ -200,14 +212,15 @@ func TestExecGoesOnWithoutItsClient(t *testing.T) {
 	}
 }
 
-// TestExecOfAUserReadsOnlyTheContainersFiles: the container exchanges its account file for a link to the host's, for a FIFO and for a
-// device while it is read.
+// TestExecOfAUserReadsOnlyTheContainersFiles: the container exchanges its account file for a link
+// to the host's, for a FIFO and for a device while it is read.
 func TestExecOfAUserReadsOnlyTheContainersFiles(t *testing.T) {
 	host, err := os.ReadFile("/etc/passwd")
 	require.NoError(t, err)
 	if bytes.Contains(host, []byte("\nracer:")) {
 		t.Skip("this host has the user of the test")
 	}
+
 	remove(t, "race")
 	must(t, "run", "-d", "--name", "race", "--network", "none", "host", "sh", "-c", `cd /etc; echo racer:x:7:7::/: > good; mkfifo fifo; ln -s /proc/1/root/etc/shadow link; mknod null c 1 3
 		while :; do cp good n; mv n passwd; sleep 0.02; cp -a fifo n; mv n passwd; cp -a link n; mv n passwd; cp -a null n; mv n passwd; done`)
@@ -220,6 +233,7 @@ func TestExecOfAUserReadsOnlyTheContainersFiles(t *testing.T) {
 			found++
 		}
 	}
+
 	require.Less(t, time.Since(began), 30*time.Second, "a FIFO or a device held exec up")
 	require.NotZero(t, found, "the right file was never read: nothing was tried")
 }
@@ -251,8 +265,8 @@ func TestCallersUmaskIsNotTheContainers(t *testing.T) {
 		"sh", "-c", "umask; ls /data && cat /etc/hosts /etc/hostname /etc/resolv.conf > /dev/null && echo read"))
 }
 
-// TestIncomingExecIsNeverMoreThanTheContainer: who may trace processes attaches to each that comes in, at once (runc before 1.2 lost
-// all its capabilities that way).
+// TestIncomingExecIsNeverMoreThanTheContainer: who may trace processes attaches to each that
+// comes in, at once (runc before 1.2 lost all its capabilities that way).
 func TestIncomingExecIsNeverMoreThanTheContainer(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"default":     {"--cap-add", "SYS_PTRACE"},

@@ -16,11 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRandomImages makes images of random links where the engine, or the user, mounts something, and runs, builds, copies and
-// commits them. Whatever the engine answers, nothing of the host may change outside of the container, and no proc without its
-// masks may be in it, nor a read-only volume that can be written to.
+// TestRandomImages makes images of random links where the engine, or the user, mounts something,
+// and runs, builds, copies and commits them. Whatever the engine answers, nothing of the host may
+// change outside of the container, and no proc without its masks may be in it, nor a read-only
+// volume that can be written to.
 //
-// A hundred images are made in every run; RANDOM_IMAGES=1000 makes as many, RANDOM_SEED=N repeats those of a failure.
+// A hundred images are made in every run; RANDOM_IMAGES=1000 makes as many, RANDOM_SEED=N repeats
+// those of a failure.
 func TestRandomImages(t *testing.T) {
 	count, seed := number(t, "RANDOM_IMAGES", 100), int64(number(t, "RANDOM_SEED", 20261128))
 	host := filepath.Join(work, "host-of-the-random")
@@ -28,7 +30,8 @@ func TestRandomImages(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(host, "file"), []byte("of the host\n"), 0o600))
 	volume := volumeOfHost(t)
 	must(t, "run", "--rm", "--network", "none", "host", "true") // makes what is made once
-	mounts := func() string {                                   // and containers, names and volumes; the engine's own locks come and go
+	// and containers, names and volumes; the engine's own locks come and go
+	mounts := func() string {
 		return regexp.MustCompile(`(?m)^snapshots \..*\n`).ReplaceAllString(strings.ReplaceAll(hostState(t), ",snapshots", ",\nsnapshots"), "")
 	}
 	state, before := mounts(), listing(t, host)+listing(t, volume)
@@ -42,17 +45,21 @@ func TestRandomImages(t *testing.T) {
 		go func(w int) {
 			defer workers.Done()
 			for i := range next {
-				c := &randomImage{tree: randomTree(rand.New(rand.NewSource(seed+int64(i))), host), name: fmt.Sprintf("random%d", w), host: host, volume: volume, dir: t.TempDir()}
+				c := &randomImage{tree: randomTree(rand.New(rand.NewSource(seed+int64(i))), host),
+					name: fmt.Sprintf("random%d", w), host: host, volume: volume, dir: t.TempDir()}
 				c.archive = c.tree.archive(t)
 				if violation := c.try(i); violation != "" {
-					failed.Store(i, fmt.Sprintf("RANDOM_SEED=%d RANDOM_IMAGES=1: %v: %s", seed+int64(i), c.tree, violation))
+					failed.Store(i, fmt.Sprintf("RANDOM_SEED=%d RANDOM_IMAGES=1: %v: %s", seed+int64(i), c.tree,
+						violation))
 				}
 			}
 		}(w)
 	}
+
 	for i := 0; i < count; i++ {
 		next <- i
 	}
+
 	close(next)
 	workers.Wait()
 
@@ -77,9 +84,11 @@ func number(t *testing.T, variable string, otherwise int) int {
 
 // randomTree is an image with links at some of the places where something is mounted or made.
 func randomTree(r *rand.Rand, host string) tree {
-	places := []string{"proc", "dev", "sys", "etc", "dev/pts", "dev/shm", "dev/mqueue", "dev/console", "dev/null", "dev/ptmx", "dev/l", "sys/fs", "sys/fs/cgroup",
+	places := []string{"proc", "dev", "sys", "etc", "dev/pts", "dev/shm", "dev/mqueue", "dev/console", "dev/null",
+		"dev/ptmx", "dev/l", "sys/fs", "sys/fs/cgroup",
 		"sys/firmware", "proc/sys", "proc/kcore", "etc/hostname", "etc/hosts", "etc/resolv.conf", "data", "data/run", "x", "x/l", "x/run", "b", "run", "tmp", "work"}
-	targets := []string{"/", "/b", "/b/l", "/x", "/x/l", "/x/run", "/dev", "/dev/l", "/dev/shm", "/proc", "/proc/sys", "/proc/self/root", "/sys", "/sys/fs", "/data",
+	targets := []string{"/", "/b", "/b/l", "/x", "/x/l", "/x/run", "/dev", "/dev/l", "/dev/shm", "/proc",
+		"/proc/sys", "/proc/self/root", "/sys", "/sys/fs", "/data",
 		"/data/run", "/run", "/etc", "/tmp", "l", "../b", "../../../../..", host, host + "/dir", host + "/file", "../../.." + host}
 
 	links := map[string]string{}
@@ -104,6 +113,7 @@ func randomTree(r *rand.Rand, host string) tree {
 			out = append(out, [2]string{place, ""})
 		}
 	}
+
 	return out
 }
 
@@ -118,7 +128,8 @@ func (c *randomImage) try(i int) string {
 	if r := dockerInput(bytes.NewReader(c.archive), "import", "-", c.name); r.code != 0 {
 		return "" // the image is refused: nothing can come of it
 	}
-	if violation := c.run(c.name, [][]string{{"-v", c.volume + ":/data:ro"}, {"-v", c.volume + ":/x:ro", "-t"}, {"--tmpfs", "/tmp", "--read-only"}, {}}[i%4]...); violation != "" {
+	if violation := c.run(c.name, [][]string{{"-v", c.volume + ":/data:ro"}, {"-v", c.volume + ":/x:ro", "-t"},
+		{"--tmpfs", "/tmp", "--read-only"}, {}}[i%4]...); violation != "" {
 		return violation
 	}
 	switch i % 3 {
@@ -142,7 +153,8 @@ func (c *randomImage) run(image string, flags ...string) string {
 
 var ran int32 // containers that started: with none the test would prove nothing
 
-// judge reads the end of a container: 1 is what the attacker answers when it has found nothing, 125 an engine that refuses.
+// judge reads the end of a container: 1 is what the attacker answers when it has found nothing,
+// 125 an engine that refuses.
 func judge(what string, r result) string {
 	switch r.code {
 	case 1, 125, 126, 127:
@@ -174,6 +186,7 @@ func (c *randomImage) copy() string {
 	if err := os.WriteFile(planted, []byte("planted"), 0o644); err != nil {
 		return err.Error()
 	}
+
 	r := docker("create", "--network", "none", "-v", c.volume+":/data:ro", c.name, "/attack", "look-around")
 	if r.code != 0 {
 		return ""
@@ -185,6 +198,7 @@ func (c *randomImage) copy() string {
 	if leaked := docker("cp", r.out+":/x/file", "-"); strings.Contains(leaked.out, "of the host") {
 		return "cp reads a file of the host"
 	}
+
 	return judge("start", docker("start", "-a", r.out))
 }
 

@@ -42,6 +42,7 @@ func TestExitStatusesOfCommandsThatCannotRun(t *testing.T) {
 func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 	must(t, "images")
 	before := hostState(t)
+
 	for _, line := range []string{
 		"run --no-such-flag host", "run -m 10x host true", "run -m 1k host true", "run --cpus x host true", "run -v a:b:c:d host true",
 		"run --mount type=bind,source=/no/such,target=/x host true", "run --name -x host true", "run -p 99999:80 host true",
@@ -58,13 +59,16 @@ func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 		require.Equal(t, 1, strings.Count(r.err, "\n"), "%s: more than one line: %s", line, r.err)
 		require.True(t, strings.HasPrefix(r.err, "mydocker: "), r.err)
 	}
+
 	require.Equal(t, 1, docker("run").code, "as docker: arguments are counted before a container is thought of")
-	for _, line := range []string{"run", "rm nobody", "stop nobody", "logs nobody", "exec nobody true", "inspect nobody", "ps -f what=x", "ps -f status=x", "kill -s NOPE nobody",
+	for _, line := range []string{"run", "rm nobody", "stop nobody", "logs nobody", "exec nobody true",
+		"inspect nobody", "ps -f what=x", "ps -f status=x", "kill -s NOPE nobody",
 		"ps --format {{.What}}", "rename nobody other", "network rm nobody", "volume rm nobody", "rmi nobody", "wait nobody", "cp nobody:/x .", "what", "port nobody"} {
 		r := docker(strings.Fields(line)...)
 		require.NotZero(t, r.code, line)
 		require.Equal(t, 1, strings.Count(r.err, "\n"), "%s: more than one line: %s", line, r.err)
 	}
+
 	require.Equal(t, "", must(t, "ps", "-aq"))
 	require.Equal(t, before, hostState(t))
 }
@@ -80,6 +84,7 @@ func hostState(t *testing.T) string {
 	for _, line := range strings.Split(string(links), "\n") {
 		names = append(names, strings.SplitN(line, ":", 2)[0])
 	}
+
 	state := string(mounts) + strings.Join(names, ",")
 	for _, dir := range []string{"containers", "names", "volumes", "snapshots"} {
 		entries, err := os.ReadDir(filepath.Join(work, "root", dir))
@@ -90,13 +95,15 @@ func hostState(t *testing.T) string {
 			}
 		}
 	}
+
 	return state
 }
 
 func TestEnvironmentDirectoryUserAndHostname(t *testing.T) {
 	t.Setenv("FROM_HOST", "here")
 	t.Setenv("SECRET", "not inside")
-	out := must(t, "run", "--rm", "-e", "A=1 2", "-e", "FROM_HOST", "-e", "NOT_SET", "-w", "/tmp", "-h", "box", "-u", "12:34", "host", "sh", "-c", "env; pwd; hostname; id -u; id -g")
+	out := must(t, "run", "--rm", "-e", "A=1 2", "-e", "FROM_HOST", "-e", "NOT_SET", "-w", "/tmp", "-h", "box",
+		"-u", "12:34", "host", "sh", "-c", "env; pwd; hostname; id -u; id -g")
 	require.Contains(t, out, "A=1 2\n")
 	require.Contains(t, out, "FROM_HOST=here\n")
 	require.NotContains(t, out, "NOT_SET")
@@ -134,7 +141,8 @@ func TestVolumes(t *testing.T) {
 
 func TestDetachedLifeCycle(t *testing.T) {
 	remove(t, "life")
-	id := must(t, "run", "-d", "--name", "life", "host", "sh", "-c", "echo first; echo second >&2; trap 'exit 3' TERM; while :; do sleep 0.1; done")
+	id := must(t, "run", "-d", "--name", "life", "host", "sh", "-c",
+		"echo first; echo second >&2; trap 'exit 3' TERM; while :; do sleep 0.1; done")
 	require.Len(t, id, 64)
 	require.Equal(t, id[:12], must(t, "ps", "-q"))
 	require.Equal(t, "life host running", must(t, "ps", "--format", "{{.Names}} {{.Image}} {{.State}}"))
@@ -149,11 +157,13 @@ func TestDetachedLifeCycle(t *testing.T) {
 	r := docker("rm", "life")
 	require.NotZero(t, r.code)
 	require.Contains(t, r.err, "stop life")
+
 	require.Equal(t, "life", must(t, "stop", "life"))
 	require.Empty(t, must(t, "ps", "-q"))
 	require.Contains(t, must(t, "ps", "-a"), "Exited (3)")
 	require.Equal(t, "3", must(t, "wait", "life"))
-	require.Equal(t, "3 false exited", must(t, "inspect", "-f", "{{.State.ExitCode}} {{.State.Running}} {{.State.Status}}", "life"))
+	require.Equal(t, "3 false exited", must(t, "inspect", "-f",
+		"{{.State.ExitCode}} {{.State.Running}} {{.State.Status}}", "life"))
 	must(t, "start", "life")
 	require.Equal(t, "running", must(t, "inspect", "-f", "{{.State.Status}}", "life"))
 	eventually(t, "second log", func() bool { return docker("logs", "life").out == "first\nfirst" })
@@ -165,7 +175,8 @@ func TestDetachedLifeCycle(t *testing.T) {
 
 func TestLogsFollowUntilTheEnd(t *testing.T) {
 	remove(t, "talk")
-	must(t, "run", "-d", "--name", "talk", "host", "sh", "-c", "i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.01; done")
+	must(t, "run", "-d", "--name", "talk", "host", "sh", "-c",
+		"i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.01; done")
 	lines := strings.Split(must(t, "logs", "-f", "talk"), "\n")
 	require.Len(t, lines, 50)
 	require.Equal(t, "48\n49", must(t, "logs", "--tail", "2", "talk"))

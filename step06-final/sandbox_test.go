@@ -20,9 +20,9 @@ import (
 	"mydocker/step06-final/internal/network"
 )
 
-// The tests of the whole program run in a little host of their own: new mount, PID, network, IPC and UTS namespaces, with
-// the engine's directories on a tmpfs. Whatever a test forgets ends with the namespaces; the cgroups, which do not, are
-// checked at the end.
+// The tests of the whole program run in a little host of their own: new mount, PID, network, IPC
+// and UTS namespaces, with the engine's directories on a tmpfs. Whatever a test forgets ends with
+// the namespaces; the cgroups, which do not, are checked at the end.
 
 const sandboxed = "MYDOCKER_TEST_SANDBOX"
 
@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(sandboxed) == "":
 		os.Exit(enterSandbox())
 	}
+
 	status := 1
 	before := leftCgroups("", 0)
 	if err := prepareSandbox(); err != nil {
@@ -50,6 +51,7 @@ func TestMain(m *testing.M) {
 			status = 1
 		}
 	}
+
 	os.Exit(status)
 }
 
@@ -61,7 +63,9 @@ func enterSandbox() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	for program, source := range map[string]string{"mydocker": ".", "attacker": "./testdata/attacker", "attacker-i386": "./testdata/attacker"} {
+
+	for program, source := range map[string]string{"mydocker": ".", "attacker": "./testdata/attacker",
+		"attacker-i386": "./testdata/attacker"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, program), source)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if program == "attacker-i386" {
@@ -72,6 +76,7 @@ func enterSandbox() int {
 			return 1
 		}
 	}
+
 	self := exec.Command("/proc/self/exe", os.Args[1:]...)
 	self.Stdin, self.Stdout, self.Stderr = os.Stdin, os.Stdout, os.Stderr
 	self.Env = append(os.Environ(), sandboxed+"="+dir)
@@ -82,9 +87,11 @@ func enterSandbox() int {
 		if errors.As(err, &failed) {
 			return failed.ExitCode()
 		}
+
 		fmt.Fprintln(os.Stderr, "make namespaces for the tests:", err)
 		return 1
 	}
+
 	return 0
 }
 
@@ -100,23 +107,29 @@ func prepareSandbox() error {
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return err
 	}
+
 	if err := unix.Mount("tmpfs", work, "tmpfs", 0, ""); err != nil {
 		return fmt.Errorf("mount a tmpfs: %w", err)
 	}
 	if err := network.LoopbackUp("/proc/self/ns/net"); err != nil {
 		return err
 	}
+
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))
-	if signal.Ignored(os.Interrupt) { // as in what a script starts in the background; a caught signal is at its default after execve(2)
+	// as in what a script starts in the background; a caught signal is at its default after
+	// execve(2)
+	if signal.Ignored(os.Interrupt) {
 		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
+
 	go reap()
 	return nil
 }
 
-// reap waits for orphans: we are PID 1, and a supervisor that ended must not stay a zombie. Children that tests wait for
-// themselves are not ours to take, so only those that nobody else knows are waited for, by pid.
+// reap waits for orphans: we are PID 1, and a supervisor that ended must not stay a zombie.
+// Children that tests wait for themselves are not ours to take, so only those that nobody else
+// knows are waited for, by pid.
 func reap() {
 	for {
 		time.Sleep(50 * time.Millisecond)
@@ -142,20 +155,23 @@ func known(pid string) bool {
 	return started.pids[pid]
 }
 
-// leftCgroups lists the cgroups of containers of these tests: their ids stand in the record of events, those of other engines on this
-// host do not. A cgroup can be busy for a moment after its last process.
+// leftCgroups lists the cgroups of containers of these tests: their ids stand in the record of
+// events, those of other engines on this host do not. A cgroup can be busy for a moment after its
+// last process.
 func leftCgroups(before string, patience time.Duration) string {
 	events, err := os.ReadFile(filepath.Join(work, "state", "events"))
 	if err != nil {
 		return "" // no container was made
 	}
+
 	var left []string
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		left = nil
 		for _, pattern := range []string{"/sys/fs/cgroup/mydocker/*", "/sys/fs/cgroup/*/mydocker/*"} {
 			matches, _ := filepath.Glob(pattern)
 			for _, match := range matches {
-				if info, err := os.Stat(match); err == nil && info.IsDir() && !strings.Contains(before, match) && bytes.Contains(events, []byte(filepath.Base(match))) {
+				if info, err := os.Stat(match); err == nil && info.IsDir() && !strings.Contains(before, match) &&
+					bytes.Contains(events, []byte(filepath.Base(match))) {
 					left = append(left, match)
 				}
 			}

@@ -54,6 +54,7 @@ func readChapter(root, path string) (*Chapter, error) {
 func parseChapter(path, text string) (*Chapter, error) {
 	c := &Chapter{Path: path, Lines: strings.Split(strings.TrimSuffix(text, "\n"), "\n")}
 	var open *Fence
+
 	for i, line := range c.Lines {
 		m := fenceLine.FindStringSubmatch(line)
 		if m == nil {
@@ -67,6 +68,7 @@ func parseChapter(path, text string) (*Chapter, error) {
 			}
 			continue
 		}
+
 		open = &Fence{Indent: m[1], Ticks: m[2], Info: strings.TrimSpace(m[3]), Start: i, Attrs: map[string]string{}}
 		words := open.Info
 		if cut := strings.IndexAny(words, " {"); cut >= 0 {
@@ -74,6 +76,7 @@ func parseChapter(path, text string) (*Chapter, error) {
 		} else {
 			open.Lang, words = words, ""
 		}
+
 		for _, a := range attribute.FindAllStringSubmatch(words, -1) {
 			value := a[2]
 			if value == "" {
@@ -82,6 +85,7 @@ func parseChapter(path, text string) (*Chapter, error) {
 			open.Attrs[a[1]] = value
 		}
 	}
+
 	if open != nil {
 		return nil, fmt.Errorf("%s:%d: the code block is never closed", path, open.Start+1)
 	}
@@ -115,6 +119,7 @@ func (c *Chapter) prose(visit func(number int, line string)) {
 			inside[i] = true
 		}
 	}
+
 	front := len(c.Lines) > 0 && c.Lines[0] == "---"
 	for i, line := range c.Lines {
 		if front {
@@ -158,8 +163,9 @@ func (c *Chapter) headings() (levels []int, texts []string) {
 	return levels, texts
 }
 
-// hash names a version of a chapter's own text; the translation carries it in its front matter. Code and transcripts
-// are left out: they are the same in both languages and compared with each other.
+// hash names a version of a chapter's own text; the translation carries it in its front matter.
+// Code and transcripts are left out: they are the same in both languages and compared with each
+// other.
 func (c *Chapter) hash() string {
 	shared := make([]bool, len(c.Lines))
 	for _, f := range c.Fences {
@@ -179,6 +185,7 @@ func (c *Chapter) hash() string {
 // chaptersIn reads every Markdown file below dir (relative to root), sorted by name.
 func chaptersIn(root, dir string) ([]*Chapter, error) {
 	var paths []string
+
 	err := filepath.Walk(filepath.Join(root, dir), func(path string, info os.FileInfo, err error) error {
 		if err != nil {
 			return err
@@ -186,6 +193,7 @@ func chaptersIn(root, dir string) ([]*Chapter, error) {
 		if info.IsDir() && info.Name() == "node_modules" {
 			return filepath.SkipDir
 		}
+
 		if !info.IsDir() && strings.HasSuffix(path, ".md") {
 			rel, err := filepath.Rel(root, path)
 			if err != nil {
@@ -198,6 +206,7 @@ func chaptersIn(root, dir string) ([]*Chapter, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	sort.Strings(paths)
 	var chapters []*Chapter
 	for _, path := range paths {
@@ -205,7 +214,9 @@ func chaptersIn(root, dir string) ([]*Chapter, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		chapters = append(chapters, c)
 	}
+
 	return chapters, nil
 }

@@ -73,7 +73,8 @@ func TestSnippetIsComparedWithItsSource(t *testing.T) {
 	book := &Book{Root: root, Chapters: []*Chapter{c}}
 	assert.Empty(t, checkSnippets(book))
 
-	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte("package p\n\nfunc f() int { return 43 }\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"),
+		[]byte("package p\n\nfunc f() int { return 43 }\n"), 0o644))
 	assert.Len(t, checkSnippets(book), 1)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte("package p\n"), 0o644))
 	assert.Len(t, checkSnippets(book), 1, "a function that is gone")
@@ -90,7 +91,8 @@ func TestLineRangeLosesSharedIndentation(t *testing.T) {
 func TestLinksAndAnchors(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "docs/zh"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "docs/zh/b.md"), []byte("# 第 1 步的 `uts`\n\n## a:b\n\n<a id=\"here\"></a>\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "docs/zh/b.md"),
+		[]byte("# 第 1 步的 `uts`\n\n## a:b\n\n<a id=\"here\"></a>\n"), 0o644))
 	check := func(target string) []Problem {
 		c, err := parseChapter("docs/zh/a.md", "see [b]("+target+")\n")
 		require.NoError(t, err)
@@ -143,7 +145,8 @@ func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
 
 func TestNamedProofsExist(t *testing.T) {
 	root := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "a_test.go"), []byte("package a\n\nfunc TestHere(t *testing.T) {}\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a_test.go"),
+		[]byte("package a\n\nfunc TestHere(t *testing.T) {}\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a.sh"), []byte("check_here() { true; }\n"), 0o600))
 	c, err := parseChapter("docs/zh/a.md", "# a\n\n`TestHere` `check_here` `TestGone`\n\n`check_gone`\n")
 	require.NoError(t, err)
@@ -166,7 +169,8 @@ func TestPicturesNeedTextAndDarkColours(t *testing.T) {
 	}
 }
 
-// A transcript is executed: what a command really prints counts, not that the chapter has some output.
+// A transcript is executed: what a command really prints counts, not that the chapter has some
+// output.
 func TestTranscriptIsExecuted(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("the sandbox needs root")
@@ -174,6 +178,7 @@ func TestTranscriptIsExecuted(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("the sandbox needs ip (iproute2)")
 	}
+
 	root, err := findRoot()
 	require.NoError(t, err)
 	chapter := func(output string) (passed, failed int) {
@@ -206,9 +211,12 @@ func f() error {
 	messages, problems := engineMessages(dir, dir)
 	require.Empty(t, problems)
 	var formats []string
+
 	for _, m := range messages {
 		formats = append(formats, m.format)
 	}
-	assert.Equal(t, []string{"no such thing: %s", " (mount it first)", "left %v where it was", "%q is not a directory", "%w (choose another one with --root)"}, formats)
+
+	assert.Equal(t, []string{"no such thing: %s", " (mount it first)", "left %v where it was",
+		"%q is not a directory", "%w (choose another one with --root)"}, formats)
 	assert.Equal(t, "container", longestPiece("container %s; `mydocker rm it first`"))
 }

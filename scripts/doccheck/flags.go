@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// A code span that begins with a flag (`--uid-map`) speaks of this project's programs. A flag of another tool is
-// written with the tool's name in front (`unshare --fork`), which the reader needs anyway.
+// A code span that begins with a flag (`--uid-map`) speaks of this project's programs. A flag of
+// another tool is written with the tool's name in front (`unshare --fork`), which the reader
+// needs anyway.
 var flagSpan = regexp.MustCompile("`(--[a-z][a-z0-9-]*)[^`]*`")
 
 // A command line in a chapter that starts one of the steps.
 var stepCommand = regexp.MustCompile(`(?:go run \./|\./bin/|\bbin/)(step\d\d-[a-z-]+) (.*)`)
 var longFlag = regexp.MustCompile(`(?:^|\s)(--[a-z][a-z0-9-]*)`)
 
-// checkFlags wants every flag that a chapter names to be in some program's --help, and every command line of a
-// step to use that step's flags only.
+// checkFlags wants every flag that a chapter names to be in some program's --help, and every
+// command line of a step to use that step's flags only.
 func checkFlags(book *Book) []Problem {
 	known := map[string]map[string]bool{}
 	all := map[string]bool{}
@@ -26,22 +27,26 @@ func checkFlags(book *Book) []Problem {
 	if err != nil {
 		return []Problem{{"step0*", 0, err.Error()}}
 	}
+
 	var problems []Problem
 	for _, step := range steps {
 		if sources, _ := filepath.Glob(filepath.Join(step, "*.go")); len(sources) == 0 {
 			continue
 		}
+
 		name := filepath.Base(step)
 		flags, err := flagsOf(step)
 		if err != nil {
 			problems = append(problems, Problem{name, 1, err.Error()})
 			continue
 		}
+
 		known[name] = flags
 		for flag := range flags {
 			all[flag] = true
 		}
 	}
+
 	for _, c := range book.Chapters {
 		for i, line := range c.Lines {
 			if m := stepCommand.FindStringSubmatch(line); m != nil && known[m[1]] != nil {
@@ -53,15 +58,18 @@ func checkFlags(book *Book) []Problem {
 				}
 			}
 		}
+
 		c.prose(func(number int, line string) {
 			for _, m := range flagSpan.FindAllStringSubmatch(line, -1) {
 				if !all[m[1]] {
 					problems = append(problems, Problem{c.Path, number,
-						fmt.Sprintf("no step has the flag %s (a flag of another tool: write the tool's name in front)", m[1])})
+						fmt.Sprintf(
+							"no step has the flag %s (a flag of another tool: write the tool's name in front)", m[1])})
 				}
 			}
 		})
 	}
+
 	return problems
 }
 
@@ -78,6 +86,7 @@ func flagsOf(step string) (map[string]bool, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("does not build: %v\n%s", err, indent(string(out)))
 	}
+
 	flags := map[string]bool{}
 	help := func(args ...string) string {
 		// Help may end with a status of its own; what counts is the text.
@@ -92,6 +101,7 @@ func flagsOf(step string) (map[string]bool, error) {
 			help(name, sub, "--help")
 		}
 	}
+
 	return flags, nil
 }
 

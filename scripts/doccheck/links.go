@@ -23,6 +23,7 @@ func slug(heading string) string {
 	heading = codeSpan.ReplaceAllStringFunc(heading, func(s string) string { return strings.Trim(s, "`") })
 	var b strings.Builder
 	dash := false
+
 	for _, r := range heading {
 		if r >= 0xFF01 && r <= 0xFF5E {
 			r -= 0xFEE0 // the generator turns full-width forms into ASCII first (NFKD)
@@ -34,9 +35,11 @@ func slug(heading string) string {
 		if dash && b.Len() > 0 {
 			b.WriteByte('-')
 		}
+
 		dash = false
 		b.WriteRune(unicode.ToLower(r))
 	}
+
 	s := b.String()
 	if s != "" && s[0] >= '0' && s[0] <= '9' {
 		s = "_" + s
@@ -58,8 +61,8 @@ func githubSlug(heading string) string {
 	return b.String()
 }
 
-// anchors are the names that can be linked to: a heading's only if it is the same on the site and on GitHub, which
-// is so when the heading has no punctuation inside.
+// anchors are the names that can be linked to: a heading's only if it is the same on the site and
+// on GitHub, which is so when the heading has no punctuation inside.
 func (c *Chapter) anchors() map[string]bool {
 	ids := map[string]bool{}
 	_, texts := c.headings()
@@ -76,10 +79,11 @@ func (c *Chapter) anchors() map[string]bool {
 	return ids
 }
 
-// checkLinks follows every relative link and every anchor. Addresses on the web are only checked for their form:
-// the check must give the same answer without a network.
+// checkLinks follows every relative link and every anchor. Addresses on the web are only checked
+// for their form: the check must give the same answer without a network.
 func checkLinks(book *Book) []Problem {
 	var problems []Problem
+
 	for _, c := range book.Chapters {
 		c.prose(func(number int, line string) {
 			bare := codeSpan.ReplaceAllString(line, "``")
@@ -90,6 +94,7 @@ func checkLinks(book *Book) []Problem {
 			for _, m := range htmlImage.FindAllStringSubmatch(bare, -1) {
 				targets = append(targets, m[1])
 			}
+
 			for _, target := range targets {
 				if err := checkLink(book, c, target); err != nil {
 					problems = append(problems, Problem{c.Path, number, err.Error()})
@@ -97,6 +102,7 @@ func checkLinks(book *Book) []Problem {
 			}
 		})
 	}
+
 	return problems
 }
 
@@ -111,6 +117,7 @@ func checkLink(book *Book, c *Chapter, target string) error {
 		}
 		return nil
 	}
+
 	path := c.Path
 	if u.Path != "" {
 		path = filepath.Join(filepath.Dir(c.Path), u.Path)
@@ -121,12 +128,15 @@ func checkLink(book *Book, c *Chapter, target string) error {
 	if u.Fragment == "" {
 		return nil
 	}
+
 	other, err := readChapter(book.Root, path)
 	if err != nil {
 		return fmt.Errorf("link %s: %w", target, err)
 	}
 	if !other.anchors()[u.Fragment] {
-		return fmt.Errorf("link %s: %s has no heading (without punctuation inside) or <a id> of that name", target, path)
+		return fmt.Errorf("link %s: %s has no heading (without punctuation inside) or <a id> of that name", target,
+			path)
 	}
+
 	return nil
 }

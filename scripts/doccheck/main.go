@@ -1,5 +1,6 @@
-// doccheck keeps the book true: it compares the chapters with the sources, runs their terminal transcripts and
-// checks links, pictures, flags, the translation and the typography. It needs neither Node nor the network.
+// doccheck keeps the book true: it compares the chapters with the sources, runs their terminal
+// transcripts and checks links, pictures, flags, the translation and the typography. It needs
+// neither Node nor the network.
 //
 //	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags messages parity typography)
 //	doccheck transcripts [CHAPTER…]  run the console blocks in a sandbox and compare what they print
@@ -70,15 +71,19 @@ func main() {
 	if len(os.Args) < 2 {
 		fail("usage: doccheck check|transcripts|update|fill|translated …")
 	}
+
 	root, err := findRoot()
 	if err != nil {
 		fail(err.Error())
 	}
+
 	book, err := openBook(root)
 	if err != nil {
 		fail(err.Error())
 	}
+
 	args := os.Args[2:]
+
 	switch os.Args[1] {
 	case "check":
 		os.Exit(runChecks(book, args))
@@ -123,18 +128,23 @@ func openBook(root string) (*Book, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		book.Chapters = append(book.Chapters, chapters...)
 	}
+
 	for _, path := range []string{"README.md", "README.en.md"} {
 		if _, err := os.Stat(filepath.Join(root, path)); err != nil {
 			continue
 		}
+
 		c, err := readChapter(root, path)
 		if err != nil {
 			return nil, err
 		}
+
 		book.Chapters = append(book.Chapters, c)
 	}
+
 	return book, nil
 }
 
@@ -143,22 +153,27 @@ func runChecks(book *Book, names []string) int {
 	for _, name := range names {
 		wanted[name] = true
 	}
+
 	total := 0
 	for _, check := range checks {
 		if len(names) > 0 && !wanted[check.name] {
 			continue
 		}
+
 		problems := check.run(book)
 		for _, p := range problems {
 			fmt.Println(p)
 		}
+
 		mark := "✔"
 		if len(problems) > 0 {
 			mark = "✘"
 		}
+
 		fmt.Printf("%s %s: %d problems\n", mark, check.name, len(problems))
 		total += len(problems)
 	}
+
 	if total > 0 {
 		return 1
 	}
@@ -167,6 +182,7 @@ func runChecks(book *Book, names []string) int {
 
 func checkSnippets(book *Book) []Problem {
 	var problems []Problem
+
 	for _, c := range book.Chapters {
 		for _, f := range c.Fences {
 			want, is, err := generated(book.Root, f)
@@ -176,14 +192,17 @@ func checkSnippets(book *Book) []Problem {
 			}
 			if is && c.Body(f) != want {
 				problems = append(problems, Problem{c.Path, f.Start + 1,
-					fmt.Sprintf("the block is not what the source says (run scripts/docs.sh update)\n%s", firstDifference(c.Body(f), want))})
+					fmt.Sprintf("the block is not what the source says (run scripts/docs.sh update)\n%s",
+						firstDifference(c.Body(f), want))})
 			}
+
 			if !is && f.Lang == "go" && !f.Has("sketch") {
 				problems = append(problems, Problem{c.Path, f.Start + 1,
 					"Go code without file=: take it from a source, or mark it with the word sketch"})
 			}
 		}
 	}
+
 	return problems
 }
 
@@ -219,6 +238,7 @@ func update(book *Book) error {
 				changed = true
 			}
 		}
+
 		if zh := book.chapter(strings.Replace(c.Path, "docs/en/", "docs/zh/", 1)); zh != nil && zh != c {
 			changed = translate(zh, c) || changed
 		}
@@ -229,5 +249,6 @@ func update(book *Book) error {
 			fmt.Println("updated", c.Path)
 		}
 	}
+
 	return nil
 }

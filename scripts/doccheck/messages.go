@@ -11,12 +11,14 @@ import (
 	"strings"
 )
 
-// messageLists are the pages where a reader searches for the text of an error, without "docs/zh/" or "docs/en/".
+// messageLists are the pages where a reader searches for the text of an error, without "docs/zh/"
+// or "docs/en/".
 var messageLists = []string{"troubleshooting.md", "troubleshooting-engine.md"}
 
 var (
-	joinedText  = regexp.MustCompile(`"\s*\+\s*"`)
-	formatVerbs = regexp.MustCompile("%[+#]?[a-zA-Z]|%[.0-9]+[a-z]|`[^`]*`|[|\n]") // a table's cell cannot show commands in ` ` or a |
+	joinedText = regexp.MustCompile(`"\s*\+\s*"`)
+	// a table's cell cannot show commands in ` ` or a |
+	formatVerbs = regexp.MustCompile("%[+#]?[a-zA-Z]|%[.0-9]+[a-z]|`[^`]*`|[|\n]")
 )
 
 // A message is a text that a program can print, as a format.
@@ -26,13 +28,15 @@ type message struct {
 	format string
 }
 
-// checkMessages wants every error message of the five small programs, and those of the engine that do not only pass another
-// error on, on the pages of messages of both languages. What varies in a message is written … there; the longest piece that does not vary must
-// be found word for word.
+// checkMessages wants every error message of the five small programs, and those of the engine
+// that do not only pass another error on, on the pages of messages of both languages. What varies
+// in a message is written … there; the longest piece that does not vary must be found word for
+// word.
 func checkMessages(book *Book) []Problem {
 	messages, problems := stepMessages(book.Root)
 	engine, more := engineMessages(filepath.Join(book.Root, "step06-final"), book.Root)
 	messages, problems = append(messages, engine...), append(problems, more...)
+
 	for _, language := range []string{"docs/zh/", "docs/en/"} {
 		var pages strings.Builder
 		for _, list := range messageLists {
@@ -43,15 +47,19 @@ func checkMessages(book *Book) []Problem {
 			pages.Write(data)
 			problems = append(problems, staleMessages(book, language+list, string(data))...)
 		}
+
 		told := map[string]bool{}
 		for _, m := range messages {
 			piece := longestPiece(m.format)
 			if piece != "" && !told[piece] && !strings.Contains(pages.String(), piece) {
 				told[piece] = true
-				problems = append(problems, Problem{m.path, m.line, "the message is not in " + language + messageLists[0] + " or its neighbour: " + m.format})
+				problems = append(problems,
+					Problem{m.path, m.line,
+						"the message is not in " + language + messageLists[0] + " or its neighbour: " + m.format})
 			}
 		}
 	}
+
 	return problems
 }
 
@@ -76,8 +84,9 @@ func relative(root, path string) string {
 	return path
 }
 
-// notMessages are packages without texts of their own for the user: early passes on what failed by the name of the step, which runtime
-// explains; explain writes a page; testdata is for tests; the small engine says what to do in each of its own messages.
+// notMessages are packages without texts of their own for the user: early passes on what failed
+// by the name of the step, which runtime explains; explain writes a page; testdata is for tests;
+// the small engine says what to do in each of its own messages.
 var notMessages = regexp.MustCompile(`/(internal/early|internal/explain|testdata|small)$`)
 
 // engineMessages are those of the engine and of its runtime.
@@ -96,14 +105,17 @@ func messagesUnder(dir, root string, arguments map[string]int) (messages []messa
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
+
 		set := token.NewFileSet()
 		file, err := parser.ParseFile(set, path, nil, 0)
 		if err != nil {
 			return err
 		}
+
 		for _, decl := range file.Decls {
 			for _, found := range messagesOf(decl, arguments) {
-				messages = append(messages, message{relative(root, path), set.Position(found.Pos()).Line, formatOf(found)})
+				messages = append(messages,
+					message{relative(root, path), set.Position(found.Pos()).Line, formatOf(found)})
 			}
 		}
 		return nil
@@ -111,20 +123,25 @@ func messagesUnder(dir, root string, arguments map[string]int) (messages []messa
 	if err != nil {
 		problems = append(problems, Problem{relative(root, dir), 1, err.Error()})
 	}
+
 	return messages, problems
 }
 
-// messageArgument is, for each function of the engine that takes a message, the number of the argument that is its format.
-var messageArgument = map[string]int{"Errorf": 0, "New": 0, "fieldError": 1, "usageError": 0, "Warn": 0, "Warnf": 0, "warn": 0}
+// messageArgument is, for each function of the engine that takes a message, the number of the
+// argument that is its format.
+var messageArgument = map[string]int{"Errorf": 0, "New": 0, "fieldError": 1, "usageError": 0, "Warn": 0, "Warnf": 0,
+	"warn": 0}
 
-// messagesOf finds the messages in a declaration: arguments of the functions above, what an Error method returns, and
-// what a function returns whose name ends in "advice".
+// messagesOf finds the messages in a declaration: arguments of the functions above, what an Error
+// method returns, and what a function returns whose name ends in "advice".
 func messagesOf(decl ast.Decl, arguments map[string]int) []ast.Expr {
 	returns := false
 	if f, ok := decl.(*ast.FuncDecl); ok {
 		returns = f.Recv != nil && f.Name.Name == "Error" || strings.HasSuffix(strings.ToLower(f.Name.Name), "advice")
 	}
+
 	var found []ast.Expr
+
 	ast.Inspect(decl, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ReturnStmt:
@@ -142,8 +159,10 @@ func messagesOf(decl ast.Decl, arguments map[string]int) []ast.Expr {
 				found = append(found, n.Args[number])
 			}
 		}
+
 		return true
 	})
+
 	return found
 }
 
@@ -171,9 +190,11 @@ func formatOf(e ast.Expr) string {
 }
 
 // unseen are values that their caller compares with and never shows.
-var unseen = map[string]bool{"the layer could not be stored": true, "not needed any more": true, "end of the wanted records": true, "volatile was not asked for": true, "the recorded state is out of date": true}
+var unseen = map[string]bool{"the layer could not be stored": true, "not needed any more": true,
+	"end of the wanted records": true, "volatile was not asked for": true, "the recorded state is out of date": true}
 
-// isMessage leaves out what only says where another error happened: the reader looks for that other one.
+// isMessage leaves out what only says where another error happened: the reader looks for that
+// other one.
 func isMessage(format string) bool {
 	if at := strings.LastIndex(format, "%w"); at >= 0 {
 		format = format[at:]
@@ -181,7 +202,8 @@ func isMessage(format string) bool {
 	return len(longestPiece(format)) >= 9 && !unseen[format]
 }
 
-// staleMessages are those on a page that no program prints any more. The first page's first table is about the kernel's.
+// staleMessages are those on a page that no program prints any more. The first page's first table
+// is about the kernel's.
 func staleMessages(book *Book, path, page string) []Problem {
 	var source strings.Builder
 	err := filepath.Walk(book.Root, func(path string, info os.FileInfo, err error) error {
@@ -194,6 +216,7 @@ func staleMessages(book *Book, path, page string) []Problem {
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
+
 		data, err := os.ReadFile(path)
 		source.Write(data)
 		return err
@@ -201,9 +224,11 @@ func staleMessages(book *Book, path, page string) []Problem {
 	if err != nil {
 		return []Problem{{"step0*", 1, err.Error()}}
 	}
+
 	text := strings.ReplaceAll(joinedText.ReplaceAllString(source.String(), ""), `\"`, `"`)
 	var problems []Problem
 	section := 0
+
 	for number, line := range strings.Split(page, "\n") {
 		if strings.HasPrefix(line, "## ") {
 			section++
@@ -211,6 +236,7 @@ func staleMessages(book *Book, path, page string) []Problem {
 		if section < 2 || !strings.HasPrefix(line, "| `") {
 			continue
 		}
+
 		for _, span := range codeSpan.FindAllString(strings.SplitN(line, " | ", 2)[0], -1) {
 			piece := longestPiece(strings.ReplaceAll(strings.Trim(span, "`"), "…", "%v"))
 			if !strings.Contains(text, piece) {
@@ -218,10 +244,12 @@ func staleMessages(book *Book, path, page string) []Problem {
 			}
 		}
 	}
+
 	return problems
 }
 
-// longestPiece is the longest part of a format that is printed as it stands. Backslashes are resolved for quotes only.
+// longestPiece is the longest part of a format that is printed as it stands. Backslashes are
+// resolved for quotes only.
 func longestPiece(format string) string {
 	longest := ""
 	for _, piece := range formatVerbs.Split(strings.ReplaceAll(format, `\"`, `"`), -1) {

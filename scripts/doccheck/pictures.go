@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// checkPictures wants of every SVG: well-formed, a title and a description for screen readers, colours for a dark
-// page too, nothing loaded from elsewhere; and of every picture in a chapter an alternative text.
+// checkPictures wants of every SVG: well-formed, a title and a description for screen readers,
+// colours for a dark page too, nothing loaded from elsewhere; and of every picture in a chapter
+// an alternative text.
 func checkPictures(book *Book) []Problem {
 	var problems []Problem
 	used := map[string]bool{}
@@ -26,10 +27,12 @@ func checkPictures(book *Book) []Problem {
 			}
 		})
 	}
+
 	files, err := filepath.Glob(filepath.Join(book.Root, "docs/assets/*.svg"))
 	if err != nil {
 		return append(problems, Problem{"docs/assets", 0, err.Error()})
 	}
+
 	for _, file := range files {
 		path := relative(book.Root, file)
 		for _, text := range pictureProblems(file) {
@@ -39,6 +42,7 @@ func checkPictures(book *Book) []Problem {
 			problems = append(problems, Problem{path, 1, "no chapter shows this picture"})
 		}
 	}
+
 	return problems
 }
 
@@ -47,9 +51,11 @@ func pictureProblems(file string) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	var problems []string
 	elements := map[string]bool{}
 	d := xml.NewDecoder(strings.NewReader(string(data)))
+
 	for {
 		t, err := d.Token()
 		if err == io.EOF {
@@ -58,10 +64,12 @@ func pictureProblems(file string) []string {
 		if err != nil {
 			return []string{"not well-formed: " + err.Error()}
 		}
+
 		start, ok := t.(xml.StartElement)
 		if !ok {
 			continue
 		}
+
 		elements[start.Name.Local] = true
 		for _, a := range start.Attr {
 			if a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#") {
@@ -69,6 +77,7 @@ func pictureProblems(file string) []string {
 			}
 		}
 	}
+
 	for _, need := range []string{"title", "desc"} {
 		if !elements[need] {
 			problems = append(problems, "no <"+need+"> for screen readers")
@@ -77,5 +86,6 @@ func pictureProblems(file string) []string {
 	if !strings.Contains(string(data), "prefers-color-scheme: dark") {
 		problems = append(problems, "no colours for a dark page (prefers-color-scheme)")
 	}
+
 	return problems
 }

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// A code span that names a stage check (`check_shared_root`) or a Go test (`TestReboot`) is a proof that the reader may want to run.
+// A code span that names a stage check (`check_shared_root`) or a Go test (`TestReboot`) is a
+// proof that the reader may want to run.
 var proofSpan = regexp.MustCompile("`(check_[a-z0-9_]+|Test[A-Z][A-Za-z0-9]*)`")
 
 var proofDefinition = regexp.MustCompile(`(?m)^(?:func )?(check_[a-z0-9_]+|Test[A-Z][A-Za-z0-9]*)\(`)
@@ -16,6 +17,7 @@ var proofDefinition = regexp.MustCompile(`(?m)^(?:func )?(check_[a-z0-9_]+|Test[
 // checkProofs wants every named proof to exist.
 func checkProofs(book *Book) []Problem {
 	defined := map[string]bool{}
+
 	err := filepath.WalkDir(book.Root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -26,6 +28,7 @@ func checkProofs(book *Book) []Problem {
 		if !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, ".sh") {
 			return nil
 		}
+
 		data, err := os.ReadFile(path)
 		for _, m := range proofDefinition.FindAllStringSubmatch(string(data), -1) {
 			defined[m[1]] = true
@@ -35,6 +38,7 @@ func checkProofs(book *Book) []Problem {
 	if err != nil {
 		return []Problem{{".", 0, err.Error()}}
 	}
+
 	var problems []Problem
 	for _, c := range book.Chapters {
 		c.prose(func(number int, line string) {
@@ -45,5 +49,6 @@ func checkProofs(book *Book) []Problem {
 			}
 		})
 	}
+
 	return problems
 }

@@ -16,8 +16,8 @@ import (
 	"unsafe"
 )
 
-// A sandbox is a little host of its own (sandbox.sh) with a root shell and an ordinary user's shell. What the
-// transcripts do there, the real host never sees.
+// A sandbox is a little host of its own (sandbox.sh) with a root shell and an ordinary user's
+// shell. What the transcripts do there, the real host never sees.
 type sandbox struct {
 	root, user *session
 	last       *session
@@ -36,6 +36,7 @@ func newSandbox(repo string) (*sandbox, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("transcripts run as root only (the sandbox needs mount and cgroup rights): use sudo")
 	}
+
 	dir, err := os.MkdirTemp("", "doccheck-")
 	if err != nil {
 		return nil, err
@@ -43,9 +44,11 @@ func newSandbox(repo string) (*sandbox, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
+
 	box := &sandbox{dir: dir}
 	if realGo() {
-		// The reader's own go: what the modules need has been downloaded, and there is no network in the sandbox.
+		// The reader's own go: what the modules need has been downloaded, and there is no network
+		// in the sandbox.
 		modules, err := exec.Command("go", "env", "GOMODCACHE").Output()
 		if err != nil {
 			return nil, fmt.Errorf("go env GOMODCACHE: %w", err)
@@ -54,16 +57,19 @@ func newSandbox(repo string) (*sandbox, error) {
 			return nil, err
 		}
 	}
+
 	if err := os.Mkdir(filepath.Join(dir, "steps"), 0o755); err != nil {
 		box.close()
 		return nil, err
 	}
+
 	for name, program := range programs {
 		if err := os.WriteFile(filepath.Join(dir, "steps", name), program, 0o755); err != nil {
 			box.close()
 			return nil, err
 		}
 	}
+
 	script := filepath.Join(dir, "sandbox.sh")
 	if err := os.WriteFile(script, []byte(sandboxScript), 0o755); err != nil {
 		box.close()
@@ -73,6 +79,7 @@ func newSandbox(repo string) (*sandbox, error) {
 		box.close()
 		return nil, err
 	}
+
 	box.last = box.root
 	if out, err := box.root.run("echo ready $(hostname)"); err != nil || strings.TrimSpace(out) != "ready lab" {
 		box.close()
@@ -91,20 +98,23 @@ var sources = map[string]string{
 // programs are the built ones, by folder with _ for /; each sandbox gets copies.
 var programs = map[string][]byte{}
 
-// realGo says that the transcripts shall compile every program themselves, as a reader does who copies the commands.
+// realGo says that the transcripts shall compile every program themselves, as a reader does who
+// copies the commands.
 func realGo() bool { return os.Getenv("DOCCHECK_REAL_GO") != "" }
 
-// buildSteps builds every program once; "go run" and "go build" inside the sandbox use them (see sandbox.sh).
-// Binaries in the directory $MYDOCKER_BIN are taken instead where they exist.
+// buildSteps builds every program once; "go run" and "go build" inside the sandbox use them (see
+// sandbox.sh). Binaries in the directory $MYDOCKER_BIN are taken instead where they exist.
 func buildSteps(repo string) error {
 	if realGo() {
 		return nil
 	}
+
 	out, err := os.MkdirTemp("", "doccheck-build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(out)
+
 	for name, folder := range sources {
 		binary := filepath.Join(os.Getenv("MYDOCKER_BIN"), name)
 		if _, err := os.Stat(binary); os.Getenv("MYDOCKER_BIN") == "" || err != nil {
@@ -117,10 +127,12 @@ func buildSteps(repo string) error {
 				continue
 			}
 		}
+
 		if programs[strings.ReplaceAll(folder, "/", "_")], err = os.ReadFile(binary); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -160,6 +172,7 @@ func (b *sandbox) close() {
 	if pid, err := os.ReadFile(filepath.Join(b.dir, "name")); err == nil {
 		removeCgroups(strings.TrimSpace(string(pid)))
 	}
+
 	if enabled, err := os.ReadFile(filepath.Join(b.dir, "enabled")); err == nil {
 		for _, line := range strings.Split(strings.TrimSpace(string(enabled)), "\n") {
 			if file, controller, ok := strings.Cut(line, " "); ok {
@@ -173,8 +186,8 @@ func (b *sandbox) close() {
 	}
 }
 
-// removeCgroups takes away the cgroups that the sandbox made, the deepest first, with all that is in them: every
-// process there is dead, because the sandbox's pid namespace is.
+// removeCgroups takes away the cgroups that the sandbox made, the deepest first, with all that is
+// in them: every process there is dead, because the sandbox's pid namespace is.
 func removeCgroups(name string) {
 	tops, err := filepath.Glob("/sys/fs/cgroup/*/" + name)
 	if err != nil {
@@ -183,6 +196,7 @@ func removeCgroups(name string) {
 	if _, err := os.Stat("/sys/fs/cgroup/" + name); err == nil {
 		tops = append(tops, "/sys/fs/cgroup/"+name)
 	}
+
 	for _, top := range tops {
 		var dirs []string
 		_ = filepath.Walk(top, func(path string, info os.FileInfo, err error) error {
@@ -208,8 +222,9 @@ func removeWhenEmpty(dir string) {
 	fmt.Println("doccheck: the cgroup could not be removed:", dir)
 }
 
-// A session is one shell that reads its commands from a terminal without echo (a terminal hands a program one line
-// at a time, so a shell started inside takes only its own lines) and prints into a pipe.
+// A session is one shell that reads its commands from a terminal without echo (a terminal hands a
+// program one line at a time, so a shell started inside takes only its own lines) and prints into
+// a pipe.
 type session struct {
 	cmd   *exec.Cmd
 	tty   *os.File
@@ -233,6 +248,7 @@ func startSession(name string, args ...string) (*session, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+
 	go func() {
 		defer close(s.lines)
 		r := bufio.NewReader(read)
@@ -249,6 +265,7 @@ func startSession(name string, args ...string) (*session, error) {
 			}
 		}
 	}()
+
 	return s, nil
 }
 
@@ -257,8 +274,10 @@ func (s *session) run(text string) (string, error) {
 	if _, err := io.WriteString(s.tty, text+"\n"+end); err != nil {
 		return "", err
 	}
+
 	var out strings.Builder
 	timeout := time.After(commandTimeout)
+
 	for {
 		select {
 		case line, open := <-s.lines:
@@ -280,7 +299,8 @@ func (s *session) run(text string) (string, error) {
 
 func (s *session) end() {
 	s.tty.Close()
-	// The sandbox's pid namespace dies with its first process, which is a child of this group's leader.
+	// The sandbox's pid namespace dies with its first process, which is a child of this group's
+	// leader.
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	_ = s.cmd.Wait()
 }
@@ -291,6 +311,7 @@ func openTerminal() (master, slave *os.File, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	var number, unlock int32
 	if err := ioctl(master, syscall.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
 		return nil, nil, err
@@ -298,14 +319,17 @@ func openTerminal() (master, slave *os.File, err error) {
 	if err := ioctl(master, syscall.TIOCSPTLCK, unsafe.Pointer(&unlock)); err != nil {
 		return nil, nil, err
 	}
+
 	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(int(number)), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	var settings syscall.Termios
 	if err := ioctl(slave, syscall.TCGETS, unsafe.Pointer(&settings)); err != nil {
 		return nil, nil, err
 	}
+
 	settings.Lflag &^= syscall.ECHO
 	return master, slave, ioctl(slave, syscall.TCSETS, unsafe.Pointer(&settings))
 }
@@ -349,5 +373,6 @@ func missingNeed(needs string) string {
 			}
 		}
 	}
+
 	return ""
 }

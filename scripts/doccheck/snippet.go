@@ -56,6 +56,7 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("parsing: %w", err)
 	}
+
 	cut := func(doc *ast.CommentGroup, node ast.Node) string {
 		from := node.Pos()
 		if doc != nil {
@@ -63,6 +64,7 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 		}
 		return string(data[set.Position(from).Offset:set.Position(node.End()).Offset]) + "\n"
 	}
+
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
@@ -73,6 +75,7 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 			if d.Tok.String() != kind {
 				continue
 			}
+
 			for _, spec := range d.Specs {
 				switch s := spec.(type) {
 				case *ast.TypeSpec:
@@ -89,6 +92,7 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 			}
 		}
 	}
+
 	return "", fmt.Errorf("no %s %s in %s", kind, name, path)
 }
 
@@ -111,6 +115,7 @@ func funcName(d *ast.FuncDecl) string {
 func lineRange(path, text, from, to string) (string, error) {
 	lines := strings.Split(text, "\n")
 	first := -1
+
 	for i, line := range lines {
 		if first < 0 {
 			if !strings.Contains(line, from) {
@@ -122,10 +127,12 @@ func lineRange(path, text, from, to string) (string, error) {
 			}
 			continue
 		}
+
 		if strings.Contains(line, to) {
 			return outdent(lines[first : i+1]), nil
 		}
 	}
+
 	if first < 0 {
 		return "", fmt.Errorf("no line with %q in %s", from, path)
 	}
@@ -142,6 +149,7 @@ func outdent(lines []string) string {
 			shared = n
 		}
 	}
+
 	out := make([]string, len(lines))
 	for i, line := range lines {
 		if len(line) >= shared {
@@ -151,14 +159,15 @@ func outdent(lines []string) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// diffBlock is what diff -u says of one file in two steps. With only="text" just the hunks that contain
-// the text are kept.
+// diffBlock is what diff -u says of one file in two steps. With only="text" just the hunks that
+// contain the text are kept.
 func diffBlock(root string, f *Fence) (string, error) {
 	file, from, to := f.Attrs["file"], f.Attrs["from"], f.Attrs["to"]
 	context := f.Attrs["context"]
 	if context == "" {
 		context = "2"
 	}
+
 	cmd := exec.Command("diff", "-N", "-U", context, "--label", from+"/"+file, "--label", to+"/"+file,
 		filepath.Join(from, file), filepath.Join(to, file))
 	cmd.Dir = root
@@ -170,9 +179,11 @@ func diffBlock(root string, f *Fence) (string, error) {
 	if len(out) == 0 {
 		return "", fmt.Errorf("%s is the same in %s and %s (or in neither): nothing to show", file, from, to)
 	}
+
 	if !f.Has("only") {
 		return string(out), nil
 	}
+
 	var kept []string
 	header, hunks := splitHunks(string(out))
 	for _, hunk := range hunks {
@@ -183,6 +194,7 @@ func diffBlock(root string, f *Fence) (string, error) {
 	if len(kept) == 0 {
 		return "", fmt.Errorf("no hunk with %q in the diff of %s", f.Attrs["only"], file)
 	}
+
 	return header + strings.Join(kept, ""), nil
 }
 

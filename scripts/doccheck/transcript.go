@@ -16,13 +16,14 @@ import (
 //	lab
 //	```
 //
-// "# " is a root shell, "$ " an ordinary user's, "box# " a shell inside a container. "> " continues a command.
-// In what the commands print, ‹name› stands for something that varies: the same name means the same text, names
-// that differ only in their number (‹uts1› and ‹uts2›) mean different texts, ‹…› is anything on that line, and a
-// line with only … is any number of lines. The blocks of a chapter run one after the other in one sandbox.
+// "# " is a root shell, "$ " an ordinary user's, "box# " a shell inside a container. "> "
+// continues a command. In what the commands print, ‹name› stands for something that varies: the
+// same name means the same text, names that differ only in their number (‹uts1› and ‹uts2›) mean
+// different texts, ‹…› is anything on that line, and a line with only … is any number of lines.
+// The blocks of a chapter run one after the other in one sandbox.
 //
-// Attributes: run; norun="reason" when a block cannot run in the sandbox; needs="cgroup-v1 …" what the host must
-// have, otherwise the block is skipped and said to be.
+// Attributes: run; norun="reason" when a block cannot run in the sandbox; needs="cgroup-v1 …"
+// what the host must have, otherwise the block is skipped and said to be.
 type command struct {
 	prompt string // "#", "$", "box#", "box$"
 	text   string
@@ -34,6 +35,7 @@ var promptLine = regexp.MustCompile(`^(box[#$]|[#$]) (.*)$`)
 
 func commandsOf(c *Chapter, f *Fence) ([]*command, error) {
 	var commands []*command
+
 	for i := f.Start + 1; i < f.End; i++ {
 		line := c.Lines[i]
 		if m := promptLine.FindStringSubmatch(line); m != nil {
@@ -43,20 +45,23 @@ func commandsOf(c *Chapter, f *Fence) ([]*command, error) {
 		if len(commands) == 0 {
 			return nil, fmt.Errorf("%s:%d: output before the first command", c.Path, i+1)
 		}
+
 		last := commands[len(commands)-1]
 		if strings.HasPrefix(line, "> ") && len(last.want) == 0 {
 			last.text += "\n" + strings.TrimPrefix(line, "> ")
 			continue
 		}
+
 		last.want = append(last.want, line)
 	}
+
 	return commands, nil
 }
 
 var spaces = regexp.MustCompile(`^ +|  +`)
 
-// columns is the pattern for a piece of text in which the width of columns may vary: ps makes them as wide as the
-// largest process number of the machine.
+// columns is the pattern for a piece of text in which the width of columns may vary: ps makes
+// them as wide as the largest process number of the machine.
 func columns(text string) string {
 	return spaces.ReplaceAllString(regexp.QuoteMeta(text), " +")
 }
@@ -69,13 +74,16 @@ func matches(want []string, got string) (bool, string) {
 	var pattern strings.Builder
 	var names []string
 	pattern.WriteString(`\A`)
+
 	for _, line := range want {
 		line = strings.TrimRight(line, " ")
 		if line == "…" {
 			pattern.WriteString(`(?:[^\n]*\n)*?`)
 			continue
 		}
+
 		rest := line
+
 		for {
 			at := mask.FindStringSubmatchIndex(rest)
 			if at == nil {
@@ -90,31 +98,39 @@ func matches(want []string, got string) (bool, string) {
 				names = append(names, name)
 				pattern.WriteString(`([^\s]+?)`)
 			}
+
 			rest = rest[at[1]:]
 		}
+
 		pattern.WriteString(` *\n`)
 	}
+
 	pattern.WriteString(`\z`)
 	re, err := regexp.Compile(pattern.String())
 	if err != nil {
 		return false, err.Error()
 	}
+
 	text := got + "\n"
 	if got == "" {
 		text = ""
 	}
+
 	found := re.FindStringSubmatch(text)
 	if found == nil {
 		return false, "the output is different"
 	}
+
 	values := map[string]string{}
 	for i, name := range names {
 		value := found[i+1]
 		if before, seen := values[name]; seen && before != value {
 			return false, fmt.Sprintf("‹%s› is %q once and %q later", name, before, value)
 		}
+
 		values[name] = value
 	}
+
 	for a, x := range values {
 		for b, y := range values {
 			if a < b && x == y && strings.TrimRight(a, "0123456789") == strings.TrimRight(b, "0123456789") {
@@ -122,20 +138,24 @@ func matches(want []string, got string) (bool, string) {
 			}
 		}
 	}
+
 	return true, ""
 }
 
-// runTranscripts runs the console blocks of the Chinese chapters (the English ones are the same, see parity).
+// runTranscripts runs the console blocks of the Chinese chapters (the English ones are the same,
+// see parity).
 func runTranscripts(book *Book, only []string) int {
 	passed, failed, skipped := 0, 0, 0
 	if err := buildSteps(book.Root); err != nil {
 		fmt.Println(err)
 		return 1
 	}
+
 	for _, c := range book.Chapters {
 		if language(c.Path) != "zh" || !selected(c.Path, only) {
 			continue
 		}
+
 		blocks, problems := transcriptBlocks(c)
 		for _, p := range problems {
 			fmt.Println(p)
@@ -144,11 +164,14 @@ func runTranscripts(book *Book, only []string) int {
 		if len(blocks) == 0 {
 			continue
 		}
+
 		began := time.Now()
 		p, f, s := runChapter(book, c, blocks)
 		passed, failed, skipped = passed+p, failed+f, skipped+s
-		fmt.Printf("%s: %d commands as printed, %d not, %d skipped (%.0f s)\n", c.Path, p, f, s, time.Since(began).Seconds())
+		fmt.Printf("%s: %d commands as printed, %d not, %d skipped (%.0f s)\n", c.Path, p, f, s,
+			time.Since(began).Seconds())
 	}
+
 	fmt.Printf("transcripts: %d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	if failed > 0 {
 		return 1
@@ -191,6 +214,7 @@ func runChapter(book *Book, c *Chapter, blocks []*Fence) (passed, failed, skippe
 		return 0, 1, 0
 	}
 	defer box.close()
+
 	for _, f := range blocks {
 		commands, err := commandsOf(c, f)
 		if err != nil {
@@ -203,6 +227,7 @@ func runChapter(book *Book, c *Chapter, blocks []*Fence) (passed, failed, skippe
 			skipped += len(commands)
 			continue
 		}
+
 		for _, cmd := range commands {
 			got, err := box.run(cmd.prompt, cmd.text)
 			if err != nil {
@@ -217,6 +242,7 @@ func runChapter(book *Book, c *Chapter, blocks []*Fence) (passed, failed, skippe
 			passed++
 		}
 	}
+
 	return passed, failed, skipped
 }
 
@@ -227,23 +253,26 @@ func indent(text string) string {
 	return "    | " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    | ") + "\n"
 }
 
-// fillTranscripts writes the real output below each command of a chapter that has none yet. An author then masks
-// what varies. Namespace numbers are masked here already.
+// fillTranscripts writes the real output below each command of a chapter that has none yet. An
+// author then masks what varies. Namespace numbers are masked here already.
 func fillTranscripts(book *Book, names []string) int {
 	if err := buildSteps(book.Root); err != nil {
 		fmt.Println(err)
 		return 1
 	}
+
 	for _, c := range book.Chapters {
 		if language(c.Path) != "zh" || len(names) == 0 || !selected(c.Path, names) {
 			continue
 		}
+
 		blocks, _ := transcriptBlocks(c)
 		box, err := newSandbox(book.Root)
 		if err != nil {
 			fmt.Printf("%s: %v\n", c.Path, err)
 			return 1
 		}
+
 		for _, f := range blocks {
 			commands, err := commandsOf(c, f)
 			if err != nil {
@@ -257,6 +286,7 @@ func fillTranscripts(book *Book, names []string) int {
 			for _, cmd := range commands {
 				empty = empty && len(cmd.want) == 0
 			}
+
 			masks := &namespaceMasks{names: map[string]string{}, count: map[string]int{}}
 			var body strings.Builder
 			for _, cmd := range commands {
@@ -271,17 +301,21 @@ func fillTranscripts(book *Book, names []string) int {
 					body.WriteString("\n")
 				}
 			}
+
 			if empty {
 				c.replace(f, body.String())
 			}
 		}
+
 		box.close()
 		if err := os.WriteFile(filepath.Join(book.Root, c.Path), []byte(c.text()), 0o644); err != nil {
 			fmt.Println(err)
 			return 1
 		}
+
 		fmt.Println("filled", c.Path)
 	}
+
 	return 0
 }
 

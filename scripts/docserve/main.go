@@ -1,4 +1,5 @@
-// docserve shows the built site, or any folder, on this machine's own address. It needs nothing but itself.
+// docserve shows the built site, or any folder, on this machine's own address. It needs nothing
+// but itself.
 package main
 
 import (
@@ -23,16 +24,19 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+
 	folder := flag.Arg(0)
 	if _, err := os.Stat(filepath.Join(folder, "index.html")); err != nil {
 		fmt.Fprintf(os.Stderr, "docserve: %s is no built site (%v): run scripts/docs.sh build first\n", folder, err)
 		os.Exit(1)
 	}
+
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "docserve: %v: choose another port with --listen 127.0.0.1:PORT\n", err)
 		os.Exit(1)
 	}
+
 	fmt.Printf("http://%s/\n", listener.Addr())
 	server := &http.Server{Handler: pages(folder), ReadHeaderTimeout: 10 * time.Second}
 	if err := server.Serve(listener); err != nil {
@@ -41,10 +45,11 @@ func main() {
 	}
 }
 
-// pages serves the folder's files. /name is answered with name.html, as the site's links are written without it, and
-// a page that does not exist with the site's own 404 page.
+// pages serves the folder's files. /name is answered with name.html, as the site's links are
+// written without it, and a page that does not exist with the site's own 404 page.
 func pages(folder string) http.Handler {
 	files := http.FileServer(http.Dir(folder))
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Clean makes ".." harmless; http.Dir refuses it a second time.
 		name := filepath.Clean("/" + r.URL.Path)
@@ -54,6 +59,7 @@ func pages(folder string) http.Handler {
 				return
 			}
 		}
+
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			page, err := os.ReadFile(filepath.Join(folder, "404.html"))
 			if err != nil {
@@ -67,6 +73,7 @@ func pages(folder string) http.Handler {
 			}
 			return
 		}
+
 		files.ServeHTTP(w, r)
 	})
 }

@@ -21,7 +21,9 @@ func TestPages(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(outer, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(outer, name), []byte(text), 0o644))
 	}
+
 	handler := pages(site)
+
 	for path, want := range map[string]struct {
 		status int
 		body   string
@@ -34,6 +36,7 @@ func TestPages(t *testing.T) {
 		if path == "/%2e%2e/secret" {
 			request.URL.Path = "/../secret"
 		}
+
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, request)
 		assert.Equal(t, want.status, answer.Code, path)

@@ -41,6 +41,7 @@ func probe() {
 	call("unshare nothing", sysUnshare)
 	call("seccomp strict with flag 2", sysSeccomp, 1, 2)
 	call("read capability 36", sysPrctl, 23, 36)
+
 	call("read capability 37", sysPrctl, 23, 37)
 	call("ambient capability 36", sysPrctl, 47, 1, 36)
 	call("ambient capability 37", sysPrctl, 47, 1, 37)
@@ -74,6 +75,7 @@ func answers(t *testing.T, flags ...string) map[string]string {
 		name, errno, _ := strings.Cut(line, "=")
 		got[name] = errno
 	}
+
 	return got
 }
 

@@ -1,13 +1,16 @@
-// Enosys runs a command as if the kernel were 3.10: every system call that is newer answers ENOSYS, and newer flags
-// and capabilities answer EINVAL. So a missing fallback shows on any machine, without a CentOS 7 at hand.
+// Enosys runs a command as if the kernel were 3.10: every system call that is newer answers
+// ENOSYS, and newer flags and capabilities answer EINVAL. So a missing fallback shows on any
+// machine, without a CentOS 7 at hand.
 //
 //	enosys [--no-seccomp] [--cgroup-namespace] COMMAND [ARG…]
 //
-// Without --no-seccomp, seccomp(2) itself is let through, in the extent that kernel 3.10.0-1160.el7 has it.
-// --cgroup-namespace lets CLONE_NEWCGROUP be: for programs that ask /proc/self/ns whether it exists, and believe it.
-// What cannot be imitated by a filter: clone(2) of 3.10 ignores flags that it does not know, and /proc is this kernel's.
+// Without --no-seccomp, seccomp(2) itself is let through, in the extent that kernel
+// 3.10.0-1160.el7 has it. --cgroup-namespace lets CLONE_NEWCGROUP be: for programs that ask
+// /proc/self/ns whether it exists, and believe it. What cannot be imitated by a filter: clone(2)
+// of 3.10 ignores flags that it does not know, and /proc is this kernel's.
 //
-// As root no_new_privs is left alone, so that set-user-ID programs (newuidmap) work below; an ordinary user needs it.
+// As root no_new_privs is left alone, so that set-user-ID programs (newuidmap) work below; an
+// ordinary user needs it.
 package main
 
 import (
@@ -46,18 +49,23 @@ func main() {
 			fmt.Fprintf(os.Stderr, "enosys: unknown flag %s\n", arguments[0])
 			os.Exit(125)
 		}
+
 		arguments = arguments[1:]
 	}
+
 	if len(arguments) == 0 {
 		fmt.Fprintln(os.Stderr, "usage: enosys [--no-seccomp] [--cgroup-namespace] COMMAND [ARG…]")
 		os.Exit(125)
 	}
+
 	command, err := exec.LookPath(arguments[0])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "enosys: %v\n", err)
 		os.Exit(127)
 	}
-	// The filter belongs to the thread that installs it, and execve keeps that thread's: so it must be this one.
+
+	// The filter belongs to the thread that installs it, and execve keeps that thread's: so it
+	// must be this one.
 	runtime.LockOSThread()
 	if os.Geteuid() == 0 {
 		if err := dropNewerCapabilities(); err != nil {
@@ -69,11 +77,13 @@ func main() {
 		fmt.Fprintf(os.Stderr, "enosys: install the filter: %v\n", err)
 		os.Exit(125)
 	}
+
 	fmt.Fprintf(os.Stderr, "enosys: run %s: %v\n", command, syscall.Exec(command, arguments, os.Environ()))
 	os.Exit(126)
 }
 
-// dropNewerCapabilities takes away what 3.10 has not, before prctl(2) says that it does not exist: nobody below could drop it.
+// dropNewerCapabilities takes away what 3.10 has not, before prctl(2) says that it does not
+// exist: nobody below could drop it.
 func dropNewerCapabilities() error {
 	for c := uintptr(lastCapability + 1); ; c++ {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prCapbsetRead, c, 0); errno != 0 {
@@ -89,7 +99,8 @@ func dropNewerCapabilities() error {
 func install(program []syscall.SockFilter) error {
 	set := func() error {
 		prog := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&prog)), 0, 0, 0)
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetSeccomp, modeFilter,
+			uintptr(unsafe.Pointer(&prog)), 0, 0, 0)
 		if errno != 0 {
 			return errno
 		}
@@ -100,7 +111,9 @@ func install(program []syscall.SockFilter) error {
 		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
 			return fmt.Errorf("set no_new_privs: %w", errno)
 		}
+
 		err = set()
 	}
+
 	return err
 }

@@ -133,13 +133,16 @@ func difference(before, after []string) []string {
 	if bytes.Equal([]byte(strings.Join(before, "\n")), []byte(strings.Join(after, "\n"))) {
 		return nil
 	}
+
 	count := map[string]int{}
 	for _, line := range before {
 		count[line]--
 	}
+
 	for _, line := range after {
 		count[line]++
 	}
+
 	var lines []string
 	for line, n := range count {
 		switch {
@@ -149,6 +152,7 @@ func difference(before, after []string) []string {
 			lines = append(lines, "-"+line)
 		}
 	}
+
 	sort.Strings(lines)
 	return lines
 }

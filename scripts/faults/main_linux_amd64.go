@@ -1,11 +1,12 @@
-// Faults runs a program once under ptrace(2) and writes down the system calls with which it sets a container up. Then it
-// runs it again for each of them, lets that one call fail, and looks: is there a clear error, and is the host clean?
-// With --errno KILL no call fails: SIGKILL ends the program right after each of its own.
+// Faults runs a program once under ptrace(2) and writes down the system calls with which it sets
+// a container up. Then it runs it again for each of them, lets that one call fail, and looks: is
+// there a clear error, and is the host clean? With --errno KILL no call fails: SIGKILL ends the
+// program right after each of its own.
 //
 //	faults [flags] NAME PROGRAM [ARG…]
 //
-// PROGRAM's container command must be one whose base name is given by --command (default true): the set-up ends when it
-// is executed. Needs root, and x86-64 for the registers.
+// PROGRAM's container command must be one whose base name is given by --command (default true):
+// the set-up ends when it is executed. Needs root, and x86-64 for the registers.
 package main
 
 import (
@@ -42,7 +43,8 @@ func main() {
 	errno := flag.String("errno", "EPERM", "the error that is injected")
 	watch := flag.String("watch", "", "colon-separated directories that must be as before")
 	table := flag.String("json", "", "append the results to this file, one JSON object a line")
-	flag.IntVar(&failure, "failure", 125, "exit status of the program's own failures; after 125, 126 and 127 are good too")
+	flag.IntVar(&failure, "failure", 125,
+		"exit status of the program's own failures; after 125, 126 and 127 are good too")
 	flag.StringVar(&after, "after", "", "shell command that is run when the program has been killed")
 	list := flag.Bool("list", false, "only list the calls")
 	only := flag.String("only", "", "only calls that contain this")
@@ -70,6 +72,7 @@ func all(command, errno, watch, table, only string, list bool) int {
 		fmt.Fprintln(os.Stderr, "faults: needs root: sudo")
 		return 2
 	}
+
 	var err error
 	if temporary, err = os.MkdirTemp("", "faults"); err != nil {
 		fmt.Fprintf(os.Stderr, "faults: make the programs' TMPDIR: %v\n", err)
@@ -81,17 +84,21 @@ func all(command, errno, watch, table, only string, list bool) int {
 		fmt.Fprintf(os.Stderr, "faults: %v\n", err)
 		return 2
 	}
+
 	bad := 0
 	for _, r := range results {
 		if !r.Good {
 			bad++
 		}
 	}
+
 	what := "calls failed with " + errno
 	if errnos[errno] == kill {
 		what = "times killed"
 	}
-	fmt.Printf("%s: %d %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0), len(results), what, len(results)-bad, bad)
+
+	fmt.Printf("%s: %d %s, %d with a clear error or tolerated and a clean host, %d not\n", flag.Arg(0),
+		len(results), what, len(results)-bad, bad)
 	if table != "" {
 		if err := appendJSON(table, results); err != nil {
 			fmt.Fprintf(os.Stderr, "faults: write %s: %v\n", table, err)
@@ -101,21 +108,27 @@ func all(command, errno, watch, table, only string, list bool) int {
 	if bad > 0 {
 		return 1
 	}
+
 	return 0
 }
 
 // try records the calls of one good run and then injects the error into each in turn.
 func try(name string, argv []string, command, errno, only string, watch []string, list bool) ([]result, error) {
-	// The first run is a warm-up: what it makes once for all (caches, directories) belongs to the host afterwards.
+	// The first run is a warm-up: what it makes once for all (caches, directories) belongs to the
+	// host afterwards.
 	if out := run(argv, command, nil, 0); out.status != 0 {
 		return nil, fmt.Errorf("%s without any fault: status %d: %s", name, out.status, out.stderr)
 	}
+
 	before := snapshot(watch)
 	good := run(argv, command, nil, 0)
 	if good.status != 0 || !good.setUp {
-		return nil, fmt.Errorf("%s without any fault: status %d, command %q executed: %v: %s", name, good.status, command, good.setUp, good.stderr)
+		return nil, fmt.Errorf("%s without any fault: status %d, command %q executed: %v: %s", name, good.status,
+			command, good.setUp, good.stderr)
 	}
+
 	var results []result
+
 	for i := range good.calls {
 		c := good.calls[i]
 		if only != "" && !strings.Contains(c.String(), only) || errnos[errno] == kill && c.Process != 0 {
@@ -125,19 +138,23 @@ func try(name string, argv []string, command, errno, only string, watch []string
 			fmt.Println(c)
 			continue
 		}
+
 		out := run(argv, command, &c, errnos[errno])
 		r := judge(out, before, watch)
 		if !r.Good {
 			before = snapshot(watch) // what this call has left is not the next one's fault
 		}
+
 		r.Run, r.Call, r.Errno = name, c, errno
 		results = append(results, r)
 		mark := "✔"
 		if !r.Good {
 			mark = "✘"
 		}
+
 		fmt.Printf("%s %-70.70s %s %3d %s\n", mark, c, r.Verdict, r.Status, r.Message)
 	}
+
 	return results, nil
 }
 
@@ -147,7 +164,9 @@ func judge(out outcome, before []string, watch []string) result {
 	if len(r.Message) > 300 {
 		r.Message = r.Message[:300] + "…"
 	}
+
 	left := changes(before, watch)
+
 	switch {
 	case out.hung:
 		r.Verdict = "HANGS"
@@ -165,11 +184,13 @@ func judge(out outcome, before []string, watch []string) result {
 		r.Verdict, r.Good = "tolerated", true
 	case out.status != failure && (failure != 125 || out.status < 125 || out.status > 127):
 		r.Verdict = "STATUS"
+
 	case r.Message == "":
 		r.Verdict = "SILENT"
 	default:
 		r.Verdict, r.Good = "error", true
 	}
+
 	return r
 }
 

@@ -55,7 +55,8 @@ type tracer struct {
 	out       outcome
 }
 
-// run runs argv to its end, and its descendants to theirs, and lets the target call fail if there is one.
+// run runs argv to its end, and its descendants to theirs, and lets the target call fail if there
+// is one.
 func run(argv []string, command string, target *call, errno syscall.Errno) outcome {
 	runtime.LockOSThread() // ptrace belongs to the thread
 	defer runtime.UnlockOSThread()
@@ -72,12 +73,15 @@ func run(argv []string, command string, target *call, errno syscall.Errno) outco
 	if err := cmd.Start(); err != nil {
 		return outcome{status: 255, stderr: err.Error()}
 	}
-	t := &tracer{threads: map[int]*thread{}, processes: map[int]int{}, seen: map[call]int{}, command: command, root: cmd.Process.Pid, target: target, errno: errno}
+
+	t := &tracer{threads: map[int]*thread{}, processes: map[int]int{}, seen: map[call]int{}, command: command,
+		root: cmd.Process.Pid, target: target, errno: errno}
 	t.follow()
 	text, err := os.ReadFile(stderr.Name())
 	if err != nil {
 		text = []byte(err.Error())
 	}
+
 	t.out.stderr = string(bytes.TrimSpace(text))
 	return t.out
 }
@@ -91,6 +95,7 @@ func (t *tracer) follow() {
 		t.out.stderr = err.Error()
 		return
 	}
+
 	syscall.PtraceSetOptions(t.root, options)
 	syscall.PtraceSyscall(t.root, 0)
 	tracer := syscall.Gettid()
@@ -98,6 +103,7 @@ func (t *tracer) follow() {
 	defer watchdog.Stop()
 	begin := time.Now()
 	cleared := make(chan error, 1)
+
 	for {
 		tid, err := syscall.Wait4(-1, &status, waitAllChildren, nil)
 		if err == syscall.EINTR {
@@ -106,6 +112,7 @@ func (t *tracer) follow() {
 		if err != nil { // ECHILD: all are gone
 			break
 		}
+
 		if status.Exited() || status.Signaled() {
 			if tid == t.root {
 				t.out.status = status.ExitStatus()
@@ -121,8 +128,10 @@ func (t *tracer) follow() {
 			delete(t.threads, tid)
 			continue
 		}
+
 		t.stopped(tid, status)
 	}
+
 	t.out.hung = time.Since(begin) >= longestRun
 	t.out.clearing = <-cleared
 }
@@ -153,14 +162,17 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 		th = &thread{process: t.processOf(tid)}
 		t.threads[tid] = th
 	}
+
 	signal := status.StopSignal()
+
 	switch {
 	case signal == syscall.SIGTRAP|0x80:
 		t.systemCall(tid, th)
 		signal = 0
 	case signal == syscall.SIGTRAP && status.TrapCause() == syscall.PTRACE_EVENT_EXEC:
 		// The thread that executes takes the id of its process.
-		if former, err := syscall.PtraceGetEventMsg(tid); err == nil && int(former) != tid && t.threads[int(former)] != nil {
+		if former, err := syscall.PtraceGetEventMsg(tid); err == nil && int(former) != tid &&
+			t.threads[int(former)] != nil {
 			*th = *t.threads[int(former)]
 			delete(t.threads, int(former))
 		}
@@ -168,6 +180,7 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 			t.out.setUp = true
 		}
 		signal = 0
+
 	case signal == syscall.SIGTRAP && status.TrapCause() > 0:
 		// A new process or thread; number it now, for its own first stop may come late.
 		if child, err := syscall.PtraceGetEventMsg(tid); err == nil && t.threads[int(child)] == nil {
@@ -177,7 +190,9 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 	case signal == syscall.SIGSTOP && !th.started:
 		signal = 0 // every new thread of a traced program begins with one
 	}
+
 	th.started = true
+
 	// ESRCH: it has been killed in the meantime, and wait will say so.
 	syscall.PtraceSyscall(tid, int(signal))
 }
@@ -188,6 +203,7 @@ func (t *tracer) systemCall(tid int, th *thread) {
 	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
 		return // killed
 	}
+
 	th.inside = !th.inside
 	if !th.inside {
 		if th.refuse == kill {
@@ -196,9 +212,11 @@ func (t *tracer) systemCall(tid int, th *thread) {
 			regs.Rax = uint64(-int64(th.refuse))
 			syscall.PtraceSetRegs(tid, &regs)
 		}
+
 		th.refuse = 0
 		return
 	}
+
 	name, object, ok := describe(tid, &regs)
 	if name == "execve" {
 		th.executes = object
@@ -206,6 +224,7 @@ func (t *tracer) systemCall(tid int, th *thread) {
 	if !ok || t.out.setUp {
 		return
 	}
+
 	c := call{Process: th.process, Name: name, Object: object}
 	c.Nth = t.seen[c]
 	t.seen[call{Process: c.Process, Name: c.Name, Object: c.Object}]++
@@ -216,6 +235,7 @@ func (t *tracer) systemCall(tid int, th *thread) {
 		if t.errno == kill {
 			return // at its exit
 		}
+
 		regs.Orig_rax = errnoOfNoSyscall // the kernel skips the call
 		syscall.PtraceSetRegs(tid, &regs)
 	}

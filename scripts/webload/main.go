@@ -1,4 +1,5 @@
-// Command webload is a small web server and its load, for soak-engine.sh: static, so that it runs in any image.
+// Command webload is a small web server and its load, for soak-engine.sh: static, so that it runs
+// in any image.
 //
 //	webload serve ADDRESS
 //	webload get URL REQUESTS WORKERS
@@ -25,6 +26,7 @@ func main() {
 			fmt.Fprintln(os.Stderr, "webload:", err)
 			os.Exit(1)
 		}
+
 	case len(os.Args) == 5 && os.Args[1] == "get":
 		requests, err := strconv.Atoi(os.Args[3])
 		workers, err2 := strconv.Atoi(os.Args[4])
@@ -49,11 +51,13 @@ func serve(address string) error {
 	}))
 }
 
-// get sends the requests over kept connections, some of them closed on purpose, and counts the failures.
+// get sends the requests over kept connections, some of them closed on purpose, and counts the
+// failures.
 func get(url string, requests, workers int) (failed int) {
 	work := make(chan int)
 	var mutex sync.Mutex
 	var group sync.WaitGroup
+
 	for w := 0; w < workers; w++ {
 		group.Add(1)
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
@@ -71,9 +75,11 @@ func get(url string, requests, workers int) (failed int) {
 			}
 		}()
 	}
+
 	for n := 0; n < requests; n++ {
 		work <- n
 	}
+
 	close(work)
 	group.Wait()
 	return failed
@@ -84,11 +90,13 @@ func getOne(client *http.Client, url string, closing bool) error {
 	if err != nil {
 		return err
 	}
+
 	request.Close = closing
 	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
+
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
@@ -99,5 +107,6 @@ func getOne(client *http.Client, url string, closing bool) error {
 	if response.StatusCode != http.StatusOK || string(body) != answer {
 		return fmt.Errorf("%s: %s: %q", url, response.Status, body)
 	}
+
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command idmap says which id of the host stands behind an id of a container. The map is read from standard
-// input, in the format of /proc/PID/uid_map:
+// Command idmap says which id of the host stands behind an id of a container. The map is read
+// from standard input, in the format of /proc/PID/uid_map:
 //
 //	idmap ID < /proc/PID/uid_map
 package main
@@ -31,6 +31,7 @@ func main() {
 
 // hostID looks the id up in the extents, each a line "first id inside, first id outside, length".
 func hostID(uidMap io.Reader, id uint64) (host uint64, mapped bool) {
-	// TODO: read line by line; each is "first id inside, first id outside, length". Find the line that the id is in.
+	// TODO: read line by line; each is "first id inside, first id outside, length". Find the line
+	// that the id is in.
 	return 0, false
 }

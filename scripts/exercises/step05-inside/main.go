@@ -1,5 +1,5 @@
-// Command inside prints where a path of a container really is on the host. Links are followed as the container
-// would follow them: none leads out of the root.
+// Command inside prints where a path of a container really is on the host. Links are followed as
+// the container would follow them: none leads out of the root.
 //
 //	inside ROOT PATH
 package main
@@ -23,10 +23,11 @@ func main() {
 	fmt.Println(path)
 }
 
-// inside walks one name at a time, because each of them may be a link. After 40 links it gives up, as the kernel
-// does (ELOOP, path_resolution(7)).
+// inside walks one name at a time, because each of them may be a link. After 40 links it gives
+// up, as the kernel does (ELOOP, path_resolution(7)).
 func inside(root, path string) (string, error) {
-	// TODO: walk one name at a time. A link starts over at the root if it is absolute. ".." never leaves the root.
-	// What is below is what everybody writes first, and it leads out of the root: try it with a link to /etc.
+	// TODO: walk one name at a time. A link starts over at the root if it is absolute. ".." never
+	// leaves the root. What is below is what everybody writes first, and it leads out of the
+	// root: try it with a link to /etc.
 	return filepath.EvalSymlinks(filepath.Join(root, path))
 }

@@ -18,9 +18,11 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	out := append([]string{args[0]}, global...)
 
 	commands, path := app.Commands, "mydocker"
+
 	for len(rest) > 0 {
 		c := findCommand(commands, rest[0])
 		if c == nil {
@@ -29,6 +31,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 			}
 			return append(append(out, "--"), rest...), nil
 		}
+
 		out, path = append(out, c.Name), path+" "+c.Name
 		if len(c.Subcommands) > 0 {
 			commands, rest = c.Subcommands, rest[1:]
@@ -37,7 +40,9 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 			}
 			continue
 		}
-		flags, arguments, err := splitFlags(append(c.Flags, cli.HelpFlag), rest[1:], !takesCommand[strings.TrimPrefix(path, "mydocker ")], path)
+
+		flags, arguments, err := splitFlags(append(c.Flags, cli.HelpFlag), rest[1:],
+			!takesCommand[strings.TrimPrefix(path, "mydocker ")], path)
 		if err != nil {
 			return nil, err
 		}
@@ -49,8 +54,9 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 
 // takesCommand are the commands whose flags end at the first argument, because what follows is
 // another program's.
-var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true, "internal-complete": true,
-	"container run": true, "container create": true, "container exec": true, "container top": true}
+var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true,
+	"internal-complete": true,
+	"container run":     true, "container create": true, "container exec": true, "container top": true}
 
 func findCommand(commands []cli.Command, name string) *cli.Command {
 	for i := range commands {
@@ -68,8 +74,10 @@ func splitFlags(known []cli.Flag, args []string, interspersed bool, command stri
 	fail := func(format string, args ...interface{}) ([]string, []string, error) {
 		return nil, nil, &statusError{engine.ExitFailure, fmt.Errorf(format+"; see `"+command+" --help`", args...)}
 	}
+
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
+
 		switch {
 		case arg == "--":
 			return flags, append(rest, args[i+1:]...), nil
@@ -125,6 +133,7 @@ func splitFlags(known []cli.Flag, args []string, interspersed bool, command stri
 			return flags, append(rest, args[i:]...), nil
 		}
 	}
+
 	return flags, rest, nil
 }
 

@@ -57,6 +57,7 @@ func TestNormaliseFollowsDockersRules(t *testing.T) {
 		if want == "" {
 			continue
 		}
+
 		require.Equal(t, want, normalised(t, strings.Fields(line)...), line)
 	}
 }
@@ -94,14 +95,17 @@ func TestLeftOut(t *testing.T) {
 
 func TestEveryCommandHasHelpAndItsFlagsHaveNoTwins(t *testing.T) {
 	app := newApp()
+
 	for _, c := range app.Commands {
 		if c.Hidden {
 			continue
 		}
+
 		list := c.Subcommands
 		if list == nil {
 			list = append(list, c)
 		}
+
 		for _, command := range list {
 			require.NotEmpty(t, command.Usage, command.Name)
 			require.NotEmpty(t, command.Description, "%s has no example", command.Name)
@@ -119,7 +123,8 @@ func TestEveryCommandHasHelpAndItsFlagsHaveNoTwins(t *testing.T) {
 }
 
 func FuzzNormalise(f *testing.F) {
-	for _, seed := range []string{"run\x00-it\x00host", "rm\x00-f\x00--\x00x", "run\x00--name", "network\x00ls\x00-q", "-", "--=", "run\x00-\x00--"} {
+	for _, seed := range []string{"run\x00-it\x00host", "rm\x00-f\x00--\x00x", "run\x00--name",
+		"network\x00ls\x00-q", "-", "--=", "run\x00-\x00--"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -147,15 +152,17 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// exitStatus runs a command line that ends before it opens the engine, or soon after, in directories of its own.
+// exitStatus runs a command line that ends before it opens the engine, or soon after, in
+// directories of its own.
 func exitStatus(t *testing.T, line string) int {
 	t.Helper()
 	dir := t.TempDir()
-	return Main(append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state"}, strings.Fields(line)...))
+	return Main(append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state"},
+		strings.Fields(line)...))
 }
 
-// The numbers are docker 28's: 125 for flags that cannot be read, with every command; 1 for everything else that is not `run`'s own
-// failure; 64 for a template of one object.
+// The numbers are docker 28's: 125 for flags that cannot be read, with every command; 1 for
+// everything else that is not `run`'s own failure; 64 for a template of one object.
 func TestExitStatusesOfBadCommandLines(t *testing.T) {
 	for line, want := range map[string]int{
 		"run": 1, "rm": 1, "ps a": 1, "exec x": 1, "pull": 1, "tag a": 1, "images a b": 1, "port": 1, "commit": 1, "nope": 1, "volume nope": 1,
@@ -168,7 +175,8 @@ func TestExitStatusesOfBadCommandLines(t *testing.T) {
 	}
 }
 
-// Where the engine itself cannot work: 125 for run, whose other statuses are the command's, and 1 for the rest.
+// Where the engine itself cannot work: 125 for run, whose other statuses are the command's, and 1
+// for the rest.
 func TestExitStatusWithoutEngine(t *testing.T) {
 	for line, want := range map[string]int{"run host true": 125, "ps": 1, "create host true": 1} {
 		args := append([]string{"mydocker", "--root", t.TempDir(), "--state", "/dev/null"}, strings.Fields(line)...)
@@ -178,15 +186,18 @@ func TestExitStatusWithoutEngine(t *testing.T) {
 
 func TestReferencePatterns(t *testing.T) {
 	row := imageRow{Repository: "localhost:5000/a/busybox", Tag: "1.36"}
-	for pattern, want := range map[string]bool{"localhost:5000/a/busybox": true, "localhost:5000/*/busy*": true, "localhost:5000/a/busybox:1.*": true,
-		"busybox": false, "localhost:5000/a/busybox:2": false, "[": false} {
+	for pattern, want := range map[string]bool{"localhost:5000/a/busybox": true, "localhost:5000/*/busy*": true,
+		"localhost:5000/a/busybox:1.*": true,
+		"busybox":                      false, "localhost:5000/a/busybox:2": false, "[": false} {
 		require.Equal(t, want, matchReference(row, pattern), pattern)
 	}
 }
 
-// TestComplete: commands, commands of groups, flags and names, and nothing after another program's name.
+// TestComplete: commands, commands of groups, flags and names, and nothing after another
+// program's name.
 func TestComplete(t *testing.T) {
 	dir := t.TempDir()
+
 	answer := func(words ...string) string {
 		app := newApp()
 		var found []string
@@ -199,11 +210,14 @@ func TestComplete(t *testing.T) {
 				}
 			}
 		}
-		args, err := normalise(app, append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state", "internal-complete", "--"}, words...))
+
+		args, err := normalise(app, append([]string{"mydocker", "--root", dir + "/data", "--state", dir + "/state",
+			"internal-complete", "--"}, words...))
 		require.NoError(t, err)
 		require.NoError(t, app.Run(args))
 		return strings.Join(found, " ")
 	}
+
 	for line, want := range map[string]string{
 		"un": "unpause", "network c": "connect create", "container ren": "rename", "run --mem": "--memory --memory-reservation --memory-swap",
 		"run --rm -it --restart a": "always", "run --pull=missing --restart o": "on-failure", "--root /x vol": "volume", "completion z": "zsh",
@@ -211,6 +225,7 @@ func TestComplete(t *testing.T) {
 	} {
 		require.Equal(t, want, answer(strings.Fields(line)...), line)
 	}
+
 	require.Contains(t, answer(""), "attach")
 	require.NotContains(t, answer("int"), "internal")
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // stepFlags are the flags of `run` that `build` has for the containers of RUN.
-var stepFlags = []string{"add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems",
+var stepFlags = []string{"add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus",
+	"cpuset-mems",
 	"memory", "memory-swap", "network", "security-opt", "shm-size", "ulimit"}
 
 func buildCommand() cli.Command {
@@ -63,8 +64,9 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	r := &reader{ctx: ctx}
 	o := build.Options{
 		Context: ctx.Args().First(), Dockerfile: ctx.String("file"), Stdin: os.Stdin, Tags: ctx.StringSlice("tag"),
-		Args: map[string]string{}, Labels: r.pairs("label", ""), Target: ctx.String("target"), Platform: ctx.String("platform"),
-		NoCache: ctx.Bool("no-cache"), Pull: ctx.Bool("pull"), PlainHTTP: ctx.Bool("plain-http"), Out: os.Stdout,
+		Args: map[string]string{}, Labels: r.pairs("label", ""), Target: ctx.String("target"),
+		Platform: ctx.String("platform"),
+		NoCache:  ctx.Bool("no-cache"), Pull: ctx.Bool("pull"), PlainHTTP: ctx.Bool("plain-http"), Out: os.Stdout,
 		Run: e.RunStep(r.hostConfig()),
 	}
 
@@ -76,6 +78,7 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 			o.Args[name] = val
 		}
 	}
+
 	for _, tag := range o.Tags {
 		_, err := image.ParseReference(tag)
 		r.fail("tag", err)
@@ -107,5 +110,6 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("quiet") {
 		fmt.Println(img.ID)
 	}
+
 	return nil
 }

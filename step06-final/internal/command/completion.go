@@ -43,8 +43,10 @@ func completionCommands() []cli.Command {
 		Action: func(ctx *cli.Context) error {
 			script, known := completionScripts[ctx.Args().First()]
 			if !known || ctx.NArg() != 1 {
-				return fmt.Errorf("'mydocker completion' requires the name of a shell: bash, zsh or fish; see `mydocker completion --help`")
+				return fmt.Errorf(
+					"'mydocker completion' requires the name of a shell: bash, zsh or fish; see `mydocker completion --help`")
 			}
+
 			fmt.Print(script)
 			return nil
 		},
@@ -69,6 +71,7 @@ func complete(ctx *cli.Context, words []string) []string {
 	known, commands, path := ctx.App.Flags, ctx.App.Commands, ""
 	var candidates []string
 	value := "" // the flag whose value comes next
+
 	for _, word := range words[:len(words)-1] {
 		form, isFlag := flagTable(known)[strings.TrimLeft(word, "-")]
 		switch {
@@ -89,6 +92,7 @@ func complete(ctx *cli.Context, words []string) []string {
 	}
 
 	last := words[len(words)-1]
+
 	switch {
 	case value != "":
 		candidates = namesFor(ctx, value)
@@ -107,6 +111,7 @@ func complete(ctx *cli.Context, words []string) []string {
 	default:
 		candidates = namesFor(ctx, path)
 	}
+
 	return beginningWith(last, candidates)
 }
 
@@ -126,13 +131,16 @@ func namesFor(ctx *cli.Context, what string) []string {
 	if err != nil {
 		return nil
 	}
+
 	switch strings.TrimPrefix(what, "container ") {
-	case "start", "stop", "restart", "kill", "pause", "unpause", "rm", "wait", "rename", "update", "exec", "logs", "attach", "port", "top", "stats",
+	case "start", "stop", "restart", "kill", "pause", "unpause", "rm", "wait", "rename", "update", "exec", "logs",
+		"attach", "port", "top", "stats",
 		"commit", "diff", "export", "cp", "explain", "--volumes-from":
 		return containerNames(e)
 	case "inspect":
 		return append(containerNames(e), imageNames(e)...)
-	case "run", "create", "rmi", "tag", "history", "save", "push", "image rm", "image inspect", "image tag", "image history", "image save", "image push":
+	case "run", "create", "rmi", "tag", "history", "save", "push", "image rm", "image inspect", "image tag",
+		"image history", "image save", "image push":
 		return imageNames(e)
 	case "volume rm", "volume inspect":
 		return volumeNames(e)
@@ -142,9 +150,11 @@ func namesFor(ctx *cli.Context, what string) []string {
 		return []string{"no", "always", "unless-stopped", "on-failure"}
 	case "--pull":
 		return []string{"missing", "always", "never"}
+
 	case "completion":
 		return []string{"bash", "zsh", "fish"}
 	}
+
 	return nil
 }
 

@@ -24,8 +24,9 @@ func copyCommands() []cli.Command {
 				cli.BoolFlag{Name: "follow-link, L", Usage: "follow a symbolic link as SOURCE"},
 				cli.BoolFlag{Name: "quiet, q", Usage: "accepted for compatibility: nothing is printed anyway"},
 			},
-			Description: examples("mydocker cp web:/etc/passwd .", "mydocker cp site/. web:/srv", "mydocker cp web:/var/log - | tar t"),
-			Action:      withEngine(2, 2, copyAction),
+			Description: examples("mydocker cp web:/etc/passwd .", "mydocker cp site/. web:/srv",
+				"mydocker cp web:/var/log - | tar t"),
+			Action: withEngine(2, 2, copyAction),
 		},
 
 		{
@@ -101,6 +102,7 @@ func copyAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 		return e.Told(v, "archive-path", e.CopyFrom(v, source, target, os.Stdout, o))
 	}
+
 	v, err := e.Find(to)
 	if err != nil {
 		return err
@@ -113,6 +115,7 @@ func portAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	endpoints, err := e.Networks.Endpoints(v.ID)
 	if err != nil {
 		return err
@@ -130,6 +133,7 @@ func portAction(ctx *cli.Context, e *engine.Engine) error {
 	if len(lines) == 0 && ctx.NArg() == 2 {
 		return fmt.Errorf("no public port '%s' published for %s", ctx.Args().Get(1), v.Name)
 	}
+
 	sort.Strings(lines)
 
 	for _, line := range lines {

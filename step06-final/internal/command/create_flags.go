@@ -204,6 +204,7 @@ func (r *reader) pairs(flag, fileFlag string) map[string]string {
 			}))
 		}
 	}
+
 	for _, value := range r.ctx.StringSlice(flag) {
 		add(value)
 	}
@@ -227,6 +228,7 @@ func (r *reader) resources() spec.Resources {
 		PidsLimit:         r.ctx.Int64("pids-limit"),
 		BlkioWeight:       uint16(weight),
 	}
+
 	if err := spec.CheckResources(res); err != nil && r.err == nil {
 		r.err = err
 	}
@@ -241,10 +243,14 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 		entrypoint := ctx.String("entrypoint")
 		o.Entrypoint = &entrypoint
 	}
+
 	o.Config = spec.Config{
-		Image: ctx.Args().First(), Hostname: ctx.String("hostname"), Domainname: ctx.String("domainname"), User: ctx.String("user"),
-		Tty: ctx.Bool("tty"), OpenStdin: ctx.Bool("interactive"), WorkingDir: ctx.String("workdir"), StopSignal: ctx.String("stop-signal"),
-		MacAddress: ctx.String("mac-address"), Labels: r.pairs("label", "label-file"), ExposedPorts: r.exposed(), Env: r.environment(),
+		Image: ctx.Args().First(), Hostname: ctx.String("hostname"), Domainname: ctx.String("domainname"),
+		User: ctx.String("user"),
+		Tty:  ctx.Bool("tty"), OpenStdin: ctx.Bool("interactive"), WorkingDir: ctx.String("workdir"),
+		StopSignal: ctx.String("stop-signal"),
+		MacAddress: ctx.String("mac-address"), Labels: r.pairs("label", "label-file"), ExposedPorts: r.exposed(),
+		Env: r.environment(),
 	}
 
 	// Who starts it in the foreground feeds it, and the end of that input is the end of the
@@ -269,21 +275,28 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 func (r *reader) hostConfig() spec.HostConfig {
 	ctx := r.ctx
 	h := spec.HostConfig{
-		Binds: distinct(ctx.StringSlice("volume")), VolumesFrom: ctx.StringSlice("volumes-from"), Tmpfs: map[string]string{},
-		NetworkMode: ctx.String("network"), PortBindings: ctx.StringSlice("publish"), PublishAll: ctx.Bool("publish-all"),
+		Binds: distinct(ctx.StringSlice("volume")), VolumesFrom: ctx.StringSlice("volumes-from"),
+		Tmpfs:       map[string]string{},
+		NetworkMode: ctx.String("network"), PortBindings: ctx.StringSlice("publish"),
+		PublishAll: ctx.Bool("publish-all"),
 		AutoRemove: ctx.Bool("rm"), CapAdd: ctx.StringSlice("cap-add"), CapDrop: ctx.StringSlice("cap-drop"),
-		Privileged: ctx.Bool("privileged"), ReadonlyRootfs: ctx.Bool("read-only"), SecurityOpt: ctx.StringSlice("security-opt"),
+		Privileged: ctx.Bool("privileged"), ReadonlyRootfs: ctx.Bool("read-only"),
+		SecurityOpt: ctx.StringSlice("security-opt"),
 		Annotations: r.pairs("annotation", ""), UsernsMode: r.oneOf("userns", "host", "remap", "auto"),
 		IpcMode: r.oneOf("ipc", "none", "private", "shareable", "host", "container:NAME"),
 		PidMode: r.oneOf("pid", "private", "host", "container:NAME"), UTSMode: r.oneOf("uts", "private", "host"),
-		CgroupnsMode: r.oneOf("cgroupns", "private", "host"), GroupAdd: ctx.StringSlice("group-add"), Sysctls: r.pairs("sysctl", ""),
-		CgroupParent: ctx.String("cgroup-parent"), Init: ctx.Bool("init"), DNS: ctx.StringSlice("dns"), DNSSearch: ctx.StringSlice("dns-search"),
-		DNSOptions: ctx.StringSlice("dns-option"), ExtraHosts: ctx.StringSlice("add-host"), NetworkAliases: ctx.StringSlice("network-alias"),
-		IPAddress: ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", spec.ParseBytes),
+		CgroupnsMode: r.oneOf("cgroupns", "private", "host"), GroupAdd: ctx.StringSlice("group-add"),
+		Sysctls:      r.pairs("sysctl", ""),
+		CgroupParent: ctx.String("cgroup-parent"), Init: ctx.Bool("init"), DNS: ctx.StringSlice("dns"),
+		DNSSearch:  ctx.StringSlice("dns-search"),
+		DNSOptions: ctx.StringSlice("dns-option"), ExtraHosts: ctx.StringSlice("add-host"),
+		NetworkAliases: ctx.StringSlice("network-alias"),
+		IPAddress:      ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", spec.ParseBytes),
 	}
 
 	h.DeviceReadBps, h.DeviceWriteBps = r.throttles("device-read-bps", true), r.throttles("device-write-bps", true)
-	h.DeviceReadIOps, h.DeviceWriteIOps = r.throttles("device-read-iops", false), r.throttles("device-write-iops", false)
+	h.DeviceReadIOps, h.DeviceWriteIOps = r.throttles("device-read-iops", false),
+		r.throttles("device-write-iops", false)
 	h.DeviceCgroupRules = ctx.StringSlice("device-cgroup-rule")
 	for _, value := range h.DeviceCgroupRules {
 		_, err := spec.ParseDeviceRule(value)
@@ -342,7 +355,8 @@ func (r *reader) hostConfig() spec.HostConfig {
 
 // healthcheck is nil when no flag is about it: then the image's check stays.
 func (r *reader) healthcheck() *spec.Healthcheck {
-	h := spec.Healthcheck{Interval: r.duration("health-interval"), Timeout: r.duration("health-timeout"), StartPeriod: r.duration("health-start-period")}
+	h := spec.Healthcheck{Interval: r.duration("health-interval"), Timeout: r.duration("health-timeout"),
+		StartPeriod: r.duration("health-start-period")}
 	retries, _ := r.number("health-retries", 0, 1<<31)
 	h.Retries = int(retries)
 	if command := r.ctx.String("health-cmd"); command != "" {
@@ -359,6 +373,7 @@ func (r *reader) healthcheck() *spec.Healthcheck {
 	if !given {
 		return nil
 	}
+
 	return &h
 }
 
@@ -383,6 +398,7 @@ func (r *reader) logConfig() spec.LogConfig {
 
 	for key, value := range config.Options {
 		var err error
+
 		switch key {
 		case "max-size":
 			config.MaxSize, err = spec.ParseBytes(value)
@@ -404,10 +420,12 @@ func (r *reader) logConfig() spec.LogConfig {
 				err = fmt.Errorf("compress %q is not supported: rotated files stay as they are, compress=false", value)
 			}
 		case "tag", "labels-regex", "env-regex":
-			err = fmt.Errorf("option %q is not supported: use labels or env, which `mydocker logs --details` prints", key)
+			err = fmt.Errorf(
+				"option %q is not supported: use labels or env, which `mydocker logs --details` prints", key)
 		default:
 			err = fmt.Errorf("unknown log option %q (known: max-size, max-file, labels, env, mode, compress)", key)
 		}
+
 		r.fail("log-opt", err)
 	}
 

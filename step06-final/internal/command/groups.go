@@ -64,8 +64,10 @@ func imageGroup() cli.Command {
 	ls.Aliases = []string{"list"}
 	rm := removeImageCommand("rm")
 	rm.Aliases = []string{"remove"}
+
 	return cli.Command{Name: "image", Usage: "Manage images", Subcommands: []cli.Command{
-		ls, rm, pullCommand(), pushCommand(), loadCommand(), saveCommand(), importCommand(), tagCommand(), historyCommand(), buildCommand(),
+		ls, rm, pullCommand(), pushCommand(), loadCommand(), saveCommand(), importCommand(), tagCommand(),
+		historyCommand(), buildCommand(),
 		inspectCommand("image", "Show everything about images"),
 		{
 			Name: "prune", Usage: "Remove images that nothing uses", ArgsUsage: " ",
@@ -89,7 +91,10 @@ func internalCommands() []cli.Command {
 		Action: exited,
 	}, {
 		Name: "internal-health", Hidden: true, Usage: "One health check of a container", ArgsUsage: "ID",
-		Action: withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.CheckHealth(ctx.Args().First()) }),
+		Action: withEngine(1, 1, func(ctx *cli.Context,
+			e *engine.Engine) error {
+			return e.CheckHealth(ctx.Args().First())
+		}),
 	}, {
 		Name: "internal-init", Hidden: true, Usage: "PID 1 of a container with --init", ArgsUsage: "COMMAND [ARG...]",
 		Action: func(ctx *cli.Context) error {
@@ -104,7 +109,10 @@ func internalCommands() []cli.Command {
 func exited(ctx *cli.Context) error {
 	containers := store.Store{Data: ctx.GlobalString("root")}
 	if _, err := os.Stat(containers.Dir(ctx.Args().First())); !errors.Is(err, os.ErrNotExist) {
-		settle := withEngine(1, 1, func(ctx *cli.Context, e *engine.Engine) error { return e.Exited(ctx.Args().First()) })
+		settle := withEngine(1, 1, func(ctx *cli.Context,
+			e *engine.Engine) error {
+			return e.Exited(ctx.Args().First())
+		})
 		if err := settle(ctx); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 // humanDuration tells a duration in docker's words.
 func humanDuration(d time.Duration) string {
 	seconds, minutes, hours := int(d.Seconds()), int(d.Minutes()), int(math.Round(d.Hours()))
+
 	switch {
 	case seconds < 1:
 		return "Less than a second"
@@ -26,11 +27,13 @@ func humanDuration(d time.Duration) string {
 		return fmt.Sprintf("%d hours", hours)
 	case hours < 24*7*2:
 		return fmt.Sprintf("%d days", hours/24)
+
 	case hours < 24*30*2:
 		return fmt.Sprintf("%d weeks", hours/24/7)
 	case hours < 24*365*2:
 		return fmt.Sprintf("%d months", hours/24/30)
 	}
+
 	return fmt.Sprintf("%d years", hours/24/365)
 }
 

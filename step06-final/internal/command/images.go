@@ -25,8 +25,9 @@ type imageRow struct {
 
 var imageList = list{
 	row: imageRow{},
-	headers: map[string]string{"ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", "CreatedSince": "CREATED",
-		"CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS"},
+	headers: map[string]string{"ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST",
+		"CreatedSince": "CREATED",
+		"CreatedAt":    "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS"},
 	columns: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
 	quiet:   "{{.ID}}",
 }
@@ -37,8 +38,9 @@ type historyRow struct {
 }
 
 var historyList = list{
-	row:     historyRow{},
-	headers: map[string]string{"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"},
+	row: historyRow{},
+	headers: map[string]string{"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedSince": "CREATED",
+		"CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"},
 	columns: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 	quiet:   "{{.ID}}",
 }
@@ -70,7 +72,8 @@ var plainHTTP = cli.BoolFlag{Name: "plain-http", Usage: "speak http to the regis
 
 // imageCommands are those that docker has at the top level.
 func imageCommands() []cli.Command {
-	return []cli.Command{imagesCommand("images"), pullCommand(), pushCommand(), loadCommand(), saveCommand(), importCommand(), tagCommand(),
+	return []cli.Command{imagesCommand("images"), pullCommand(), pushCommand(), loadCommand(), saveCommand(),
+		importCommand(), tagCommand(),
 		removeImageCommand("rmi"), historyCommand(), buildCommand(), commitCommand()}
 }
 
@@ -89,6 +92,7 @@ func pullAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("quiet") {
 		o.Progress = nil
 	}
+
 	ref, err := image.ParseReference(ctx.Args().First())
 	if err == nil && ref.Tag == "latest" && !strings.HasSuffix(ctx.Args().First(), ":latest") && !ctx.Bool("quiet") {
 		fmt.Println("Using default tag: latest")
@@ -100,11 +104,13 @@ func pullAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	e.NamedImageEvent("pull", ctx.Args().First())
 	if ctx.Bool("quiet") {
 		fmt.Println(ctx.Args().First())
 		return nil
 	}
+
 	fmt.Println(img.ID)
 	return nil
 }
@@ -140,8 +146,9 @@ func loadCommand() cli.Command {
 		Flags: []cli.Flag{cli.StringFlag{Name: "input, i", Usage: "`FILE` or layout directory instead of stdin"},
 			cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[/VARIANT]` to take from an archive of several"},
 			cli.BoolFlag{Name: "quiet, q", Usage: "no progress"}},
-		Description: examples("mydocker load -i busybox.tar", "skopeo copy docker://alpine oci-archive:/dev/stdout | mydocker load"),
-		Action:      withEngine(0, 0, loadAction),
+		Description: examples("mydocker load -i busybox.tar",
+			"skopeo copy docker://alpine oci-archive:/dev/stdout | mydocker load"),
+		Action: withEngine(0, 0, loadAction),
 	}
 }
 
@@ -150,10 +157,12 @@ func loadAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.Bool("quiet") || !engine.IsTerminal(os.Stderr) {
 		o.Progress = nil
 	}
+
 	names, err := load(ctx, e, o)
 	if err != nil {
 		return err
 	}
+
 	for _, name := range names {
 		e.NamedImageEvent("load", name)
 		if strings.HasPrefix(name, "sha256:") {
@@ -162,6 +171,7 @@ func loadAction(ctx *cli.Context, e *engine.Engine) error {
 			fmt.Println("Loaded image: " + name)
 		}
 	}
+
 	return nil
 }
 
@@ -173,6 +183,7 @@ func load(ctx *cli.Context, e *engine.Engine, o image.LoadOptions) ([]string, er
 		}
 		return e.Images.Load(context.Background(), os.Stdin, o)
 	}
+
 	info, err := os.Stat(input)
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
@@ -180,6 +191,7 @@ func load(ctx *cli.Context, e *engine.Engine, o image.LoadOptions) ([]string, er
 	if info.IsDir() {
 		return e.Images.LoadDir(context.Background(), input, o)
 	}
+
 	file, err := os.Open(input)
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
@@ -198,7 +210,8 @@ func saveCommand() cli.Command {
 }
 
 func saveAction(ctx *cli.Context, e *engine.Engine) error {
-	err := writeTo(ctx.String("output"), func(w io.Writer) error { return e.Images.Save(context.Background(), w, ctx.Args()) })
+	err := writeTo(ctx.String("output"),
+		func(w io.Writer) error { return e.Images.Save(context.Background(), w, ctx.Args()) })
 	for _, name := range ctx.Args() {
 		if err == nil {
 			e.NamedImageEvent("save", name)
@@ -213,8 +226,9 @@ func importCommand() cli.Command {
 		Flags: []cli.Flag{cli.StringSliceFlag{Name: "change, c", Usage: "apply a Dockerfile `INSTRUCTION`"},
 			cli.StringFlag{Name: "message, m", Usage: "`TEXT` for the history"},
 			cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[/VARIANT]` that the files are for, if not this host's"}},
-		Description: examples("mydocker import rootfs.tar my/base:1", "tar -C rootfs -c . | mydocker import -c 'CMD [\"sh\"]' - my/base"),
-		Action:      withEngine(1, 2, importAction),
+		Description: examples("mydocker import rootfs.tar my/base:1",
+			"tar -C rootfs -c . | mydocker import -c 'CMD [\"sh\"]' - my/base"),
+		Action: withEngine(1, 2, importAction),
 	}
 }
 
@@ -228,13 +242,17 @@ func importAction(ctx *cli.Context, e *engine.Engine) error {
 		defer file.Close()
 		in = file
 	}
-	img, err := e.Images.Import(context.Background(), in, image.ImportOptions{Name: ctx.Args().Get(1), Message: ctx.String("message"), Platform: ctx.String("platform"), Changes: ctx.StringSlice("change")})
+
+	img, err := e.Images.Import(context.Background(), in,
+		image.ImportOptions{Name: ctx.Args().Get(1), Message: ctx.String("message"),
+			Platform: ctx.String("platform"), Changes: ctx.StringSlice("change")})
 	if err != nil {
 		return err
 	}
 	if name := ctx.Args().Get(1); name != "" {
 		e.NamedImageEvent("tag", name)
 	}
+
 	e.ImageEvent("import", img, "")
 	fmt.Println(img.ID)
 	return nil
@@ -301,20 +319,25 @@ func historyAction(ctx *cli.Context, e *engine.Engine) error {
 	}
 
 	rows := []interface{}{}
+
 	for _, h := range entries {
-		row := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"), CreatedSince: ago(h.Created), CreatedBy: h.CreatedBy, Size: humanSize(float64(h.Size), 3), Comment: h.Comment}
+		row := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"),
+			CreatedSince: ago(h.Created), CreatedBy: h.CreatedBy, Size: humanSize(float64(h.Size), 3),
+			Comment: h.Comment}
 		if h.Created.Unix() <= 0 {
 			row.CreatedSince = "N/A" // reproducible builds say 1970
 		}
 		if !ctx.BoolT("human") {
 			row.Size, row.CreatedSince = fmt.Sprint(h.Size), row.CreatedAt
 		}
+
 		if !ctx.Bool("no-trunc") {
 			row.ID = shortID(row.ID)
 			if runes := []rune(row.CreatedBy); len(runes) > 45 {
 				row.CreatedBy = string(runes[:44]) + "…"
 			}
 		}
+
 		rows = append(rows, row)
 	}
 
@@ -338,7 +361,8 @@ func commitAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	img, err := e.Commit(v, engine.CommitOptions{Name: ctx.Args().Get(1), Author: ctx.String("author"), Message: ctx.String("message"), Changes: ctx.StringSlice("change"), Pause: ctx.BoolT("pause")})
+	img, err := e.Commit(v, engine.CommitOptions{Name: ctx.Args().Get(1), Author: ctx.String("author"),
+		Message: ctx.String("message"), Changes: ctx.StringSlice("change"), Pause: ctx.BoolT("pause")})
 	if err != nil {
 		return err
 	}
@@ -351,6 +375,7 @@ func imagesAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	images, err := e.Images.List()
 	if err != nil {
 		return err
@@ -378,9 +403,11 @@ func imagesAction(ctx *cli.Context, e *engine.Engine) error {
 	rows := []interface{}{}
 	for _, img := range images {
 		if !matchLabels(img.Config.Config.Labels, filters["label"]) ||
-			(bounds["before"] != nil && !img.Created.Before(bounds["before"].Created)) || (bounds["since"] != nil && !img.Created.After(bounds["since"].Created)) {
+			(bounds["before"] != nil && !img.Created.Before(bounds["before"].Created)) ||
+			(bounds["since"] != nil && !img.Created.After(bounds["since"].Created)) {
 			continue
 		}
+
 		for _, row := range imageRows(img, ctx.Bool("no-trunc"), ctx.Bool("digests")) {
 			row.Containers = fmt.Sprint(count[img.ID])
 			if wanted(row, ctx.Args().First(), filters) {
@@ -398,8 +425,10 @@ func imagesAction(ctx *cli.Context, e *engine.Engine) error {
 
 // imageRows is a row for every name of an image, or one for an image without.
 func imageRows(img *image.Image, long, digests bool) []imageRow {
-	base := imageRow{ID: shortID(img.ID), Repository: "<none>", Tag: "<none>", Digest: "<none>", CreatedSince: ago(img.Created),
-		CreatedAt: img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), Size: humanSize(float64(img.Size), 3)}
+	base := imageRow{ID: shortID(img.ID), Repository: "<none>", Tag: "<none>", Digest: "<none>",
+		CreatedSince: ago(img.Created),
+		CreatedAt:    img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"),
+		Size:         humanSize(float64(img.Size), 3)}
 	if img.Created.Unix() <= 0 {
 		base.CreatedSince = "N/A"
 	}
@@ -413,6 +442,7 @@ func imageRows(img *image.Image, long, digests bool) []imageRow {
 			digest[name[:i]] = name[i+1:]
 		}
 	}
+
 	var rows []imageRow
 	names := append([]string(nil), img.RepoTags...)
 	sort.Strings(names)
@@ -423,6 +453,7 @@ func imageRows(img *image.Image, long, digests bool) []imageRow {
 		if d, known := digest[row.Repository]; known {
 			row.Digest = d
 		}
+
 		rows = append(rows, row)
 	}
 
@@ -430,6 +461,7 @@ func imageRows(img *image.Image, long, digests bool) []imageRow {
 		for repository, d := range digest {
 			base.Repository, base.Digest = repository, d
 		}
+
 		rows = []imageRow{base}
 	}
 

@@ -19,6 +19,7 @@ func lifecycleCommands() []cli.Command {
 		cli.StringFlag{Name: "signal, s", Usage: "`SIGNAL` to send instead of the container's own"},
 		cli.StringFlag{Name: "time, t, timeout", Usage: "`SECONDS` to wait before killing; -1: for ever"},
 	}
+
 	return []cli.Command{
 		{
 			Name: "stop", Usage: "Stop one or more running containers",
@@ -82,8 +83,9 @@ func lifecycleCommands() []cli.Command {
 		{
 			Name: "update", Usage: "Change limits of one or more containers, while they run",
 			ArgsUsage: "CONTAINER [CONTAINER...]", Flags: updateFlags(),
-			Description: examples("mydocker update -m 100m --cpus 1.5 web", "mydocker update --restart unless-stopped web"),
-			Action:      eachContainer(updateAction),
+			Description: examples("mydocker update -m 100m --cpus 1.5 web",
+				"mydocker update --restart unless-stopped web"),
+			Action: eachContainer(updateAction),
 		},
 
 		{
@@ -121,9 +123,11 @@ func lifecycleCommands() []cli.Command {
 }
 
 func updateFlags() []cli.Flag {
-	wanted := map[string]bool{"blkio-weight": true, "cpu-period": true, "cpu-quota": true, "cpu-shares, c": true, "cpus": true, "cpuset-cpus": true,
+	wanted := map[string]bool{"blkio-weight": true, "cpu-period": true, "cpu-quota": true, "cpu-shares, c": true,
+		"cpus": true, "cpuset-cpus": true,
 		"cpuset-mems": true, "memory, m": true, "memory-reservation": true, "memory-swap": true, "pids-limit": true}
-	flags := []cli.Flag{cli.StringFlag{Name: "restart", Usage: "`POLICY` no, always, unless-stopped or on-failure[:MAX]"}}
+	flags := []cli.Flag{cli.StringFlag{Name: "restart",
+		Usage: "`POLICY` no, always, unless-stopped or on-failure[:MAX]"}}
 	for _, flag := range createFlags() {
 		if wanted[flag.GetName()] {
 			flags = append(flags, flag)
@@ -175,7 +179,8 @@ func updateAction(ctx *cli.Context, e *engine.Engine, v engine.View) error {
 		return fmt.Errorf("nothing to update: give one or more flags; see `mydocker update --help`")
 	}
 	r := &reader{ctx: ctx}
-	o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"), RestartGiven: ctx.IsSet("restart")}
+	o := engine.UpdateOptions{Resources: r.resources(), Restart: ctx.String("restart"),
+		RestartGiven: ctx.IsSet("restart")}
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
 	}
@@ -210,8 +215,10 @@ func seconds(ctx *cli.Context) (*int, error) {
 
 func execAction(ctx *cli.Context, e *engine.Engine) error {
 	r := &reader{ctx: ctx}
-	o := engine.ExecOptions{Args: ctx.Args().Tail(), Env: r.environment(), User: ctx.String("user"), WorkingDir: ctx.String("workdir"),
-		Interactive: ctx.Bool("interactive"), Tty: ctx.Bool("tty"), Detach: ctx.Bool("detach"), Privileged: ctx.Bool("privileged")}
+	o := engine.ExecOptions{Args: ctx.Args().Tail(), Env: r.environment(), User: ctx.String("user"),
+		WorkingDir:  ctx.String("workdir"),
+		Interactive: ctx.Bool("interactive"), Tty: ctx.Bool("tty"), Detach: ctx.Bool("detach"),
+		Privileged: ctx.Bool("privileged")}
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
 	}
@@ -221,13 +228,15 @@ func execAction(ctx *cli.Context, e *engine.Engine) error {
 		return usageError(ctx, "%v", err)
 	}
 	if o.Tty && o.Interactive && !o.Detach && !engine.IsTerminal(os.Stdin) {
-		return &statusError{exitFailure, fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
+		return &statusError{exitFailure,
+			fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
 	}
 
 	v, err := e.Find(ctx.Args().First())
 	if err != nil {
 		return err
 	}
+
 	status, err := e.Exec(v, o)
 	if code := engine.ExitCode(err); err != nil && code != engine.ExitFailure {
 		return &statusError{code, err}
@@ -238,6 +247,7 @@ func execAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	return exitWith(status)
 }
 
@@ -246,6 +256,7 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	o := logs.Options{Tail: -1, Follow: ctx.Bool("follow")}
 	if text := ctx.String("tail"); text != "all" {
 		if o.Tail, err = strconv.Atoi(text); err != nil {
@@ -261,6 +272,7 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 
 	details := logDetails(v)
 	unfinished := map[bool]bool{} // by stream: what follows goes on in the same line
+
 	return e.Logs(v, o, func(r logs.Record) error {
 		out := os.Stdout
 		if r.Stderr && !v.Config.Tty {
@@ -278,6 +290,7 @@ func logsAction(ctx *cli.Context, e *engine.Engine) error {
 			}
 			line = append([]byte(prefix), line...)
 		}
+
 		unfinished[r.Stderr] = r.Partial
 
 		_, err := out.Write(line)

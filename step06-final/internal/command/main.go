@@ -62,6 +62,7 @@ func Main(args []string) int {
 	if err == nil {
 		return 0
 	}
+
 	status := exitFailure
 	var withStatus *statusError
 	if errors.As(err, &withStatus) {
@@ -70,6 +71,7 @@ func Main(args []string) int {
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(os.Stderr, "mydocker: "+visible(text))
 	}
+
 	return status
 }
 
@@ -94,11 +96,14 @@ func newApp() *cli.App {
 	app.Usage = "a container engine written by hand; without a command: a shell in a container of the image host"
 	app.UsageText = "mydocker [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARG...]"
 	app.HideHelp = true
+
 	app.Flags = []cli.Flag{
 		cli.StringFlag{Name: "root",
-			EnvVar: "MYDOCKER_ROOT", Usage: "`DIR` for images, containers, volumes and networks", Value: engine.DefaultRoot()},
+			EnvVar: "MYDOCKER_ROOT", Usage: "`DIR` for images, containers, volumes and networks",
+			Value: engine.DefaultRoot()},
 		cli.StringFlag{Name: "state",
-			EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot", Value: engine.DefaultState()},
+			EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot",
+			Value: engine.DefaultState()},
 		cli.BoolFlag{Name: "debug, D", Usage: "tell every kernel operation as it happens"},
 		cli.HelpFlag,
 	}
@@ -110,7 +115,8 @@ func newApp() *cli.App {
 			return cli.ShowAppHelp(ctx)
 		}
 		if ctx.NArg() > 0 {
-			return &statusError{exitFailure, fmt.Errorf("'%s' is not a mydocker command; see `mydocker --help`", ctx.Args().First())}
+			return &statusError{exitFailure,
+				fmt.Errorf("'%s' is not a mydocker command; see `mydocker --help`", ctx.Args().First())}
 		}
 		return shell(ctx)
 	}
@@ -135,7 +141,8 @@ func prepare(commands []cli.Command) {
 
 func unknownSubcommand(ctx *cli.Context) error {
 	if ctx.NArg() > 0 {
-		return &statusError{exitFailure, fmt.Errorf("'%s' is not a command of this group; see `%s --help`", ctx.Args().First(), ctx.App.Name)}
+		return &statusError{exitFailure,
+			fmt.Errorf("'%s' is not a command of this group; see `%s --help`", ctx.Args().First(), ctx.App.Name)}
 	}
 	return cli.ShowSubcommandHelp(ctx)
 }
@@ -143,7 +150,8 @@ func unknownSubcommand(ctx *cli.Context) error {
 func commands() []cli.Command {
 	var all []cli.Command
 	for _, group := range [][]cli.Command{
-		runCommands(), lifecycleCommands(), listCommands(), imageCommands(), copyCommands(), observeCommands(), manageCommands(), completionCommands(), internalCommands(),
+		runCommands(), lifecycleCommands(), listCommands(), imageCommands(), copyCommands(), observeCommands(),
+		manageCommands(), completionCommands(), internalCommands(),
 	} {
 		all = append(all, group...)
 	}
@@ -168,10 +176,12 @@ func open(ctx *cli.Context) (*engine.Engine, error) {
 			return nil, fmt.Errorf("--%s is empty: name a directory", flag)
 		}
 	}
+
 	root, err := filepath.Abs(ctx.GlobalString("root"))
 	if err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}
+
 	state, err := filepath.Abs(ctx.GlobalString("state"))
 	if err != nil {
 		return nil, fmt.Errorf("find the state directory: %w", err)
@@ -242,6 +252,7 @@ func forEach(ctx *cli.Context, do func(name string) (result string, err error)) 
 			fmt.Println(result)
 		}
 	}
+
 	if failed {
 		return &statusError{status: exitFailure}
 	}
@@ -290,7 +301,8 @@ func eachContainer(do func(ctx *cli.Context, e *engine.Engine, v engine.View) er
 // writeTo writes to standard output, or to the file of -o. A file that is not complete is removed.
 func writeTo(path string, write func(io.Writer) error) (err error) {
 	if path == "" {
-		if info, err := os.Stdout.Stat(); err == nil && engine.IsTerminal(os.Stdout) && info.Mode()&os.ModeCharDevice != 0 {
+		if info, err := os.Stdout.Stat(); err == nil && engine.IsTerminal(os.Stdout) &&
+			info.Mode()&os.ModeCharDevice != 0 {
 			return fmt.Errorf("an archive is not for a terminal: use -o FILE or redirect the output")
 		}
 		return write(os.Stdout)
@@ -319,5 +331,6 @@ func writeTo(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(file.Name(), path); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+
 	return nil
 }

@@ -23,8 +23,9 @@ type networkRow struct {
 func (r networkRow) Label(name string) string { return r.labels[name] }
 
 var networkList = list{
-	row:     networkRow{},
-	headers: map[string]string{"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE", "Internal": "INTERNAL", "CreatedAt": "CREATED AT", "Labels": "LABELS"},
+	row: networkRow{},
+	headers: map[string]string{"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE",
+		"Internal": "INTERNAL", "CreatedAt": "CREATED AT", "Labels": "LABELS"},
 	columns: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
 	quiet:   "{{.ID}}",
 }
@@ -116,8 +117,10 @@ func connectNetwork(ctx *cli.Context, e *engine.Engine) error {
 
 func createNetwork(ctx *cli.Context, e *engine.Engine) error {
 	r := &reader{ctx: ctx}
-	o := network.CreateOptions{Name: ctx.Args().First(), Driver: ctx.String("driver"), Subnet: ctx.String("subnet"), Gateway: ctx.String("gateway"),
-		IPRange: ctx.String("ip-range"), Internal: ctx.Bool("internal"), Labels: r.pairs("label", ""), Options: r.pairs("opt", "")}
+	o := network.CreateOptions{Name: ctx.Args().First(), Driver: ctx.String("driver"), Subnet: ctx.String("subnet"),
+		Gateway: ctx.String("gateway"),
+		IPRange: ctx.String("ip-range"), Internal: ctx.Bool("internal"), Labels: r.pairs("label", ""),
+		Options: r.pairs("opt", "")}
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
 	}
@@ -134,25 +137,30 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	networks, err := e.Networks.List()
 	if err != nil {
 		return err
 	}
+
 	users, err := e.NetworkUsers()
 	if err != nil {
 		return err
 	}
 
 	rows := []interface{}{}
+
 	for _, n := range networks {
 		keep := matchLabels(n.Labels, filters["label"])
 		kind := "builtin"
 		if n.Name != network.DefaultNetwork && n.Name != network.ModeHost && n.Name != network.ModeNone {
 			kind = "custom"
 		}
+
 		idle := fmt.Sprint(kind == "custom" && len(users[n.Name]) == 0)
 
-		for key, have := range map[string]string{"dangling": idle, "driver": n.Driver, "id": n.ID, "name": n.Name, "scope": "local", "type": kind} {
+		for key, have := range map[string]string{"dangling": idle, "driver": n.Driver, "id": n.ID, "name": n.Name,
+			"scope": "local", "type": kind} {
 			for _, value := range filters[key] {
 				keep = keep && strings.Contains(have, value)
 			}
@@ -160,10 +168,14 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 		if !keep {
 			continue
 		}
-		row := networkRow{ID: shortID(n.ID), Name: n.Name, Driver: n.Driver, Scope: "local", Internal: fmt.Sprint(n.Internal), CreatedAt: n.Created.Format(time.RFC3339Nano), Labels: labelList(n.Labels), labels: n.Labels}
+
+		row := networkRow{ID: shortID(n.ID), Name: n.Name, Driver: n.Driver, Scope: "local",
+			Internal: fmt.Sprint(n.Internal), CreatedAt: n.Created.Format(time.RFC3339Nano),
+			Labels: labelList(n.Labels), labels: n.Labels}
 		if ctx.Bool("no-trunc") {
 			row.ID = n.ID
 		}
+
 		rows = append(rows, row)
 	}
 

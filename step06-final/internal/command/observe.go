@@ -29,8 +29,9 @@ func observeCommands() []cli.Command {
 				Usage: "`TEMPLATE`, such as '{{.State.Status}}', or json"},
 				cli.BoolFlag{Name: "size, s", Usage: "containers: how much was written"},
 				cli.StringFlag{Name: "type", Usage: "look only for this `KIND` (container, image, volume, network)"}},
-			Description: examples("mydocker inspect web", "mydocker inspect -f '{{.State.Pid}} {{.NetworkSettings.IPAddress}}' web"),
-			Action:      withEngine(1, -1, inspectAction),
+			Description: examples("mydocker inspect web",
+				"mydocker inspect -f '{{.State.Pid}} {{.NetworkSettings.IPAddress}}' web"),
+			Action: withEngine(1, -1, inspectAction),
 		},
 
 		{
@@ -86,6 +87,7 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 	if !contains([]string{"", "container", "image", "volume", "network"}, kind) {
 		return fmt.Errorf("unknown type %q: want container, image, volume or network", kind)
 	}
+
 	objects := []interface{}{}
 
 	var missing []string
@@ -98,6 +100,7 @@ func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
 			missing = append(missing, name)
 			continue
 		}
+
 		objects = append(objects, object)
 	}
 
@@ -182,8 +185,9 @@ type statsRow struct {
 
 var statsList = list{
 	row: statsRow{},
-	headers: map[string]string{"ID": "CONTAINER ID", "Container": "CONTAINER", "Name": "NAME", "CPUPerc": "CPU %", "MemUsage": "MEM USAGE / LIMIT",
-		"MemPerc": "MEM %", "NetIO": "NET I/O", "BlockIO": "BLOCK I/O", "PIDs": "PIDS"},
+	headers: map[string]string{"ID": "CONTAINER ID", "Container": "CONTAINER", "Name": "NAME", "CPUPerc": "CPU %",
+		"MemUsage": "MEM USAGE / LIMIT",
+		"MemPerc":  "MEM %", "NetIO": "NET I/O", "BlockIO": "BLOCK I/O", "PIDs": "PIDS"},
 	columns: "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
 	quiet:   "{{.ID}}",
 }
@@ -193,6 +197,7 @@ func statsAction(ctx *cli.Context, e *engine.Engine) error {
 	if _, err := statsRows(ctx, e, before); err != nil {
 		return err
 	}
+
 	for {
 		time.Sleep(time.Second) // CPU use is a difference
 		rows, err := statsRows(ctx, e, before)
@@ -222,19 +227,24 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 		if err != nil {
 			return nil, err
 		}
+
 		views = append(views, v)
 	}
 
 	rows := []interface{}{}
+
 	for _, v := range views {
 		if !v.Running && ctx.NArg() == 0 && !ctx.Bool("all") {
 			continue
 		}
-		row := statsRow{ID: v.ID[:12], Container: v.ID[:12], Name: v.Name, CPUPerc: "0.00%", MemUsage: "0B / 0B", MemPerc: "0.00%", NetIO: "0B / 0B",
+
+		row := statsRow{ID: v.ID[:12], Container: v.ID[:12], Name: v.Name, CPUPerc: "0.00%", MemUsage: "0B / 0B",
+			MemPerc: "0.00%", NetIO: "0B / 0B",
 			BlockIO: "0B / 0B", PIDs: "0"}
 		if ctx.Bool("no-trunc") {
 			row.ID = v.ID
 		}
+
 		if v.Running {
 			sample, err := e.Sample(v)
 			if _, ended := err.(*engine.ErrNotRunning); ended {
@@ -246,6 +256,7 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 			fillStats(&row, before[v.ID], sample)
 			before[v.ID] = sample
 		}
+
 		rows = append(rows, row)
 	}
 
@@ -257,17 +268,20 @@ func statsRows(ctx *cli.Context, e *engine.Engine, before map[string]*engine.Sam
 func fillStats(row *statsRow, before, now *engine.Sample) {
 	s := now.Cgroup
 	if before != nil && now.At.After(before.At) && s.CPU.Usage >= before.Cgroup.CPU.Usage {
-		row.CPUPerc = fmt.Sprintf("%.2f%%", float64(s.CPU.Usage-before.Cgroup.CPU.Usage)/float64(now.At.Sub(before.At).Nanoseconds())*100)
+		row.CPUPerc = fmt.Sprintf("%.2f%%",
+			float64(s.CPU.Usage-before.Cgroup.CPU.Usage)/float64(now.At.Sub(before.At).Nanoseconds())*100)
 	}
 
 	used := s.Memory.Usage
 	if s.Memory.InactiveFile < used {
 		used -= s.Memory.InactiveFile
 	}
+
 	limit := s.Memory.Limit
 	if total := hostMemory(); limit == 0 || limit > total {
 		limit = total
 	}
+
 	row.MemUsage = humanBytes(float64(used)) + " / " + humanBytes(float64(limit))
 	if limit > 0 {
 		row.MemPerc = fmt.Sprintf("%.2f%%", float64(used)/float64(limit)*100)
@@ -280,6 +294,7 @@ func fillStats(row *statsRow, before, now *engine.Sample) {
 		read += device.ReadBytes
 		written += device.WriteBytes
 	}
+
 	row.BlockIO = humanSize(float64(read), 3) + " / " + humanSize(float64(written), 3)
 	row.PIDs = fmt.Sprint(s.Pids.Current)
 }
@@ -298,10 +313,12 @@ func eventsAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	since, err := parseTime(ctx.String("since"))
 	if err != nil {
 		return fmt.Errorf("--since: %w", err)
 	}
+
 	until, err := parseTime(ctx.String("until"))
 	if err != nil {
 		return fmt.Errorf("--until: %w", err)
@@ -317,6 +334,7 @@ func eventsAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, unix.SIGINT, unix.SIGTERM)
 	stop := func() bool {
@@ -334,7 +352,9 @@ func eventFormat(format string) (func(store.Event) error, error) {
 	switch format {
 	case "":
 		return func(event store.Event) error {
-			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n", time.Unix(0, event.TimeNano).Local().Format("2006-01-02T15:04:05.000000000Z07:00"), event.Type, event.Action,
+			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n",
+				time.Unix(0, event.TimeNano).Local().Format("2006-01-02T15:04:05.000000000Z07:00"), event.Type,
+				event.Action,
 				event.Actor.ID, strings.ReplaceAll(labelList(event.Actor.Attributes), ",", ", "))
 			return err
 		}, nil
@@ -342,6 +362,7 @@ func eventFormat(format string) (func(store.Event) error, error) {
 		encoder := json.NewEncoder(visibleTo{os.Stdout})
 		return func(event store.Event) error { return encoder.Encode(event) }, nil
 	}
+
 	t, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
 		return nil, &statusError{64, fmt.Errorf("invalid --format: %w", err)}
@@ -350,6 +371,7 @@ func eventFormat(format string) (func(store.Event) error, error) {
 		if err := t.Execute(visibleTo{os.Stdout}, event); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
+
 		_, err := fmt.Println()
 		return err
 	}, nil
@@ -363,11 +385,13 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 			}
 			continue
 		}
+
 		any := false
 		for _, value := range values {
 			switch key {
 			case "container", "network", "volume":
-				any = any || event.Type == key && (event.Actor.Attributes["name"] == value || strings.HasPrefix(event.Actor.ID, value))
+				any = any || event.Type == key &&
+					(event.Actor.Attributes["name"] == value || strings.HasPrefix(event.Actor.ID, value))
 			case "event":
 				action, _, _ := strings.Cut(event.Action, ":") // exec_start: COMMAND
 				any = any || action == value || event.Action == value
@@ -379,6 +403,7 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 				any = any || matchImage(event, value)
 			}
 		}
+
 		if !any {
 			return false
 		}

@@ -25,16 +25,19 @@ func portList(v engine.View, endpoints []network.Endpoint) string {
 	var ranges []*portRange
 	open := map[string]*portRange{} // by address and protocol: the range that may grow
 	var mapped []string
+
 	for _, p := range portRows(v, endpoints) {
 		if p.ip != "" && p.ofHost != p.container {
 			mapped = append(mapped, fmt.Sprintf("%s:%d->%d/%s", p.ip, p.ofHost, p.container, p.proto))
 			continue
 		}
+
 		key := p.ip + "/" + p.proto
 		if r := open[key]; r != nil && p.container == r.last+1 {
 			r.last++
 			continue
 		}
+
 		open[key] = &portRange{p.ip, p.proto, p.container, p.container}
 		ranges = append(ranges, open[key])
 	}
@@ -48,8 +51,10 @@ func portList(v engine.View, endpoints []network.Endpoint) string {
 		if r.ip != "" {
 			text = r.ip + ":" + text + "->" + text
 		}
+
 		list = append(list, text+"/"+r.proto)
 	}
+
 	return strings.Join(append(list, mapped...), ", ")
 }
 
@@ -73,6 +78,7 @@ func portRows(v engine.View, endpoints []network.Endpoint) []portRow {
 		if err != nil {
 			continue // of an image; nothing is published from it
 		}
+
 		for _, m := range mappings {
 			if !published[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] {
 				rows = append(rows, portRow{proto: m.Proto, container: m.ContainerPort})
@@ -102,6 +108,7 @@ func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (
 	if err != nil {
 		return false, fmt.Errorf("invalid filter %s=%s: %w", key, value, err)
 	}
+
 	have := map[string]bool{}
 	if key == "expose" {
 		for port := range v.Config.ExposedPorts {
@@ -114,6 +121,7 @@ func matchPort(v engine.View, endpoints []network.Endpoint, key, value string) (
 		if err != nil {
 			return false, err
 		}
+
 		for _, m := range mappings {
 			if key == "publish" {
 				m.ContainerPort = m.HostPort

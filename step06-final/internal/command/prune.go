@@ -20,7 +20,8 @@ import (
 var forceFlag = cli.BoolFlag{Name: "force, f", Usage: "do not ask"}
 
 // pruneFilterFlag is docker's --filter of the prune commands.
-var pruneFilterFlag = cli.StringSliceFlag{Name: "filter", Usage: "only those for which `KEY=VALUE` holds (label, until)"}
+var pruneFilterFlag = cli.StringSliceFlag{Name: "filter",
+	Usage: "only those for which `KEY=VALUE` holds (label, until)"}
 
 // mayGo says whether something with these labels, made at that time, is among what the user wants
 // removed.
@@ -31,14 +32,17 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var until []time.Time
 	for _, text := range filters["until"] {
 		t, err := parseTime(text)
 		if err != nil {
 			return nil, fmt.Errorf("invalid filter until=%s: %w", text, err)
 		}
+
 		until = append(until, t)
 	}
+
 	return func(labels map[string]string, created time.Time) bool {
 		for _, t := range until {
 			if created.After(t) {
@@ -51,7 +55,8 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 
 // pruneAction is a prune command: it asks, removes, and tells how much disk that gave back;
 // negative: it does not know.
-func pruneAction(what func(*cli.Context) string, prune func(*cli.Context, *engine.Engine, mayGo) (int64, error)) func(*cli.Context) error {
+func pruneAction(what func(*cli.Context) string,
+	prune func(*cli.Context, *engine.Engine, mayGo) (int64, error)) func(*cli.Context) error {
 	return withEngine(0, 0, func(ctx *cli.Context, e *engine.Engine) error {
 		may, err := pruneFilter(ctx)
 		if err != nil {
@@ -99,6 +104,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 	if err != nil {
 		return 0, err
 	}
+
 	var deleted []string
 	defer func() { printDeleted("Deleted Containers:", deleted) }()
 
@@ -106,6 +112,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 		if v.Running || v.State.Status == store.Restarting || !may(v.Config.Labels, v.Created) {
 			continue
 		}
+
 		size, err := e.Size(v)
 		if err != nil {
 			e.Warn("%v", err) // its file system is gone, so that there is nothing to count
@@ -113,6 +120,7 @@ func pruneContainers(_ *cli.Context, e *engine.Engine, may mayGo) (reclaimed int
 		if err := e.Remove(v.Container, engine.RemoveOptions{}); err != nil {
 			return reclaimed, err
 		}
+
 		reclaimed += size
 		deleted = append(deleted, v.ID)
 	}
@@ -125,7 +133,8 @@ func pruneImages(ctx *cli.Context, e *engine.Engine, may mayGo) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	report, err := e.Images.Prune(ctx.Bool("all"), users, func(img *image.Image) bool { return !may(img.Config.Config.Labels, img.Created) })
+	report, err := e.Images.Prune(ctx.Bool("all"), users,
+		func(img *image.Image) bool { return !may(img.Config.Config.Labels, img.Created) })
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +162,10 @@ func pruneNetworks(_ *cli.Context, e *engine.Engine, may mayGo) (int64, error) {
 	if err != nil {
 		return -1, err
 	}
-	removed, err := e.Networks.Prune(func(n network.Network) bool { return len(users[n.Name]) > 0 || !may(n.Labels, n.Created) })
+	removed, err := e.Networks.Prune(func(n network.Network) bool {
+		return len(users[n.Name]) > 0 ||
+			!may(n.Labels, n.Created)
+	})
 	printDeleted("Deleted Networks:", removed)
 	return -1, err
 }
@@ -170,13 +182,16 @@ func systemPrune(ctx *cli.Context, e *engine.Engine, may mayGo) (int64, error) {
 	if _, err := pruneNetworks(ctx, e, may); err != nil {
 		return 0, err
 	}
+
 	if ctx.Bool("volumes") {
 		size, err := pruneVolumes(false, e, may)
 		if err != nil {
 			return 0, err
 		}
+
 		reclaimed += size
 	}
+
 	size, err := pruneImages(ctx, e, may)
 	return reclaimed + size, err
 }

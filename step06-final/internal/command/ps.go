@@ -16,7 +16,8 @@ import (
 
 // containerRow is a line of `ps`, with docker's field names.
 type containerRow struct {
-	ID, Names, Image, Command, CreatedAt, RunningFor, Ports, State, Status, Size, Labels, Mounts, Networks, LocalVolumes string
+	ID, Names, Image, Command, CreatedAt, RunningFor, Ports, State, Status, Size, Labels, Mounts, Networks,
+	LocalVolumes string
 
 	labels map[string]string
 }
@@ -26,8 +27,10 @@ func (r containerRow) Label(name string) string { return r.labels[name] }
 
 var containerList = list{
 	row: containerRow{},
-	headers: map[string]string{"ID": "CONTAINER ID", "Names": "NAMES", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT",
-		"RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE", "Labels": "LABELS", "Mounts": "MOUNTS",
+	headers: map[string]string{"ID": "CONTAINER ID", "Names": "NAMES", "Image": "IMAGE", "Command": "COMMAND",
+		"CreatedAt":  "CREATED AT",
+		"RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE",
+		"Labels": "LABELS", "Mounts": "MOUNTS",
 		"Networks": "NETWORKS", "LocalVolumes": "LOCAL VOLUMES"},
 	columns: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
 	quiet:   "{{.ID}}",
@@ -47,36 +50,43 @@ func listCommands() []cli.Command {
 			cli.BoolFlag{Name: "quiet, q", Usage: "only ids"},
 			cli.BoolFlag{Name: "size, s", Usage: "show how much each has written"},
 		},
-		Description: examples("mydocker ps -a", "mydocker ps --filter status=exited --format '{{.Names}}: {{.Status}}'"),
-		Action:      withEngine(0, 0, psAction),
+		Description: examples("mydocker ps -a",
+			"mydocker ps --filter status=exited --format '{{.Names}}: {{.Status}}'"),
+		Action: withEngine(0, 0, psAction),
 	}}
 }
 
 func psAction(ctx *cli.Context, e *engine.Engine) error {
-	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "before", "since", "publish", "expose", "health", "is-task")
+	filters, err := parseFilters(ctx, "id", "name", "label", "status", "exited", "ancestor", "network", "volume",
+		"before", "since", "publish", "expose", "health", "is-task")
 	if err != nil {
 		return err
 	}
 
 	for _, value := range filters["status"] {
 		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
-			return fmt.Errorf("invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
+			return fmt.Errorf(
+				"invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
 		}
 	}
 
 	for _, value := range filters["health"] {
-		if !contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy, engine.HealthNone}, value) {
+		if !contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy,
+			engine.HealthNone}, value) {
 			return fmt.Errorf("invalid filter health=%s: want starting, healthy, unhealthy or none", value)
 		}
 	}
+
 	views, err := e.Views()
 	if err != nil {
 		return err
 	}
+
 	last := ctx.Int("last")
 	if ctx.Bool("latest") {
 		last = 1
 	}
+
 	all := ctx.Bool("all") || last > 0 || len(filters["status"]) > 0 || len(filters["exited"]) > 0
 	endpoints, err := e.Networks.AllEndpoints()
 	if err != nil {
@@ -85,10 +95,12 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 
 	rows := []interface{}{}
 	imageNow := map[string]string{} // what the names mean today
+
 	for _, v := range views {
 		if !all && !v.Running && v.State.Status != store.Restarting {
 			continue
 		}
+
 		matches, err := matchContainer(e, v, views, endpoints[v.ID], filters)
 		if err != nil {
 			return err
@@ -97,10 +109,12 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 			continue
 		}
 
-		row, err := makeContainerRow(e, v, endpoints[v.ID], ctx.Bool("no-trunc"), ctx.Bool("size") || strings.Contains(ctx.String("format"), ".Size"))
+		row, err := makeContainerRow(e, v, endpoints[v.ID], ctx.Bool("no-trunc"), ctx.Bool("size") ||
+			strings.Contains(ctx.String("format"), ".Size"))
 		if err != nil {
 			return err
 		}
+
 		row.Image = imageColumn(e, v, imageNow)
 		if rows = append(rows, row); last > 0 && len(rows) == last {
 			break
@@ -114,9 +128,11 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	return l.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }
 
-func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpoint, long, withSize bool) (containerRow, error) {
+func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpoint, long,
+	withSize bool) (containerRow, error) {
 	row := containerRow{ID: v.ID[:12], Names: v.Name, Image: v.Image, Command: commandLine(v.Config.Argv()),
-		CreatedAt: v.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(v.Created), State: v.State.Status, Status: status(v),
+		CreatedAt: v.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(v.Created),
+		State: v.State.Status, Status: status(v),
 		Labels: labelList(v.Config.Labels), labels: v.Config.Labels}
 
 	var mounts []string
@@ -131,6 +147,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 		if !long && len(name) > 15 {
 			name = name[:14] + "…"
 		}
+
 		mounts = append(mounts, name)
 	}
 
@@ -140,12 +157,14 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 	} else if runes := []rune(row.Command); len(runes) > 20 {
 		row.Command = string(runes[:19]) + "…"
 	}
+
 	row.Command = strconv.Quote(row.Command)
 
 	networks := []string{v.HostConfig.NetworkMode}
 	for _, n := range v.Networks {
 		networks = append(networks, n.Network)
 	}
+
 	row.Networks = strings.Join(networks, ",")
 	if v.Running {
 		row.Ports = portList(v, endpoints)
@@ -155,7 +174,9 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 		if err != nil {
 			return row, err
 		}
-		row.Size = fmt.Sprintf("%s (virtual %s)", humanSize(float64(size), 3), humanSize(float64(e.VirtualSize(v, size)), 3))
+
+		row.Size = fmt.Sprintf("%s (virtual %s)", humanSize(float64(size), 3),
+			humanSize(float64(e.VirtualSize(v, size)), 3))
 	}
 
 	return row, nil
@@ -207,6 +228,7 @@ func status(v engine.View) string {
 	case store.Created:
 		return "Created"
 	}
+
 	return v.State.Status
 }
 
@@ -239,7 +261,8 @@ func matchLabels(labels map[string]string, filters []string) bool {
 }
 
 // matchContainer applies the filters: all keys must match, and of each key one value.
-func matchContainer(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint, filters map[string][]string) (bool, error) {
+func matchContainer(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint,
+	filters map[string][]string) (bool, error) {
 	for key, values := range filters {
 		if key == "label" {
 			if !matchLabels(v.Config.Labels, values) {
@@ -247,6 +270,7 @@ func matchContainer(e *engine.Engine, v engine.View, views []engine.View, endpoi
 			}
 			continue
 		}
+
 		any := false
 		for _, value := range values {
 			matches, err := matchOne(e, v, views, endpoints, key, value)
@@ -259,10 +283,12 @@ func matchContainer(e *engine.Engine, v engine.View, views []engine.View, endpoi
 			return false, nil
 		}
 	}
+
 	return true, nil
 }
 
-func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint, key, value string) (bool, error) {
+func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []network.Endpoint, key,
+	value string) (bool, error) {
 	switch key {
 	case "id":
 		return strings.HasPrefix(v.ID, value), nil
@@ -280,6 +306,7 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []
 			return false, fmt.Errorf("invalid filter exited=%s: want an exit status", value)
 		}
 		return v.State.Status == store.Exited && v.State.ExitCode == code, nil
+
 	case "ancestor":
 		return v.Image == value || strings.TrimSuffix(v.Image, ":latest") == value || descends(e, v.ImageID, value), nil
 	case "health":
@@ -296,6 +323,7 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []
 			}
 		}
 		return v.HostConfig.NetworkMode == value, nil
+
 	case "volume":
 		for _, m := range v.Mounts {
 			if m.Name == value || m.Destination == value || m.Source == value {
@@ -306,6 +334,7 @@ func matchOne(e *engine.Engine, v engine.View, views []engine.View, endpoints []
 	case "publish", "expose":
 		return matchPort(v, endpoints, key, value)
 	}
+
 	// before and since name another container.
 	for _, other := range views {
 		if other.Name == value || strings.HasPrefix(other.ID, value) {
@@ -335,6 +364,7 @@ func descends(e *engine.Engine, imageID, name string) bool {
 	if err != nil {
 		return false
 	}
+
 	img, err := e.Images.Resolve(imageID)
 	if err != nil || ancestor.ID == img.ID {
 		return err == nil
@@ -344,11 +374,13 @@ func descends(e *engine.Engine, imageID, name string) bool {
 	if len(layers) == 0 || len(layers) > len(img.Layers) || len(history) > len(img.Config.History) {
 		return false
 	}
+
 	for i := range layers {
 		if img.Layers[i] != layers[i] {
 			return false
 		}
 	}
+
 	for i := range history { // instructions without a layer make images with the same layers
 		if img.Config.History[i].CreatedBy != history[i].CreatedBy {
 			return false

@@ -20,11 +20,13 @@ func runCommands() []cli.Command {
 		cli.BoolTFlag{Name: "sig-proxy", Usage: "pass on signals to the container (true)"},
 		cli.BoolFlag{Name: "debug", Usage: "tell every kernel operation that builds the container"},
 	)
+
 	return []cli.Command{
 		{
 			Name: "run", Usage: "Create and run a new container from an image",
 			ArgsUsage: "IMAGE [COMMAND] [ARG...]", Flags: run,
-			Description: examples("mydocker run -it --rm host sh", "mydocker run -d --name web -p 8080:80 -v $PWD:/srv:ro host httpd",
+			Description: examples("mydocker run -it --rm host sh",
+				"mydocker run -d --name web -p 8080:80 -v $PWD:/srv:ro host httpd",
 				"mydocker run --rm -m 50m --cpus 0.5 --pids-limit 20 host sh -c 'echo hello from $(hostname)'"),
 			Action: withEngine(1, -1, runAction),
 		},
@@ -96,13 +98,15 @@ func shell(ctx *cli.Context) error {
 	if err != nil {
 		return failure(err)
 	}
-	o := engine.CreateOptions{Args: []string{"sh"}, Config: spec.Config{Image: "host", OpenStdin: true, StdinOnce: true, Tty: engine.IsTerminal(os.Stdin)},
+	o := engine.CreateOptions{Args: []string{"sh"},
+		Config:     spec.Config{Image: "host", OpenStdin: true, StdinOnce: true, Tty: engine.IsTerminal(os.Stdin)},
 		HostConfig: spec.HostConfig{AutoRemove: true}}
 	c, err := e.Create(o)
 	if err != nil {
 		return failure(err)
 	}
-	return attached(e, c, engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: !o.Config.Tty, DetachKeys: []byte{16, 17}})
+	return attached(e, c, engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: !o.Config.Tty,
+		DetachKeys: []byte{16, 17}})
 }
 
 // failure is an error of run, whose status tells it from one of the command: 125, 126 or 127.
@@ -119,10 +123,12 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	keys, err := engine.ParseDetachKeys(ctx.String("detach-keys"))
 	if err != nil {
 		return usageError(ctx, "%v", err)
 	}
+
 	detach := ctx.Bool("detach")
 	streams := ctx.StringSlice("attach")
 	if detach && len(streams) > 0 {
@@ -135,8 +141,10 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 	}
 	if o.Config.Tty && o.Config.OpenStdin && !detach && !engine.IsTerminal(os.Stdin) {
-		return &statusError{exitFailure, fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
+		return &statusError{exitFailure,
+			fmt.Errorf("the input device is not a terminal: leave -t away when stdin is a pipe or a file")}
 	}
+
 	c, err := create(ctx, e, o)
 	if err != nil {
 		return failure(err)
@@ -149,13 +157,16 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 		return nil
 	}
 
-	options := engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: ctx.BoolT("sig-proxy") && !o.Config.Tty, DetachKeys: keys}
+	options := engine.AttachOptions{Stdin: true, Stdout: true, Stderr: true, SignalProxy: ctx.BoolT("sig-proxy") &&
+		!o.Config.Tty, DetachKeys: keys}
 	if len(streams) > 0 {
-		options.Stdin, options.Stdout, options.Stderr = containsFold(streams, "stdin"), containsFold(streams, "stdout"), containsFold(streams, "stderr")
+		options.Stdin, options.Stdout, options.Stderr = containsFold(streams, "stdin"),
+			containsFold(streams, "stdout"), containsFold(streams, "stderr")
 	}
 	if !options.Stdout && !options.Stderr {
 		fmt.Println(c.ID)
 	}
+
 	return attached(e, c, options)
 }
 
@@ -172,6 +183,7 @@ func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) erro
 	if err != nil {
 		return failure(removeFailed(e, c, err))
 	}
+
 	if c.HostConfig.AutoRemove {
 		if err := e.Remove(c, engine.RemoveOptions{Volumes: true}); err != nil {
 			fmt.Fprintln(os.Stderr, "mydocker: "+visible(err.Error()))
@@ -200,6 +212,7 @@ func create(ctx *cli.Context, e *engine.Engine, o engine.CreateOptions) (*store.
 	if err := provideImage(ctx, e, o.Config.Image); err != nil {
 		return nil, err
 	}
+
 	c, err := e.Create(o)
 	if err != nil {
 		return nil, err
@@ -209,6 +222,7 @@ func create(ctx *cli.Context, e *engine.Engine, o engine.CreateOptions) (*store.
 			return nil, withRemoval(e, c, err)
 		}
 	}
+
 	return c, nil
 }
 
@@ -255,9 +269,11 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 		return err
 	}
 
-	hint := "without a registry, `mydocker run host …` uses the built-in image, `mydocker load` and `mydocker import` read files"
+	hint :=
+		"without a registry, `mydocker run host …` uses the built-in image, `mydocker load` and `mydocker import` read files"
 	if looksLikeCommand(name) {
-		hint = fmt.Sprintf("%q looks like a command, but the image comes first: mydocker run host %s", name, quoteArgs(ctx.Args()))
+		hint = fmt.Sprintf("%q looks like a command, but the image comes first: mydocker run host %s", name,
+			quoteArgs(ctx.Args()))
 	}
 	if when == "never" || name == "sh" || name[0] == '/' || name[0] == '.' {
 		return fmt.Errorf("there is no image %q here; %s", name, hint)
@@ -292,15 +308,19 @@ func startAction(ctx *cli.Context, e *engine.Engine) error {
 	if ctx.NArg() != 1 {
 		return errors.New("only one container can be started with -a or -i")
 	}
+
 	v, err := e.Find(ctx.Args().First())
 	if err != nil {
 		return err
 	}
+
 	keys, err := engine.ParseDetachKeys(ctx.String("detach-keys"))
 	if err != nil {
 		return usageError(ctx, "%v", err)
 	}
-	err = attached(e, v.Container, engine.AttachOptions{Stdin: ctx.Bool("interactive"), Stdout: true, Stderr: true, SignalProxy: !v.Config.Tty, DetachKeys: keys})
+
+	err = attached(e, v.Container, engine.AttachOptions{Stdin: ctx.Bool("interactive"), Stdout: true, Stderr: true,
+		SignalProxy: !v.Config.Tty, DetachKeys: keys})
 	if err != nil && err.Error() != "" {
 		return &statusError{exitFailure, err} // only `run` tells its own failures from the command's by their status
 	}

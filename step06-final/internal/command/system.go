@@ -14,6 +14,7 @@ import (
 
 func systemGroup() cli.Command {
 	info := infoCommand()
+
 	return cli.Command{Name: "system", Usage: "Manage the engine", Subcommands: []cli.Command{
 		info, *findCommand(observeCommands(), "events"),
 		{
@@ -56,8 +57,9 @@ func restoreAction(_ *cli.Context, e *engine.Engine) error {
 type dfRow struct{ Type, TotalCount, Active, Size, Reclaimable string }
 
 var dfList = list{
-	row:     dfRow{},
-	headers: map[string]string{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"},
+	row: dfRow{},
+	headers: map[string]string{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE",
+		"Reclaimable": "RECLAIMABLE"},
 	columns: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
 }
 
@@ -82,7 +84,8 @@ func (u usage) row(kind string) dfRow {
 	if u.size > 0 {
 		percent = int(100 * u.idle / u.size)
 	}
-	return dfRow{kind, fmt.Sprint(u.total), fmt.Sprint(u.active), humanSize(float64(u.size), 4), fmt.Sprintf("%s (%d%%)", humanSize(float64(u.idle), 4), percent)}
+	return dfRow{kind, fmt.Sprint(u.total), fmt.Sprint(u.active), humanSize(float64(u.size), 4),
+		fmt.Sprintf("%s (%d%%)", humanSize(float64(u.idle), 4), percent)}
 }
 
 func dfAction(ctx *cli.Context, e *engine.Engine) error {
@@ -90,6 +93,7 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	var images, containers, volumes usage
 
 	used := map[string]bool{}
@@ -99,6 +103,7 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 		if err != nil {
 			e.Warn("%v", err)
 		}
+
 		containers.add(size, v.Running)
 	}
 
@@ -110,10 +115,12 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 	for _, img := range list {
 		images.add(img.Size, used[img.ID])
 	}
+
 	users, err := e.VolumeUsers()
 	if err != nil {
 		return err
 	}
+
 	all, err := e.Store.Volumes()
 	if err != nil {
 		return err
@@ -122,7 +129,8 @@ func dfAction(ctx *cli.Context, e *engine.Engine) error {
 	for _, v := range all {
 		volumes.add(treeSize(v.Mountpoint), users[v.Name] > 0)
 	}
-	return dfList.print([]interface{}{images.row("Images"), containers.row("Containers"), volumes.row("Local Volumes"), usage{}.row("Build Cache")}, ctx.String("format"), false)
+	return dfList.print([]interface{}{images.row("Images"), containers.row("Containers"),
+		volumes.row("Local Volumes"), usage{}.row("Build Cache")}, ctx.String("format"), false)
 }
 
 func infoCommand() cli.Command {
@@ -139,10 +147,12 @@ func infoAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	images, err := e.Images.List()
 	if err != nil {
 		return err
 	}
+
 	kind, reason, err := e.Snapshots.Kind()
 	if err != nil {
 		return err
@@ -152,19 +162,24 @@ func infoAction(ctx *cli.Context, e *engine.Engine) error {
 	for _, v := range views {
 		count[v.State.Status]++
 	}
+
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
 		return fmt.Errorf("uname: %w", err)
 	}
+
 	hostname, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("read the host's name: %w", err)
 	}
+
 	info := hostInfo{
 		Containers: len(views), ContainersRunning: count[store.Running], ContainersPaused: count[store.Paused],
 		ContainersStopped: len(views) - count[store.Running] - count[store.Paused], Images: len(images),
-		Driver: kind, DriverReason: reason, ServerVersion: Version, KernelVersion: unix.ByteSliceToString(uts.Release[:]), CgroupVersion: cgroupVersion(),
-		OSType: "linux", Architecture: unix.ByteSliceToString(uts.Machine[:]), NCPU: runtime.NumCPU(), MemTotal: hostMemory(), Name: hostname,
+		Driver: kind, DriverReason: reason, ServerVersion: Version,
+		KernelVersion: unix.ByteSliceToString(uts.Release[:]), CgroupVersion: cgroupVersion(),
+		OSType: "linux", Architecture: unix.ByteSliceToString(uts.Machine[:]), NCPU: runtime.NumCPU(),
+		MemTotal: hostMemory(), Name: hostname,
 		DockerRootDir: e.Root, StateDir: e.State, Rootless: engine.Rootless(),
 	}
 
@@ -224,7 +239,8 @@ func versionCommand() cli.Command {
 				format = versionLayout
 			}
 			v := program{Version: Version, GoVersion: runtime.Version(), Os: runtime.GOOS, Arch: runtime.GOARCH}
-			return printObject(struct{ Client, Server program }{v, v}, format) // there is no daemon: one program is both
+			// there is no daemon: one program is both
+			return printObject(struct{ Client, Server program }{v, v}, format)
 		},
 	}
 }

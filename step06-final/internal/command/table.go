@@ -64,6 +64,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 	if quiet && (format == "" || format == "table") {
 		format = l.quiet
 	}
+
 	table := false
 
 	switch {
@@ -74,11 +75,13 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 	case format == "json":
 		format = "{{json .}}"
 	}
+
 	format = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format)
 	t, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
 		return fmt.Errorf("invalid --format: %w", err)
 	}
+
 	var out bytes.Buffer
 	if table {
 		heading, err := template.New("").Funcs(functions).Parse(labelCall.ReplaceAllString(format, `"$1"`))
@@ -88,16 +91,19 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		if err := heading.Option("missingkey=error").Execute(&out, l.headers); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
+
 		out.WriteByte('\n')
 	}
 
 	if err := t.Execute(io.Discard, l.row); err != nil {
 		return fmt.Errorf("invalid --format: %w", err)
 	}
+
 	for _, row := range rows {
 		if err := t.Execute(&out, row); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
+
 		out.WriteByte('\n')
 	}
 
@@ -105,6 +111,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 		_, err := os.Stdout.WriteString(visible(out.String()))
 		return err
 	}
+
 	buffer := bufio.NewWriter(os.Stdout) // a tabwriter writes every cell by itself
 	w := tabwriter.NewWriter(buffer, 10, 1, 3, ' ', 0)
 	if _, err = io.WriteString(w, visible(out.String())); err == nil {
@@ -116,6 +123,7 @@ func (l list) print(rows []interface{}, format string, quiet bool) error {
 	if err != nil {
 		return fmt.Errorf("print table: %w", err)
 	}
+
 	return nil
 }
 
@@ -132,6 +140,7 @@ func printObjects(objects []interface{}, format string) error {
 		if err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
+
 		_, err = fmt.Println(visible(string(data)))
 		return err
 	}
@@ -139,6 +148,7 @@ func printObjects(objects []interface{}, format string) error {
 	if len(objects) == 0 {
 		fmt.Println() // docker's inspect prints an empty line when it finds nothing
 	}
+
 	for _, object := range objects {
 		if err := printObject(object, format); err != nil {
 			return err
@@ -152,10 +162,12 @@ func printObject(object interface{}, format string) error {
 	if format == "json" {
 		format = "{{json .}}"
 	}
+
 	t, err := template.New("").Funcs(functions).Parse(format)
 	if err != nil {
 		return &statusError{64, fmt.Errorf("invalid --format: %w", err)} // docker's status, for one object only
 	}
+
 	var out bytes.Buffer
 	if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
 		// As docker does: what is no field of ours is looked up in the JSON, where range works too.
@@ -163,6 +175,7 @@ func printObject(object interface{}, format string) error {
 		if genericErr != nil {
 			return genericErr
 		}
+
 		out.Reset()
 		if err := t.Execute(&out, generic); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)

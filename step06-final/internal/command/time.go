@@ -20,6 +20,7 @@ func parseTime(text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
+
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
 			return t, nil
@@ -29,7 +30,9 @@ func parseTime(text string) (time.Time, error) {
 		whole := int64(seconds)
 		return time.Unix(whole, int64((seconds-float64(whole))*1e9)), nil
 	}
-	return time.Time{}, fmt.Errorf("invalid time %q: want 10m, 2024-01-02T03:04:05Z, 2024-01-02 or seconds since 1970", text)
+
+	return time.Time{}, fmt.Errorf(
+		"invalid time %q: want 10m, 2024-01-02T03:04:05Z, 2024-01-02 or seconds since 1970", text)
 }
 
 // labelList writes labels as docker's lists do: key=value, sorted, comma separated.

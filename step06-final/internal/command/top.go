@@ -23,16 +23,19 @@ func topAction(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	pids, err := e.Processes(v)
 	if err != nil {
 		return err
 	}
+
 	e.Event(v, "top")
 
 	options := ctx.Args().Tail()
 	if len(options) == 0 {
 		options = []string{"-ef"}
 	}
+
 	out, err := exec.Command("ps", options...).Output()
 	if errors.Is(err, exec.ErrNotFound) {
 		return plainTop(pids) // a small host without procps
@@ -55,6 +58,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 	for _, pid := range pids {
 		wanted[strconv.Itoa(pid)] = true
 	}
+
 	lines := bytes.Split(bytes.TrimRight(out, "\n"), []byte("\n"))
 	titles := strings.Fields(string(lines[0]))
 
@@ -65,8 +69,11 @@ func filterPS(out []byte, pids []int, options []string) error {
 		}
 	}
 	if column < 0 {
-		return fmt.Errorf("ps %s: the output has no PID column, by which the container's processes are found; add pid to -o", strings.Join(options, " "))
+		return fmt.Errorf(
+			"ps %s: the output has no PID column, by which the container's processes are found; add pid to -o",
+			strings.Join(options, " "))
 	}
+
 	w := tabwriter.NewWriter(os.Stdout, 10, 1, 3, ' ', 0)
 	fmt.Fprintln(w, strings.Join(titles, "\t"))
 
@@ -78,6 +85,7 @@ func filterPS(out []byte, pids []int, options []string) error {
 		if len(fields) > len(titles) { // the command is the last column and has spaces
 			fields = append(fields[:len(titles)-1:len(titles)-1], strings.Join(fields[len(titles)-1:], " "))
 		}
+
 		fmt.Fprintln(w, visible(strings.Join(fields, "\t")))
 	}
 
@@ -93,7 +101,8 @@ func plainTop(pids []int) error {
 		if err != nil {
 			continue // ended meanwhile
 		}
-		fmt.Fprintf(w, "%d\t%s\n", pid, visible(strings.ReplaceAll(strings.TrimRight(string(command), "\x00"), "\x00", " ")))
+		fmt.Fprintf(w, "%d\t%s\n", pid, visible(strings.ReplaceAll(strings.TrimRight(string(command), "\x00"),
+			"\x00", " ")))
 	}
 	return w.Flush()
 }

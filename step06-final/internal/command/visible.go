@@ -19,14 +19,17 @@ func visible(s string) string {
 	if clean {
 		return s
 	}
+
 	var out strings.Builder
 	for _, r := range s {
 		if r != utf8.RuneError && isControl(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 			continue
 		}
+
 		out.WriteRune(r) // a byte that is no UTF-8 may be a control character elsewhere: U+FFFD takes its place
 	}
+
 	return out.String()
 }
 

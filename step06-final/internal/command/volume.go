@@ -24,8 +24,9 @@ type volumeRow struct {
 func (r volumeRow) Label(name string) string { return r.labels[name] }
 
 var volumeList = list{
-	row:     volumeRow{},
-	headers: map[string]string{"Name": "VOLUME NAME", "Driver": "DRIVER", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS", "Scope": "SCOPE"},
+	row: volumeRow{},
+	headers: map[string]string{"Name": "VOLUME NAME", "Driver": "DRIVER", "Mountpoint": "MOUNTPOINT",
+		"Labels": "LABELS", "Scope": "SCOPE"},
 	columns: "{{.Driver}}\t{{.Name}}",
 	quiet:   "{{.Name}}",
 }
@@ -88,11 +89,13 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 	if driver := ctx.String("driver"); driver != "local" {
 		return usageError(ctx, "there is no volume driver %q, only local", driver)
 	}
+
 	r := &reader{ctx: ctx}
 	labels := r.pairs("label", "")
 	if r.err != nil {
 		return usageError(ctx, "%v", r.err)
 	}
+
 	name, anonymous := ctx.Args().First(), false
 	if name == "" {
 		name = ctx.String("name")
@@ -102,6 +105,7 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 		if err != nil {
 			return err
 		}
+
 		name, anonymous = id, true
 	}
 
@@ -109,6 +113,7 @@ func createVolume(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	fmt.Println(v.Name)
 	return e.Store.AddEvent("volume", "create", v.Name, map[string]string{"driver": "local"})
 }
@@ -118,16 +123,19 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+
 	volumes, err := e.Store.Volumes()
 	if err != nil {
 		return err
 	}
+
 	users, err := e.VolumeUsers()
 	if err != nil {
 		return err
 	}
 
 	rows := []interface{}{}
+
 	for _, v := range volumes {
 		keep := matchLabels(v.Labels, filters["label"])
 		for _, value := range filters["name"] {
@@ -137,14 +145,17 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 			}
 			keep = keep && matches
 		}
+
 		for _, value := range filters["driver"] {
 			keep = keep && v.Driver == value
 		}
+
 		for _, value := range filters["dangling"] {
 			keep = keep && (users[v.Name] == 0) == (value == "true" || value == "1")
 		}
 		if keep {
-			rows = append(rows, volumeRow{Name: v.Name, Driver: v.Driver, Mountpoint: v.Mountpoint, Labels: labelList(v.Labels), Scope: v.Scope, labels: v.Labels})
+			rows = append(rows, volumeRow{Name: v.Name, Driver: v.Driver, Mountpoint: v.Mountpoint,
+				Labels: labelList(v.Labels), Scope: v.Scope, labels: v.Labels})
 		}
 	}
 

@@ -118,6 +118,7 @@ func (s *supervisor) slowest() int64 {
 			wait = left
 		}
 	}
+
 	return wait
 }
 
@@ -144,6 +145,7 @@ func (s *supervisor) lastFrames(c *client) {
 	if c.gap.Bytes > 0 {
 		c.out = AppendFrame(c.out, FrameGap, c.gap.encode())
 	}
+
 	c.out = AppendFrame(c.out, FrameEnd, nil)
 	for start := monotonic(); len(c.out) > 0 && monotonic()-start < lastFramesWithin; {
 		n, err := syscall.Write(c.fd, c.out)

@@ -51,6 +51,7 @@ func copyEntry(from, to int, name string) error {
 	if err := syscall.Fstat(source, &st); err != nil {
 		return err
 	}
+
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFLNK:
 		target, err := readlinkat(source, "")
@@ -61,6 +62,7 @@ func copyEntry(from, to int, name string) error {
 			return err
 		}
 		return pathCall(syscall.SYS_FCHOWNAT, to, name, uintptr(st.Uid), uintptr(st.Gid), 0x100) // AT_SYMLINK_NOFOLLOW
+
 	case syscall.S_IFDIR:
 		if err := syscall.Mkdirat(to, name, 0o700); err != nil {
 			return err
@@ -74,6 +76,7 @@ func copyEntry(from, to int, name string) error {
 			return err
 		}
 		return copyOwner(made, &st)
+
 	case syscall.S_IFREG:
 		made, err := openat(to, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC, 0o600)
 		if err != nil {
@@ -85,6 +88,7 @@ func copyEntry(from, to int, name string) error {
 		}
 		return copyOwner(made, &st)
 	}
+
 	return nil
 }
 
@@ -102,6 +106,7 @@ func copyContent(source string, to int) error {
 	}
 	defer syscall.Close(from)
 	buffer := make([]byte, 64<<10)
+
 	for {
 		n, err := readFull(from, buffer)
 		if err != nil {

@@ -33,6 +33,7 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 		if err != nil && err != syscall.EEXIST {
 			return err
 		}
+
 		fd, err := openat(directory, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -47,6 +48,7 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 			target, _ := readlinkat(fd, "")
 			return &linkRefused{path, target}
 		}
+
 		kind := mode & syscall.S_IFMT
 		if st.Mode&syscall.S_IFMT != kind || kind != syscall.S_IFIFO && int(st.Rdev) != device {
 			return nil

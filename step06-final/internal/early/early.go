@@ -1,22 +1,26 @@
-// Package early is the part of a container that runs before Go programs usually begin: the container's init, the
-// process that joins a running container, and the supervisor that waits for init.
+// Package early is the part of a container that runs before Go programs usually begin: the
+// container's init, the process that joins a running container, and the supervisor that waits for
+// init.
 //
-// All three are this very binary, executed again. A Go program initialises every package that it imports before main
-// runs, and an engine imports a registry client, JSON, TLS…: several milliseconds and a megabyte for a process whose
-// work is fifty system calls. So this package imports nothing but syscall, unsafe and runtime, which makes it one of the first
-// to be initialised, and its init function never returns in a re-executed process: nothing that comes later is paid for.
+// All three are this very binary, executed again. A Go program initialises every package that it
+// imports before main runs, and an engine imports a registry client, JSON, TLS…: several
+// milliseconds and a megabyte for a process whose work is fifty system calls. So this package
+// imports nothing but syscall, unsafe and runtime, which makes it one of the first to be
+// initialised, and its init function never returns in a re-executed process: nothing that comes
+// later is paid for.
 //
-// What an early process has to do is decided by package runtime beforehand and arrives as a plan (plan.go): a list of steps, each
-// a name and its arguments. The early process only performs system calls and reports the first that fails as
-// "step: object: errno".
+// What an early process has to do is decided by package runtime beforehand and arrives as a plan
+// (plan.go): a list of steps, each a name and its arguments. The early process only performs
+// system calls and reports the first that fails as "step: object: errno".
 //
 // The story is told in docs/zh/08-step06-oci.md.
 package early
 
 import "syscall"
 
-// EnvStage names the environment variable that turns a start of this binary into an early process. Its value is the
-// stage's name, a space, and the number of the descriptor that leads to the parent.
+// EnvStage names the environment variable that turns a start of this binary into an early
+// process. Its value is the stage's name, a space, and the number of the descriptor that leads to
+// the parent.
 const EnvStage = "MYDOCKER_EARLY"
 
 // Stages.
@@ -31,11 +35,13 @@ func init() {
 	if !found {
 		return
 	}
+
 	stage, number := cutAt(value, ' ')
 	fd, ok := atoi(number)
 	if !ok || !isSocket(fd) {
 		die("mydocker: " + EnvStage + " is set, but this process was not started by mydocker: unset it")
 	}
+
 	switch stage {
 	case StageInit:
 		runInit(fd)
@@ -47,10 +53,12 @@ func init() {
 	case StageSupervisor:
 		runSupervisor(fd)
 	}
+
 	die("mydocker: unknown early stage " + stage)
 }
 
-// die ends the process. Standard error belongs to the container, but nobody else is left to be told.
+// die ends the process. Standard error belongs to the container, but nobody else is left to be
+// told.
 func die(text string) {
 	writeAll(2, []byte(text+"\n"))
 	syscall.Exit(1)

@@ -8,8 +8,8 @@ package early
 //	client → supervisor   FrameStdin, FrameResize
 //	supervisor → client   FrameStdout, FrameStderr, FrameGap, FrameRefused, and FrameEnd as the last one
 //
-// A connection that ends without FrameEnd was cut off: the client reports that and does not take it
-// for the end of the output.
+// A connection that ends without FrameEnd was cut off: the client reports that and does not take
+// it for the end of the output.
 const (
 	FrameStdin   = iota // input for the container; an empty one is the end of the input
 	FrameStdout         // output of the container, or of its terminal
@@ -63,7 +63,8 @@ type FrameError struct {
 }
 
 func (e *FrameError) Error() string {
-	return "a frame of kind " + itoa(int(e.Kind)) + " with " + itoa(e.Size) + " bytes is not part of the attach protocol"
+	return "a frame of kind " + itoa(int(e.Kind)) + " with " + itoa(e.Size) +
+		" bytes is not part of the attach protocol"
 }
 
 // Space is where the next bytes are to be read to: at most up to the end of the frame.
@@ -81,6 +82,7 @@ func (r *FrameReader) Add(n int) (kind byte, payload []byte, complete bool, err 
 	if r.have += n; r.have < frameHead {
 		return 0, nil, false, nil
 	}
+
 	kind, size := r.buffer[0], r.size()
 	if int(kind) >= len(frameKinds) {
 		return 0, nil, false, &FrameError{kind, size}
@@ -92,6 +94,7 @@ func (r *FrameReader) Add(n int) (kind byte, payload []byte, complete bool, err 
 	if r.have < frameHead+size {
 		return 0, nil, false, nil
 	}
+
 	r.have = 0
 	return kind, r.buffer[frameHead : frameHead+size], true, nil
 }

@@ -13,9 +13,11 @@ func TestFramesInPieces(t *testing.T) {
 	stream := AppendFrame(nil, FrameStdin, large)
 	stream = AppendFrame(stream, FrameResize, WindowSize{50, 132}.Encode())
 	stream = AppendFrame(stream, FrameStdin, nil)
+
 	for _, piece := range []int{1, 2, 5, 7, 4096, len(stream)} {
 		r := FrameReader{FromClient: true}
 		var kinds []byte
+
 		for rest := stream; len(rest) > 0; {
 			space := r.Space()
 			if len(space) > piece {
@@ -33,6 +35,7 @@ func TestFramesInPieces(t *testing.T) {
 				assert.Equal(t, WindowSize{50, 132}, decodeWindowSize(payload))
 			}
 		}
+
 		assert.Equal(t, []byte{FrameStdin, FrameResize, FrameStdin}, kinds, "in pieces of %d", piece)
 	}
 }

@@ -2,9 +2,10 @@ package early
 
 import "syscall"
 
-// forgetBinary gives back the pages of this program's own file that its start has touched: a megabyte or two, most of it tables for packages that a
-// supervisor never uses. They are unchanged, so the kernel can read them again from the page cache when one is needed (madvise(2), MADV_DONTNEED).
-// Nothing depends on it: on an error the memory just stays.
+// forgetBinary gives back the pages of this program's own file that its start has touched: a
+// megabyte or two, most of it tables for packages that a supervisor never uses. They are
+// unchanged, so the kernel can read them again from the page cache when one is needed
+// (madvise(2), MADV_DONTNEED). Nothing depends on it: on an error the memory just stays.
 func forgetBinary() {
 	const dontNeed = 4
 	fd, err := syscall.Open("/proc/self/smaps", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
@@ -12,8 +13,10 @@ func forgetBinary() {
 		return
 	}
 	defer syscall.Close(fd)
+
 	// Not from the heap: that would keep it.
-	buffer, err := syscall.Mmap(-1, 0, 256<<10, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	buffer, err := syscall.Mmap(-1, 0, 256<<10, syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
 		return
 	}
@@ -22,6 +25,7 @@ func forgetBinary() {
 	if err != nil || n == len(buffer) {
 		return
 	}
+
 	for _, m := range unchangedMappings(buffer[:n]) {
 		call(syscall.SYS_MADVISE, m.from, m.to-m.from, dontNeed, 0, 0)
 	}
@@ -29,21 +33,26 @@ func forgetBinary() {
 
 type mapping struct{ from, to uintptr }
 
-// unchangedMappings finds the read-only mappings of files in the text of /proc/PID/smaps (proc(5)) whose pages are all as they are in the file. The
-// loader writes to some before it makes them read-only (RELRO: the addresses of a dynamically linked program); smaps counts those as Anonymous.
+// unchangedMappings finds the read-only mappings of files in the text of /proc/PID/smaps
+// (proc(5)) whose pages are all as they are in the file. The loader writes to some before it
+// makes them read-only (RELRO: the addresses of a dynamically linked program); smaps counts those
+// as Anonymous.
 func unchangedMappings(smaps []byte) (found []mapping) {
 	var current mapping
 	ofFile := false
+
 	for len(smaps) > 0 {
 		end := 0
 		for end < len(smaps) && smaps[end] != '\n' {
 			end++
 		}
+
 		line := string(smaps[:end])
 		smaps = smaps[end:]
 		if len(smaps) > 0 {
 			smaps = smaps[1:]
 		}
+
 		first, rest := cutAt(line, '-') // 00400000-00abd000 r-xp 00000000 fe:00 9994738  /path
 		last, rest := cutAt(rest, ' ')
 		from, okFrom := hex(first)
@@ -53,6 +62,7 @@ func unchangedMappings(smaps []byte) (found []mapping) {
 			ofFile = len(rest) > 4 && rest[:2] == "r-" && hasSlash(rest)
 			continue
 		}
+
 		name, value := cutAt(line, ':') // Anonymous:             0 kB
 		if ofFile && name == "Anonymous" {
 			for len(value) > 0 && value[0] == ' ' {
@@ -63,6 +73,7 @@ func unchangedMappings(smaps []byte) (found []mapping) {
 			}
 		}
 	}
+
 	return found
 }
 

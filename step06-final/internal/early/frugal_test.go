@@ -13,8 +13,10 @@ func TestUnchangedMappings(t *testing.T) {
 	text := func(head, anonymous string) string {
 		return head + "\nSize: 8 kB\nRss: 8 kB\nAnonymous:" + anonymous + "\nVmFlags: rd mr\n"
 	}
-	smaps := text("00400000-00402000 r-xp 00000000 fe:00 9994738                    /bin/mydocker", "             0 kB") +
-		text("00402000-00404000 r--p 00002000 fe:00 9994738                    /bin/mydocker", "             4 kB") + // RELRO
+	smaps := text("00400000-00402000 r-xp 00000000 fe:00 9994738                    /bin/mydocker",
+		"             0 kB") +
+		// RELRO
+		text("00402000-00404000 r--p 00002000 fe:00 9994738                    /bin/mydocker", "             4 kB") +
 		text("00404000-00406000 rw-p 00004000 fe:00 9994738                    /bin/mydocker", "             0 kB") +
 		text("c000000000-c000400000 r--p 00000000 00:00 0 ", "             0 kB") +
 		text("7f0000000000-7f0000002000 r--p 00000000 fe:00 7    /lib/a name:with-marks", "             0 kB")

@@ -2,8 +2,9 @@ package early
 
 import "syscall"
 
-// healthTimer starts the command that checks the container's health. The command is another process, so that nothing of it
-// stays in the supervisor; it holds the write end of a pipe, and the end of that pipe is its own end.
+// healthTimer starts the command that checks the container's health. The command is another
+// process, so that nothing of it stays in the supervisor; it holds the write end of a pipe, and
+// the end of that pipe is its own end.
 type healthTimer struct {
 	interval int64 // milliseconds between the end of one check and the next; 0: none
 	command  []string
@@ -12,7 +13,8 @@ type healthTimer struct {
 	running  int // read end of the pipe, -1 when no check runs
 }
 
-// wait is how long, in milliseconds, poll may sleep: at most until the next check. Negative: without end.
+// wait is how long, in milliseconds, poll may sleep: at most until the next check. Negative:
+// without end.
 func (h *healthTimer) wait(otherwise int64) int64 {
 	if h.interval == 0 || h.running >= 0 {
 		return otherwise
@@ -32,18 +34,22 @@ func (h *healthTimer) begin(environment []string) {
 	if h.interval == 0 || h.running >= 0 || monotonic() < h.next {
 		return
 	}
+
 	h.next = monotonic() + h.interval
 
 	var pipe [2]int
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		return
 	}
-	pid, err := syscall.ForkExec(h.command[0], h.command, &syscall.ProcAttr{Env: environment, Files: []uintptr{0, 1, 2, uintptr(pipe[1])}})
+
+	pid, err := syscall.ForkExec(h.command[0], h.command,
+		&syscall.ProcAttr{Env: environment, Files: []uintptr{0, 1, 2, uintptr(pipe[1])}})
 	syscall.Close(pipe[1])
 	if err != nil {
 		syscall.Close(pipe[0])
 		return
 	}
+
 	h.pid, h.running = pid, pipe[0]
 }
 

@@ -124,6 +124,7 @@ func (p *initProcess) perform(step Step) {
 		err = call(syscall.SYS_IOPRIO_SET, 1, 0, uintptr(number(0)), 0, 0)
 	case "cpu-affinity":
 		err, object = setAffinity([]byte(a[0])), ""
+
 	case "memory-policy":
 		err, object = setMemoryPolicy(number(0), []byte(a[1])), ""
 	case "sysctl": // name below /proc/sys, value
@@ -139,6 +140,7 @@ func (p *initProcess) perform(step Step) {
 		err = enterRoot(number(0))
 	case "join-mount-namespace":
 		err = joinMountNamespace(number(0))
+
 	case "new-cgroup-namespace":
 		err = call(syscall.SYS_UNSHARE, CloneNewCgroup, 0, 0, 0, 0)
 	case "new-network-loopback":
@@ -167,8 +169,10 @@ func (p *initProcess) perform(step Step) {
 		err = p.remount(a[0], uintptr(number(1)), uintptr(number(2)))
 	case "set-propagation": // destination, flags
 		err = p.setPropagation(a[0], uintptr(number(1)))
+
 	case "set-attributes": // destination, set, clear: with everything mounted below
 		err = p.setAttributes(a[0], number(1), number(2))
+
 	// source, destination, flags, data, links|no-links: a tmpfs that begins with what the image has
 	// there
 	case "copy-up":
@@ -185,6 +189,7 @@ func (p *initProcess) perform(step Step) {
 		err = p.symlink(a[0], a[1])
 	case "readonly-root":
 		err = remountReadonly(fdName(p.root.fd), p.root.fd)
+
 	case "mask":
 		err = p.mask(a[0])
 	case "readonly":
@@ -212,6 +217,7 @@ func (p *initProcess) perform(step Step) {
 		if err = SendMessage(p.sync, MsgReady, nil); err == nil {
 			p.expect(MsgGo)
 		}
+
 	case "wait-for-start": // listening socket
 		p.waitForStart(number(0))
 
@@ -241,6 +247,7 @@ func (p *initProcess) perform(step Step) {
 	case "capabilities": // effective, permitted, inheritable, ambient
 		p.effective = uint64(number(0))
 		err = setCapabilities(p.effective, uint64(number(1)), uint64(number(2)), uint64(number(3)))
+
 	case "umask":
 		syscall.Umask(number(0))
 	case "chdir": // directory, try|must
@@ -260,6 +267,7 @@ func (p *initProcess) perform(step Step) {
 	default:
 		err = syscall.ENOSYS
 	}
+
 	if err != nil {
 		p.fail(step[0]+object, err)
 	}

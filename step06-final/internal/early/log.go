@@ -48,6 +48,7 @@ func (l *logFile) write(stream string, data []byte) {
 	} else {
 		l.last++
 	}
+
 	formatTime(&l.stamp, syscall.NsecToTimespec(l.last))
 
 	for len(data) > 0 {
@@ -58,12 +59,15 @@ func (l *logFile) write(stream string, data []byte) {
 				break
 			}
 		}
+
 		l.record(stream, tag, data[:end])
 		if tag == 'F' {
 			end++
 		}
+
 		data = data[end:]
 	}
+
 	l.flush()
 }
 
@@ -88,22 +92,26 @@ func (l *logFile) flush() {
 	if l.used == 0 {
 		return
 	}
+
 	l.total += int64(l.used)
 	if l.fd < 0 || l.maxSize > 0 && l.size > 0 && l.size+l.used > l.maxSize {
 		l.rotate()
 	}
 	if l.lost > 0 && l.fd >= 0 {
-		note := string(l.stamp[:]) + " stderr F mydocker: " + itoa(l.lost) + " bytes of this log were lost (disk full?)\n"
+		note := string(l.stamp[:]) + " stderr F mydocker: " + itoa(l.lost) +
+			" bytes of this log were lost (disk full?)\n"
 		if writeAll(l.fd, []byte(note)) == nil {
 			l.size += len(note)
 			l.lost = 0
 		}
 	}
+
 	if l.fd < 0 || writeAll(l.fd, l.out[:l.used]) != nil {
 		l.lost += l.used
 	} else {
 		l.size += l.used
 	}
+
 	l.used = 0
 }
 
@@ -117,11 +125,13 @@ func (l *logFile) rotate() {
 	if l.maxFiles <= 1 {
 		syscall.Unlink(l.path)
 	}
+
 	for i := l.maxFiles - 1; i > 0; i-- {
 		from := l.path
 		if i > 1 {
 			from += "." + itoa(i-1)
 		}
+
 		syscall.Rename(from, l.path+"."+itoa(i)) // ENOENT: there are not that many yet
 	}
 	if l.open() != nil {
@@ -165,6 +175,7 @@ func clock(id uintptr) (now syscall.Timespec) {
 // import).
 func formatTime(out *[30]byte, t syscall.Timespec) {
 	days, seconds := int(t.Sec)/86400, int(t.Sec)%86400
+
 	// Years that begin in March, so that the leap day is the last day: then a month's first day
 	// follows from a formula.
 	days += 719468 // days from 0000-03-01 to 1970-01-01
@@ -179,6 +190,7 @@ func formatTime(out *[30]byte, t syscall.Timespec) {
 		month -= 12
 		year++
 	}
+
 	copy(out[:], "0000-00-00T00:00:00.000000000Z")
 	digits := func(position, width, n int) {
 		for i := width - 1; i >= 0; i-- {

@@ -86,6 +86,7 @@ func (p *initProcess) maskByEmptyFile(at place, path string) error {
 	if err := p.raiseFileStage(); err != nil {
 		return err
 	}
+
 	file, _, err := openOrMake(p.fileStage, stageName, makeFile, true)
 	if err != nil {
 		return err
@@ -98,5 +99,6 @@ func (p *initProcess) maskByEmptyFile(at place, path string) error {
 	if err := p.attach(mount, at, path); err != nil {
 		return err
 	}
+
 	return remountReadonly(fdName(mount), mount)
 }

@@ -2,12 +2,15 @@ package early
 
 import "syscall"
 
-// An early process and its parent talk over a stream socket in messages: one byte kind, four bytes length, the payload.
+// An early process and its parent talk over a stream socket in messages: one byte kind, four
+// bytes length, the payload.
 const (
-	MsgPlan      = 'P' // parent → early: the plan
-	MsgPid       = 'I' // supervisor → parent: init's pid
-	MsgHooks     = 'H' // init → parent: run the prestart and createRuntime hooks now; the answer is MsgState
-	MsgState     = 'S' // parent → init: two steps, for hooks that init runs: the state as JSON before and after the start
+	MsgPlan  = 'P' // parent → early: the plan
+	MsgPid   = 'I' // supervisor → parent: init's pid
+	MsgHooks = 'H' // init → parent: run the prestart and createRuntime hooks now; the answer is MsgState
+	// parent → init: two steps, for hooks that init runs: the state as JSON before and after the
+	// start
+	MsgState     = 'S'
 	MsgLimits    = 'L' // init → parent: set the resource limits now; the answer is MsgGo
 	MsgReady     = 'R' // init → parent: everything is set up; the answer is MsgGo
 	MsgListener  = 'N' // init → parent: the number of the seccomp listener's descriptor in init; the answer is MsgGo
@@ -33,10 +36,12 @@ func ReceiveMessage(fd int) (kind byte, payload []byte, err error) {
 	if err != nil || n == 0 {
 		return 0, nil, err
 	}
+
 	size, _, _ := takeUint32(head[1:])
 	if n < len(head) || size > MaxMessage {
 		return 0, nil, syscall.EPROTO
 	}
+
 	payload = make([]byte, size)
 	if n, err = readFull(fd, payload); err != nil {
 		return 0, nil, err
@@ -44,6 +49,7 @@ func ReceiveMessage(fd int) (kind byte, payload []byte, err error) {
 	if n < len(payload) {
 		return 0, nil, syscall.EPROTO
 	}
+
 	return head[0], payload, nil
 }
 

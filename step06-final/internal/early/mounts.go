@@ -29,6 +29,7 @@ func (p *initProcess) enterRootfs(path string, shared bool) error {
 	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
 		return err
 	}
+
 	return p.openRootfs(path)
 }
 
@@ -51,16 +52,19 @@ func (p *initProcess) openRootfs(path string) (err error) {
 	if err != nil {
 		return err
 	}
+
 	syscall.Close(proc)
 
 	if p.root, err = openRoot(path); err != nil {
 		return err
 	}
+
 	parent := parentDirectory(p.root.path)
 	p.rootName = p.root.path[len(parent):]
 	if hasPrefix(p.rootName, "/") {
 		p.rootName = p.rootName[1:]
 	}
+
 	p.rootParent, err = syscall.Open(parent, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	return err
 }
@@ -92,6 +96,7 @@ func (p *initProcess) mount(source, destination, fstype string, flags uintptr, d
 	if flags&syscall.MS_BIND != 0 {
 		return p.bind(source, destination, flags&syscall.MS_REC != 0, links)
 	}
+
 	return p.at(destination, makeDir, links, func(to place) error {
 		if err := mayCover(to.where, fstype == "proc"); err != nil {
 			return err
@@ -128,10 +133,12 @@ func withMode(data string, to place) (string, error) {
 	if to.made {
 		return data, nil
 	}
+
 	var st syscall.Stat_t
 	if err := syscall.Fstat(to.fd, &st); err != nil {
 		return "", err
 	}
+
 	mode := "mode=" + octal(st.Mode&0o7777)
 	if data != "" {
 		mode += ","
@@ -228,6 +235,7 @@ func (p *initProcess) remount(destination string, flags, clear uintptr) error {
 	if m == nil {
 		return syscall.ENOENT
 	}
+
 	flags |= syscall.MS_REMOUNT | syscall.MS_BIND
 	err := syscall.Mount("", fdName(m.fd), "", flags, "")
 	if err != syscall.EPERM {
@@ -242,6 +250,7 @@ func (p *initProcess) remount(destination string, flags, clear uintptr) error {
 		return refused("the host has locked a flag that the options clear (ro, nosuid, nodev or noexec): " +
 			"leave the option out")
 	}
+
 	return syscall.Mount("", fdName(m.fd), "", flags|present, "")
 }
 
@@ -290,6 +299,7 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 	if err != nil {
 		return err
 	}
+
 	mountinfo, err := readAll("/proc/self/mountinfo")
 	if err != nil {
 		return err
@@ -302,6 +312,7 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 		if !hasPrefix(line.path, top+"/") {
 			continue
 		}
+
 		trail := []place{{fd: p.root.fd}, {fd: m.fd, where: m.where}}
 		below, err := p.root.walk(trail, splitPath(line.path[len(top):]), mustExist, noLinks)
 		if err != nil {
@@ -315,11 +326,13 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 		if err == nil {
 			err = remountReadonly(fdName(below.fd), below.fd)
 		}
+
 		syscall.Close(below.fd)
 		if err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 

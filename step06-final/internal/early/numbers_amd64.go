@@ -1,6 +1,7 @@
 package early
 
-// System calls that package syscall, frozen long ago, has no numbers for (arch/x86/entry/syscalls/syscall_64.tbl).
+// System calls that package syscall, frozen long ago, has no numbers for
+// (arch/x86/entry/syscalls/syscall_64.tbl).
 const (
 	sysSetns        = 308
 	sysSchedSetattr = 314

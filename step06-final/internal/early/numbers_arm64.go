@@ -1,6 +1,7 @@
 package early
 
-// System calls that package syscall, frozen long ago, has no numbers for (include/uapi/asm-generic/unistd.h).
+// System calls that package syscall, frozen long ago, has no numbers for
+// (include/uapi/asm-generic/unistd.h).
 const (
 	sysSetns        = 268
 	sysSchedSetattr = 274

@@ -1,10 +1,11 @@
 package early
 
-// Step is one thing for an early process to do: its name, then its arguments. Numbers are written in decimal.
+// Step is one thing for an early process to do: its name, then its arguments. Numbers are written
+// in decimal.
 type Step []string
 
-// Encode writes a plan as bytes: for each step the number of its strings, for each string its length, then the bytes.
-// Numbers have four bytes, least significant first.
+// Encode writes a plan as bytes: for each step the number of its strings, for each string its
+// length, then the bytes. Numbers have four bytes, least significant first.
 func Encode(plan []Step) []byte {
 	var out []byte
 	for _, step := range plan {
@@ -17,7 +18,8 @@ func Encode(plan []Step) []byte {
 	return out
 }
 
-// Decode is the inverse of Encode. It answers false when the bytes are cut short or a step has no name.
+// Decode is the inverse of Encode. It answers false when the bytes are cut short or a step has no
+// name.
 func Decode(in []byte) ([]Step, bool) {
 	var plan []Step
 	for len(in) > 0 {
@@ -25,6 +27,7 @@ func Decode(in []byte) ([]Step, bool) {
 		if !ok || count == 0 || int(count) > len(rest)/4 {
 			return nil, false
 		}
+
 		step := make(Step, count)
 		for i := range step {
 			var size uint32
@@ -33,8 +36,10 @@ func Decode(in []byte) ([]Step, bool) {
 			}
 			step[i], rest = string(rest[:size]), rest[size:]
 		}
+
 		plan, in = append(plan, step), rest
 	}
+
 	return plan, true
 }
 

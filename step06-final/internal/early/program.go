@@ -27,15 +27,18 @@ func (p *initProcess) lookUp(name string) (string, error) {
 
 	result := error(syscall.ENOENT)
 	start := 0
+
 	for i := 0; i <= len(path); i++ {
 		if i < len(path) && path[i] != ':' {
 			continue
 		}
+
 		directory := path[start:i]
 		start = i + 1
 		if directory == "" {
 			directory = "."
 		}
+
 		candidate := directory + "/" + name
 		err := p.executable(candidate)
 		if err == nil {
@@ -119,6 +122,7 @@ func (p *initProcess) waitForStart(listener int) {
 		if err != nil {
 			p.fail("wait for the start: accept", err)
 		}
+
 		syscall.Close(listener)
 		syscall.Close(p.sync)
 		p.sync = connection

@@ -132,6 +132,7 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 	}
 
 	followed := 0
+
 	for len(todo) > 0 {
 		name := todo[0]
 		todo = todo[1:]
@@ -148,10 +149,12 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 			trail = append(trail, place{fd: fd, where: where})
 			continue
 		}
+
 		fd, made, err := openOrMake(directory.fd, name, missing, len(todo) == 0)
 		if err != nil {
 			return fail(err)
 		}
+
 		mine = append(mine, fd)
 
 		target, isLink, err := readLink(fd)
@@ -165,12 +168,14 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 		if links == noLinks {
 			return fail(&linkRefused{where, target})
 		}
+
 		if followed++; followed > 40 {
 			return fail(syscall.ELOOP)
 		}
 		if hasPrefix(target, "/") {
 			trail = trail[:1]
 		}
+
 		todo = append(splitPath(target), todo...)
 	}
 
@@ -180,6 +185,7 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 	if errno != 0 {
 		return place{fd: -1}, errno
 	}
+
 	last.fd = fd
 	if err := r.contains(fd); err != nil {
 		syscall.Close(fd)
@@ -205,6 +211,7 @@ func openOrMake(directory int, name string, missing int, last bool) (fd int, mad
 	if err != syscall.ENOENT || missing == mustExist {
 		return fd, false, err
 	}
+
 	if last && missing == makeFile {
 		const create = syscall.O_CREAT | syscall.O_EXCL | syscall.O_NOFOLLOW | syscall.O_WRONLY | syscall.O_CLOEXEC
 		file, err := openat(directory, name, create, 0o755)
@@ -216,6 +223,7 @@ func openOrMake(directory int, name string, missing int, last bool) (fd int, mad
 	} else if err := syscall.Mkdirat(directory, name, 0o755); err != nil && err != syscall.EEXIST {
 		return -1, false, err
 	}
+
 	fd, err = openat(directory, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 	return fd, true, err
 }

@@ -21,6 +21,7 @@ func TestOpenStaysInRoot(t *testing.T) {
 	} {
 		require.NoError(t, os.Symlink(target, filepath.Join(directory, link)))
 	}
+
 	r, err := openRoot(directory)
 	require.NoError(t, err)
 	defer syscall.Close(r.fd)
@@ -36,6 +37,7 @@ func TestOpenStaysInRoot(t *testing.T) {
 			syscall.Close(at.fd)
 		}
 	}
+
 	_, err = r.open("/loop", mustExist, followLinks)
 	assert.Equal(t, syscall.ELOOP, err)
 	_, err = r.open("/to-outside", mustExist, followLinks)
@@ -55,6 +57,7 @@ func TestOpenMakesWhatIsMissing(t *testing.T) {
 		require.NoError(t, err, path)
 		syscall.Close(at.fd)
 	}
+
 	for path, isDir := range map[string]bool{"a/b/c": true, "d/e": false, "made/by/link/file": false} {
 		info, err := os.Lstat(filepath.Join(directory, path))
 		require.NoError(t, err, path)

@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// Spawn describes how an early process is started: where it is in the cgroup tree from its first instruction on, which namespaces it
-// joins and which it gets anew.
+// Spawn describes how an early process is started: where it is in the cgroup tree from its first
+// instruction on, which namespaces it joins and which it gets anew.
 //
-// os/exec cannot do it. A user namespace can only be joined by a process with a single thread (setns(2)), and a Go
-// program always has several: so the namespaces are joined between fork and exec, where there is only one thread and no
-// Go runtime any more (see forkAndExec).
+// os/exec cannot do it. A user namespace can only be joined by a process with a single thread
+// (setns(2)), and a Go program always has several: so the namespaces are joined between fork and
+// exec, where there is only one thread and no Go runtime any more (see forkAndExec).
 type Spawn struct {
 	Exe     int      // descriptor of the sealed copy of this binary
 	Stage   string   // StageInit, StageExec or StageSupervisor
@@ -31,8 +31,9 @@ type Spawn struct {
 	Outside    bool     // the child stays in our pid namespace, and enters another one itself (see inside.go)
 }
 
-// Source is a path to open (O_PATH) in the new mount namespace, while the child still has the ids of the caller: root of a user
-// namespace may not be able to reach it. A path that cannot be opened leaves its descriptor closed.
+// Source is a path to open (O_PATH) in the new mount namespace, while the child still has the ids
+// of the caller: root of a user namespace may not be able to reach it. A path that cannot be
+// opened leaves its descriptor closed.
 type Source struct {
 	Fd   int // its number in the early process
 	Path string
@@ -56,14 +57,17 @@ type Error struct {
 func (e *Error) Error() string { return e.Step + ": " + e.Errno.Error() }
 func (e *Error) Unwrap() error { return e.Errno }
 
-// Start starts the early process and returns its pid. The child is a child of the calling process.
+// Start starts the early process and returns its pid. The child is a child of the calling
+// process.
 //
-// The work is done on a thread of its own, which ends afterwards: it has put itself into the container's cgroups
-// (on cgroup v1 a new process is born where the thread that forks it is) and must not stay there.
-// Writing 0 into a tasks file moves only the writing thread. The kernel does that at once, while moving a whole
-// process, or another one by number, waits for an RCU grace period: some 12 ms, more than all the rest of a start.
+// The work is done on a thread of its own, which ends afterwards: it has put itself into the
+// container's cgroups (on cgroup v1 a new process is born where the thread that forks it is) and
+// must not stay there. Writing 0 into a tasks file moves only the writing thread. The kernel does
+// that at once, while moving a whole process, or another one by number, waits for an RCU grace
+// period: some 12 ms, more than all the rest of a start.
 func (s *Spawn) Start() (pid int, err error) {
 	done := make(chan struct{})
+
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		if syscall.Gettid() == syscall.Getpid() {
@@ -79,8 +83,10 @@ func (s *Spawn) Start() (pid int, err error) {
 		} else {
 			pid, err = s.startOnThisThread()
 		}
+
 		close(done)
 	}()
+
 	<-done
 	return pid, err
 }
@@ -91,6 +97,7 @@ func (s *Spawn) startOnThisThread() (int, error) {
 			return 0, &Error{"join cgroup " + tasks, err.(syscall.Errno)}
 		}
 	}
+
 	c, err := s.prepare()
 	if err != nil {
 		return 0, err
@@ -102,13 +109,15 @@ func (s *Spawn) startOnThisThread() (int, error) {
 	if errno != 0 {
 		return 0, &Error{"clone", errno}
 	}
+
 	if !c.reports {
 		return int(pid), nil
 	}
 	return c.awaitReport(int(pid))
 }
 
-// child is everything that the forked process needs, prepared by the parent: after the fork nothing may be allocated.
+// child is everything that the forked process needs, prepared by the parent: after the fork
+// nothing may be allocated.
 type child struct {
 	joins      []Join
 	offsets    []byte
@@ -152,19 +161,23 @@ func (s *Spawn) prepare() (*child, error) {
 	for _, join := range s.Joins {
 		c.alone = c.alone || join.Type == CloneNewTime
 	}
+
 	lowest := len(s.Files) + 1 // the files and the sync socket
 	for _, fd := range append(append([]int{}, s.Files...), s.Sync, s.Exe) {
 		if fd == FromSources {
 			c.files = append(c.files, fd)
 			continue
 		}
+
 		duplicate, err := fcntl(fd, syscall.F_DUPFD_CLOEXEC, lowest)
 		if err != 0 {
 			c.close()
 			return nil, &Error{"duplicate descriptor " + itoa(fd), err}
 		}
+
 		c.files = append(c.files, duplicate)
 	}
+
 	c.exe = c.files[lowest]
 	c.files = c.files[:lowest]
 	for _, source := range s.Sources {
@@ -173,14 +186,17 @@ func (s *Spawn) prepare() (*child, error) {
 			c.close()
 			return nil, &Error{"open " + source.Path, syscall.EINVAL}
 		}
+
 		c.sources = append(c.sources, childSource{source.Fd, path})
 	}
+
 	if c.reports {
 		if err := syscall.Pipe2(c.report[:], syscall.O_CLOEXEC); err != nil {
 			c.close()
 			return nil, &Error{"pipe2", err.(syscall.Errno)}
 		}
 	}
+
 	exePath := "/proc/self/fd/" + itoa(c.exe)
 	if len(s.Joins) > 0 {
 		proc, err := OpenProc()
@@ -188,12 +204,15 @@ func (s *Spawn) prepare() (*child, error) {
 			c.close()
 			return nil, &Error{"open /proc", toErrno(err)}
 		}
+
 		c.proc, exePath = proc, "self/fd/"+itoa(c.exe)
 	}
+
 	c.exePath, _ = syscall.BytePtrFromString(exePath)
 	c.emptyPath, _ = syscall.BytePtrFromString("")
 	c.offsetPath, _ = syscall.BytePtrFromString("/proc/self/timens_offsets")
 	c.argv, _ = syscall.SlicePtrFromStrings([]string{"mydocker-" + s.Stage})
+
 	// One P and no garbage collection: an early process lives short or only waits.
 	env := append([]string{EnvStage + "=" + s.Stage + " " + itoa(lowest-1), "GOMAXPROCS=1", "GOGC=off"}, s.Env...)
 	var err error
@@ -201,6 +220,7 @@ func (s *Spawn) prepare() (*child, error) {
 		c.close()
 		return nil, &Error{"environment", syscall.EINVAL}
 	}
+
 	c.message = [9]byte{MsgExecError, 4}
 	return c, nil
 }
@@ -214,8 +234,9 @@ func (c *child) close() {
 	c.report = [2]int{-1, -1}
 }
 
-// awaitReport reads the report of the first child: the pid of the second, or the join that failed. A child that does not fork
-// says nothing: it has joined everything when execve has closed the pipe.
+// awaitReport reads the report of the first child: the pid of the second, or the join that
+// failed. A child that does not fork says nothing: it has joined everything when execve has
+// closed the pipe.
 func (c *child) awaitReport(first int) (int, error) {
 	syscall.Close(c.report[1])
 	c.report[1] = -1
@@ -224,6 +245,7 @@ func (c *child) awaitReport(first int) (int, error) {
 	if !c.twoForks && err == nil && n == 0 {
 		return first, nil
 	}
+
 	for {
 		if _, waitErr := syscall.Wait4(first, nil, 0, nil); waitErr != syscall.EINTR {
 			break
@@ -232,6 +254,7 @@ func (c *child) awaitReport(first int) (int, error) {
 	if err != nil || n < len(report) {
 		return 0, &Error{"spawn: the first child ended without a report", syscall.ECHILD}
 	}
+
 	pid, rest, _ := takeUint32(report[:])
 	stage, rest, _ := takeUint32(rest)
 	errno, _, _ := takeUint32(rest)
@@ -278,17 +301,21 @@ func runtimeAfterFork()
 //go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
 func runtimeAfterForkInChild()
 
-// vforkCall is clone or clone3 for a child that shares the caller's memory and stack until it executes something (vfork_*.s).
+// vforkCall is clone or clone3 for a child that shares the caller's memory and stack until it
+// executes something (vfork_*.s).
 func vforkCall(number, a, b uintptr) (r, errno uintptr)
 
-// forkAndExec forks, and in the child joins, forks again if it must, and executes the early stage.
+// forkAndExec forks, and in the child joins, forks again if it must, and executes the early
+// stage.
 //
-// In the child there is one thread and a Go runtime that has lost all others. So, as in forkAndExecInChild of package
-// syscall, only RawSyscall is called: nothing may allocate, grow the stack or let the scheduler in. In the parent
-// the function returns the first child's pid.
+// In the child there is one thread and a Go runtime that has lost all others. So, as in
+// forkAndExecInChild of package syscall, only RawSyscall is called: nothing may allocate, grow
+// the stack or let the scheduler in. In the parent the function returns the first child's pid.
 //
-// The child borrows our memory (CLONE_VM) and this thread waits until it is done with it (CLONE_VFORK): a copy of the page tables would
-// cost more than the rest of a clone, and afterwards a page fault for each page that we write to. Only a child that waits for us cannot have it so.
+// The child borrows our memory (CLONE_VM) and this thread waits until it is done with it
+// (CLONE_VFORK): a copy of the page tables would cost more than the rest of a clone, and
+// afterwards a page fault for each page that we write to. Only a child that waits for us cannot
+// have it so.
 //
 //go:noinline
 //go:norace
@@ -313,6 +340,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	} else {
 		pid, result = vforkCall(syscall.SYS_CLONE, firstFlags, 0)
 	}
+
 	if result != 0 || pid != 0 {
 		runtimeAfterFork()
 		return pid, syscall.Errno(result)
@@ -326,6 +354,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 				goto failed
 			}
 		}
+
 		if len(c.offsets) > 0 {
 			i = stageUnshareTime
 			if _, _, errno = syscall.RawSyscall(syscall.SYS_UNSHARE, CloneNewTime, 0, 0); errno != 0 {
@@ -338,24 +367,30 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 				goto failed
 			}
 			i = stageWriteOffsets
-			result, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.offsets[0])), uintptr(len(c.offsets)))
+			result, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.offsets[0])),
+				uintptr(len(c.offsets)))
 			if errno == 0 && result != uintptr(len(c.offsets)) {
 				errno = syscall.EINVAL // the kernel has ignored the rest
 			}
+
 			if errno != 0 {
 				goto failed
 			}
 		}
-		// The next process is seen by the container, and is still a copy of us, with all descriptors of ours (CVE-2016-9962).
+
+		// The next process is seen by the container, and is still a copy of us, with all
+		// descriptors of ours (CVE-2016-9962).
 		if c.hidden && c.twoForks {
 			syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0)
 		}
 	}
+
 	if c.twoForks {
-		// A pid namespace that was joined holds only the children from now on. CLONE_PARENT makes this one
-		// our parent's child, so that our parent can wait for it.
+		// A pid namespace that was joined holds only the children from now on. CLONE_PARENT makes
+		// this one our parent's child, so that our parent can wait for it.
 		i = stageClone
-		pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, c.cloneFlags|syscall.CLONE_PARENT|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE,
+			c.cloneFlags|syscall.CLONE_PARENT|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 		if errno != 0 {
 			goto failed
 		}
@@ -369,18 +404,22 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	// From here on: the process that becomes the early stage.
 	runtimeAfterForkInChild()
 	if c.waitForGo {
-		pid, _, errno = syscall.RawSyscall(syscall.SYS_READ, uintptr(c.files[len(c.files)-1]), uintptr(unsafe.Pointer(&c.message[0])), 5)
+		pid, _, errno = syscall.RawSyscall(syscall.SYS_READ, uintptr(c.files[len(c.files)-1]),
+			uintptr(unsafe.Pointer(&c.message[0])), 5)
 		if errno != 0 || pid != 5 || c.message[0] != MsgGo {
 			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
 		}
+
 		c.message[0], c.message[1] = MsgExecError, 4
 	}
+
 	for i = 0; i < len(c.sources); i++ {
 		fd, _, errno = syscall.RawSyscall6(syscall.SYS_OPENAT, atFdcwd, uintptr(unsafe.Pointer(c.sources[i].path)),
 			oPath|syscall.O_CLOEXEC, 0, 0, 0)
 		if errno != 0 {
 			continue
 		}
+
 		// Its number may be one that a file is to get.
 		result, _, errno = syscall.RawSyscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, uintptr(len(c.files)))
 		syscall.RawSyscall(syscall.SYS_CLOSE, fd, 0, 0)
@@ -388,8 +427,10 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			c.files[c.sources[i].fd] = int(result)
 		}
 	}
+
 	if c.becomeRoot {
-		// execve takes all capabilities away from a process whose ids are not root's in its namespace (capabilities(7)).
+		// execve takes all capabilities away from a process whose ids are not root's in its
+		// namespace (capabilities(7)).
 		if _, _, errno = syscall.RawSyscall(syscall.SYS_SETRESGID, 0, 0, 0); errno != 0 {
 			goto execFailed
 		}
@@ -397,6 +438,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			goto execFailed
 		}
 	}
+
 	for i = 0; i < len(c.files); i++ {
 		if c.files[i] < 0 {
 			syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(i), 0, 0)
@@ -406,17 +448,22 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			goto execFailed
 		}
 	}
-	// What a careless caller left open must not be there after execve: from then on we can be looked into, until runInit forbids
-	// it. Linux before 5.11 does not have this flag: runInit closes the rest.
+
+	// What a careless caller left open must not be there after execve: from then on we can be
+	// looked into, until runInit forbids it. Linux before 5.11 does not have this flag: runInit
+	// closes the rest.
 	syscall.RawSyscall(sysCloseRange, uintptr(len(c.files)), 0xffffffff, closeRangeCloexec)
 	syscall.RawSyscall6(sysExecveat, uintptr(c.exe), uintptr(unsafe.Pointer(c.emptyPath)),
 		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])), atEmptyPath, 0)
-	// Linux before 3.19 has no execveat. The /proc of a container that we have joined may be anything.
+
+	// Linux before 3.19 has no execveat. The /proc of a container that we have joined may be
+	// anything.
 	if c.proc >= 0 {
 		if _, _, errno = syscall.RawSyscall(syscall.SYS_FCHDIR, uintptr(c.proc), 0, 0); errno != 0 {
 			goto execFailed
 		}
 	}
+
 	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(c.exePath)),
 		uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])))
 
@@ -436,12 +483,15 @@ failed:
 // CloneFlagNames writes CLONE_NEW* flags by name.
 func CloneFlagNames(flags uintptr) string {
 	names := ""
+
 	for _, f := range []struct {
 		flag uintptr
 		name string
 	}{
-		{syscall.CLONE_NEWUSER, "CLONE_NEWUSER"}, {syscall.CLONE_NEWPID, "CLONE_NEWPID"}, {syscall.CLONE_NEWNS, "CLONE_NEWNS"},
-		{syscall.CLONE_NEWNET, "CLONE_NEWNET"}, {syscall.CLONE_NEWUTS, "CLONE_NEWUTS"}, {syscall.CLONE_NEWIPC, "CLONE_NEWIPC"},
+		{syscall.CLONE_NEWUSER, "CLONE_NEWUSER"}, {syscall.CLONE_NEWPID, "CLONE_NEWPID"},
+		{syscall.CLONE_NEWNS, "CLONE_NEWNS"},
+		{syscall.CLONE_NEWNET, "CLONE_NEWNET"}, {syscall.CLONE_NEWUTS, "CLONE_NEWUTS"},
+		{syscall.CLONE_NEWIPC, "CLONE_NEWIPC"},
 		{CloneNewCgroup, "CLONE_NEWCGROUP"}, {CloneNewTime, "CLONE_NEWTIME"},
 	} {
 		if flags&f.flag == 0 {
@@ -450,8 +500,10 @@ func CloneFlagNames(flags uintptr) string {
 		if names != "" {
 			names += "|"
 		}
+
 		names += f.name
 	}
+
 	return names
 }
 
@@ -460,7 +512,8 @@ func fcntl(fd, command, argument int) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// writeFile writes into an existing file, such as those of proc and cgroup file systems, with a single write.
+// writeFile writes into an existing file, such as those of proc and cgroup file systems, with a
+// single write.
 func writeFile(path, value string) error {
 	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {

@@ -36,6 +36,7 @@ func (p *initProcess) cloneMount(source int, recursive bool) (int, error) {
 	if recursive {
 		flags |= syscall.MS_REC
 	}
+
 	directory, err := isDirectory(source)
 	if err != nil {
 		return -1, err
@@ -46,6 +47,7 @@ func (p *initProcess) cloneMount(source int, recursive bool) (int, error) {
 	if err := syscall.Mount(fdName(source), fdName(p.root.fd), "", flags, ""); err != nil {
 		return -1, err
 	}
+
 	return p.stagedMount()
 }
 

@@ -33,6 +33,7 @@ func (p *initProcess) ownNull() (int, error) {
 // replaceNull exchanges each standard stream that is the host's /dev/null for the container's own.
 func (p *initProcess) replaceNull() error {
 	own := -1
+
 	for fd := 0; fd < 3; fd++ {
 		var st syscall.Stat_t
 		if err := syscall.Fstat(fd, &st); err != nil {
@@ -69,6 +70,7 @@ func (p *initProcess) giveStreams(uid int) error {
 		if err := syscall.Fstat(fd, &st); err != nil {
 			return err
 		}
+
 		given := false
 		switch st.Mode & syscall.S_IFMT {
 		case syscall.S_IFIFO:
@@ -79,6 +81,7 @@ func (p *initProcess) giveStreams(uid int) error {
 			flags, errno := fcntl(fd, syscall.F_GETFL, 0)
 			given = errno == 0 && flags&syscall.O_ACCMODE != syscall.O_RDONLY
 		}
+
 		if !given || int(st.Uid) == uid {
 			continue
 		}

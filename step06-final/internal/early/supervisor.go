@@ -5,9 +5,11 @@ import (
 	"unsafe"
 )
 
-// supervisor is the parent of one container's init: it outlives the command that made the container, keeps its output in a log and its exit
-// code in a file, and serves those who attach. It is one thread that waits in ppoll(2), another one that waits in wait4(2), and no memory that grows: when
-// the disk is slow, the container waits, as it would for a slow terminal; for an attached client it waits only a moment (attach.go).
+// supervisor is the parent of one container's init: it outlives the command that made the
+// container, keeps its output in a log and its exit code in a file, and serves those who attach.
+// It is one thread that waits in ppoll(2), another one that waits in wait4(2), and no memory that
+// grows: when the disk is slow, the container waits, as it would for a slow terminal; for an
+// attached client it waits only a moment (attach.go).
 type supervisor struct {
 	parent   int // until the parent has let us go: the container exists then
 	released bool
@@ -53,9 +55,11 @@ func runSupervisor(sync int) {
 	if err := closeFrom(sync + 1); err != nil {
 		die("mydocker supervisor: close inherited descriptors: " + err.Error())
 	}
+
 	for fd := 3; fd <= sync; fd++ {
 		syscall.CloseOnExec(fd)
 	}
+
 	fail := func(what string, err error) {
 		SendMessage(sync, MsgError, append(appendUint32(nil, 0), "supervisor: "+what+": "+err.Error()...))
 		syscall.Exit(1)
@@ -66,15 +70,19 @@ func runSupervisor(sync int) {
 	if err := syscall.Chdir("/"); err != nil { // no file system may stay busy because of us
 		fail("chdir /", err)
 	}
+
 	kind, payload, err := ReceiveMessage(sync)
 	if err != nil || kind != MsgPlan {
 		syscall.Exit(1)
 	}
+
 	plan, ok := Decode(payload)
 	if !ok {
 		fail("read the plan", syscall.EPROTO)
 	}
-	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1, chunk: make([]byte, MaxFramePayload), health: healthTimer{running: -1},
+
+	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1,
+		chunk: make([]byte, MaxFramePayload), health: healthTimer{running: -1},
 		streams: [2]stream{{-1, "stdout", FrameStdout}, {-1, "stderr", FrameStderr}}}
 	pid, err := s.begin(plan)
 	if err != nil {
@@ -84,6 +92,7 @@ func runSupervisor(sync int) {
 		syscall.Kill(pid, syscall.SIGKILL)
 		syscall.Exit(1)
 	}
+
 	s.loop(pid)
 }
 
@@ -92,9 +101,11 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 	var spawn Spawn
 	var given []int // descriptors to close when init has them
 	openStdin := false
+
 	for _, step := range plan {
 		a := step[1:]
 		number := func(i int) int { n, _ := atoi(a[i]); return n }
+
 		switch step[0] {
 		case "log":
 			s.log = logFile{path: a[0], maxSize: number(1), maxFiles: number(2), fd: -1}
@@ -119,8 +130,9 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 		case "stdin":
 			openStdin, s.stdinOnce = true, a[0] == "once"
 		case "spawn": // exe, sync, cgroup, clone flags, wait, root, offsets
-			spawn = Spawn{Exe: number(0), Stage: StageInit, Sync: number(1), CgroupFd: number(2), CloneFlags: uintptr(number(3)),
-				WaitForGo: a[4] == "wait", BecomeRoot: a[5] == "root", Offsets: a[6]}
+			spawn = Spawn{Exe: number(0), Stage: StageInit, Sync: number(1), CgroupFd: number(2),
+				CloneFlags: uintptr(number(3)),
+				WaitForGo:  a[4] == "wait", BecomeRoot: a[5] == "root", Offsets: a[6]}
 			given = append(given, spawn.Exe, spawn.Sync)
 			if spawn.CgroupFd >= 0 {
 				given = append(given, spawn.CgroupFd)
@@ -139,6 +151,7 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			}
 		}
 	}
+
 	if s.log.path != "" {
 		if err := s.log.open(); err != nil {
 			return 0, &Error{"open log " + s.log.path, toErrno(err)}
@@ -149,10 +162,12 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			return 0, &Error{"reserve " + s.exitPath, toErrno(err)}
 		}
 	}
+
 	theirs, err := s.makeStandard(openStdin)
 	if err != nil {
 		return 0, err
 	}
+
 	spawn.Files = append(theirs, spawn.Files...)
 	given = append(given, theirs...)
 	pid, err = spawn.Start()
@@ -161,14 +176,17 @@ func (s *supervisor) begin(plan []Step) (pid int, err error) {
 			syscall.Close(fd)
 		}
 	}
+
 	return pid, err
 }
 
-// makeStandard makes the pipes for the container's standard input, output and error output, and returns the container's ends.
+// makeStandard makes the pipes for the container's standard input, output and error output, and
+// returns the container's ends.
 func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
 	if s.terminal { // init opens its terminal itself
 		return []int{0, 1, 2}, nil
 	}
+
 	theirs := []int{0, 1, 2} // /dev/null, which init exchanges for the container's own
 	var pipe [2]int
 	newPipe := func() error {
@@ -181,15 +199,18 @@ func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
 		if err := newPipe(); err != nil {
 			return nil, err
 		}
+
 		theirs[0], s.stdin = pipe[0], pipe[1]
 		if err := syscall.SetNonblock(s.stdin, true); err != nil {
 			return nil, err
 		}
 	}
+
 	for i := range s.streams {
 		if err := newPipe(); err != nil {
 			return nil, err
 		}
+
 		theirs[i+1], s.streams[i].fd = pipe[1], pipe[0]
 	}
 	return theirs, nil
@@ -210,9 +231,11 @@ const (
 // loop serves until init has ended and everything that it wrote has been read.
 func (s *supervisor) loop(pid int) {
 	s.waitFor(pid)
+
 	// Huge pages would make the heap of this little process megabytes large.
 	prctl(prSetTHPDisable, 1)
 	fds := make([]pollFd, 0, 32)
+
 	for {
 		wait := s.slowest()
 		if wait == 0 && s.hasEnded && s.released && s.streams[0].fd < 0 && s.streams[1].fd < 0 {
@@ -230,17 +253,20 @@ func (s *supervisor) loop(pid int) {
 			s.health.begin(s.env)
 			timeout = s.health.wait(timeout)
 		}
+
 		if n := poll(fds, timeout); n == 0 && wait == 0 && s.hasEnded {
 			s.finish()
 		}
 
-		// A new client first: who connected before the container's first instruction must not miss what it wrote. poll looked at the
-		// listener last, so a connection that is older than some output has been seen together with it.
+		// A new client first: who connected before the container's first instruction must not
+		// miss what it wrote. poll looked at the listener last, so a connection that is older
+		// than some output has been seen together with it.
 		for _, p := range fds {
 			if p.revents != 0 && int(p.fd) == s.listener {
 				s.accept()
 			}
 		}
+
 		for _, p := range fds {
 			if p.revents != 0 && int(p.fd) != s.listener {
 				s.serve(p)
@@ -249,12 +275,13 @@ func (s *supervisor) loop(pid int) {
 	}
 }
 
-// restOfOutput is how long, in milliseconds, the pipes of a container that has ended are read when nothing comes: somebody else may
-// hold them open for ever.
+// restOfOutput is how long, in milliseconds, the pipes of a container that has ended are read
+// when nothing comes: somebody else may hold them open for ever.
 const restOfOutput = 100
 
-// interests are the descriptors to wait for. The container's output is left where it is while a client is waited for. When init has
-// ended only the rest of its output is read, and clients may take theirs.
+// interests are the descriptors to wait for. The container's output is left where it is while a
+// client is waited for. When init has ended only the rest of its output is read, and clients may
+// take theirs.
 func (s *supervisor) interests(fds []pollFd, waiting bool) []pollFd {
 	add := func(fd int, events int16) {
 		if fd >= 0 && events != 0 {
@@ -264,6 +291,7 @@ func (s *supervisor) interests(fds []pollFd, waiting bool) []pollFd {
 	if !s.released {
 		add(s.parent, pollIn)
 	}
+
 	add(s.console, pollIn)
 	add(s.health.running, pollIn)
 	for i := range s.streams {
@@ -280,11 +308,13 @@ func (s *supervisor) interests(fds []pollFd, waiting bool) []pollFd {
 		input = 0
 		add(s.stdin, pollOut)
 	}
+
 	for _, c := range s.clients {
 		events := input
 		if len(c.out) > 0 {
 			events |= pollOut
 		}
+
 		add(c.fd, events)
 	}
 
@@ -306,7 +336,8 @@ func poll(fds []pollFd, milliseconds int64) int {
 	if len(fds) > 0 {
 		first = unsafe.Pointer(&fds[0])
 	}
-	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(first), uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(first), uintptr(len(fds)),
+		uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
 	if errno != 0 {
 		return -1 // EINTR: look again
 	}
@@ -316,6 +347,7 @@ func poll(fds []pollFd, milliseconds int64) int {
 // serve handles one descriptor that is ready.
 func (s *supervisor) serve(p pollFd) {
 	fd := int(p.fd)
+
 	switch {
 	case fd == s.parent && !s.released:
 		kind, _, err := ReceiveMessage(fd)
@@ -326,6 +358,7 @@ func (s *supervisor) serve(p pollFd) {
 			s.orphaned = true
 		}
 		forgetBinary()
+
 	case fd == s.ended && !s.hasEnded:
 		var value [4]byte
 		readFull(fd, value[:])
@@ -336,12 +369,14 @@ func (s *supervisor) serve(p pollFd) {
 			syscall.Close(s.console)
 			s.console = -1
 		}
+
 		if s.listener >= 0 { // nobody new
 			syscall.Close(s.listener)
 			s.listener = -1
 		}
 	case fd == s.console:
 		s.takeMaster()
+
 	case fd == s.health.running:
 		s.health.end()
 	case fd == s.stdin && p.events == pollOut: // before the output, because a terminal is both
@@ -350,6 +385,7 @@ func (s *supervisor) serve(p pollFd) {
 		s.pump(&s.streams[0])
 	case fd == s.streams[1].fd:
 		s.pump(&s.streams[1])
+
 	default:
 		for _, c := range s.clients {
 			if c.fd != fd {
@@ -372,6 +408,7 @@ func (s *supervisor) waitFor(pid int) {
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		die("mydocker supervisor: pipe: " + err.Error())
 	}
+
 	s.ended = pipe[0]
 	go func() {
 		var status syscall.WaitStatus
@@ -380,10 +417,12 @@ func (s *supervisor) waitFor(pid int) {
 				break
 			}
 		}
+
 		code := status.ExitStatus()
 		if status.Signaled() {
 			code = 128 + int(status.Signal())
 		}
+
 		writeAll(pipe[1], appendUint32(nil, uint32(code)))
 	}()
 }
@@ -397,14 +436,17 @@ func (s *supervisor) takeMaster() {
 	if err != nil {
 		return
 	}
+
 	messages, err := syscall.ParseSocketControlMessage(oob[:n])
 	if err != nil || len(messages) != 1 {
 		return
 	}
+
 	rights, err := syscall.ParseUnixRights(&messages[0])
 	if err != nil || len(rights) != 1 {
 		return
 	}
+
 	s.master = rights[0]
 	syscall.SetNonblock(s.master, true)
 	s.streams[0].fd = s.master
@@ -418,6 +460,7 @@ func (s *supervisor) pump(from *stream) {
 	if err == syscall.EINTR || err == syscall.EAGAIN {
 		return
 	}
+
 	if n <= 0 { // the end of a pipe; a terminal answers EIO when nobody has it open any more
 		if from.fd == s.master {
 			if !s.hasEnded { // another process may open the terminal again: look for it ten times a second
@@ -426,13 +469,16 @@ func (s *supervisor) pump(from *stream) {
 			}
 			s.stdin, s.master = -1, -1
 		}
+
 		syscall.Close(from.fd)
 		from.fd = -1
 		return
 	}
+
 	if s.log.path != "" {
 		s.log.write(from.name, s.chunk[:n])
 	}
+
 	s.send(from.kind, s.chunk[:n], s.log.last)
 }
 
@@ -446,6 +492,7 @@ func (s *supervisor) finish() {
 			die("mydocker supervisor: write " + s.exitPath + ": " + err.Error())
 		}
 	}
+
 	s.dismiss()
 	if s.socket != "" {
 		syscall.Unlink(s.socket)
@@ -453,6 +500,7 @@ func (s *supervisor) finish() {
 	if s.orphaned || len(s.onExit) == 0 {
 		syscall.Exit(0)
 	}
+
 	prctl(prSetTHPDisable, 0) // execve would pass it on
 	err := syscall.Exec(s.onExit[0], s.onExit, s.env)
 	die("mydocker supervisor: execute " + s.onExit[0] + ": " + err.Error())
@@ -461,10 +509,11 @@ func (s *supervisor) finish() {
 // exitSize is the room that is kept for the exit file: more than "255 9223372036854775807\n".
 const exitSize = 32
 
-// reserveExit writes blanks where writeExit will write: the disk that is full when the container ends, perhaps because of it, has already
-// given the block.
+// reserveExit writes blanks where writeExit will write: the disk that is full when the container
+// ends, perhaps because of it, has already given the block.
 func (s *supervisor) reserveExit() error {
-	fd, err := syscall.Open(s.exitPath+".new", syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+	fd, err := syscall.Open(s.exitPath+".new", syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC,
+		0o600)
 	if err != nil {
 		return err
 	}
@@ -476,7 +525,8 @@ func (s *supervisor) reserveExit() error {
 	return writeAll(fd, blanks)
 }
 
-// writeExit writes "<exit status> <unix nanoseconds>" and blanks, so that a reader sees all of it or nothing.
+// writeExit writes "<exit status> <unix nanoseconds>" and blanks, so that a reader sees all of it
+// or nothing.
 func (s *supervisor) writeExit() error {
 	now := realtime()
 	text := itoa(s.exitValue) + " " + itoa(int(now.Sec)*1000000000+int(now.Nsec))

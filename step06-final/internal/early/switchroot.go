@@ -7,6 +7,7 @@ func (p *initProcess) pivotRoot() error {
 	if err := p.dropFileStage(); err != nil {
 		return err
 	}
+
 	old, err := syscall.Open("/", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -50,6 +51,7 @@ func (p *initProcess) moveRoot() error {
 	if err := syscall.Mount(".", "/", "", syscall.MS_MOVE, ""); err != nil {
 		return err
 	}
+
 	if err := syscall.Chroot("."); err != nil {
 		return err
 	}
@@ -64,10 +66,12 @@ func (p *initProcess) hideKernelMounts() error {
 	if err != nil {
 		return err
 	}
+
 	for _, m := range mountPoints(mountinfo) {
 		if (m.fstype != "proc" && m.fstype != "sysfs") || m.path == p.root.path || hasPrefix(m.path, p.root.path+"/") {
 			continue
 		}
+
 		err := syscall.Unmount(m.path, mntDetach)
 		if err == syscall.EINVAL || err == syscall.EPERM { // locked (mount_namespaces(7)): cover it
 			err = syscall.Mount("tmpfs", m.path, "tmpfs", 0, "")
@@ -76,6 +80,7 @@ func (p *initProcess) hideKernelMounts() error {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Wrappers for system calls that package syscall lacks, or offers only for all threads of a process: an early process changes its
-// own thread, the main one, and execve ends all others.
+// Wrappers for system calls that package syscall lacks, or offers only for all threads of a
+// process: an early process changes its own thread, the main one, and execve ends all others.
 
 // call performs a system call that takes numbers only.
 func call(number, a, b, c, d, e uintptr) error {
@@ -44,7 +44,8 @@ func symlinkat(target string, directory int, name string) error {
 	return call(syscall.SYS_SYMLINKAT, uintptr(unsafe.Pointer(t)), uintptr(directory), uintptr(unsafe.Pointer(n)), 0, 0)
 }
 
-// pathCall performs a system call whose second argument is a path (the first usually its directory).
+// pathCall performs a system call whose second argument is a path (the first usually its
+// directory).
 func pathCall(number uintptr, first int, path string, third, fourth, fifth uintptr) error {
 	p, err := syscall.BytePtrFromString(path)
 	if err != nil {
@@ -62,13 +63,15 @@ func bytesCall(number uintptr, first int, data []byte, third uintptr) error {
 	return call(number, uintptr(first), uintptr(p), third, 0, 0)
 }
 
-// closeFrom closes every descriptor from the first on. Whatever a careless caller left open must not be seen by a container.
+// closeFrom closes every descriptor from the first on. Whatever a careless caller left open must
+// not be seen by a container.
 func closeFrom(first int) error {
 	if err := call(sysCloseRange, uintptr(first), 0xffffffff, 0, 0, 0); err == nil {
 		return nil
 	}
-	// Before Linux 5.9. A process that joins a container sees the /proc of that container, which may be anything: then every
-	// number is tried.
+
+	// Before Linux 5.9. A process that joins a container sees the /proc of that container, which
+	// may be anything: then every number is tried.
 	directory, err := syscall.Open("/proc/self/fd", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err == nil {
 		err = checkProc(directory)
@@ -76,6 +79,7 @@ func closeFrom(first int) error {
 	if err != nil {
 		return closeAllFrom(first)
 	}
+
 	names, err := readNames(directory)
 	syscall.Close(directory)
 	for _, name := range names {
@@ -83,6 +87,7 @@ func closeFrom(first int) error {
 			syscall.Close(fd)
 		}
 	}
+
 	return err
 }
 

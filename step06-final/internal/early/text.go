@@ -1,7 +1,7 @@
 package early
 
-// The few functions of strconv and strings that an early process needs. Importing those packages would be paid at every
-// start of a container.
+// The few functions of strconv and strings that an early process needs. Importing those packages
+// would be paid at every start of a container.
 
 // cutAt splits at the first separator.
 func cutAt(s string, separator byte) (before, after string) {
@@ -22,16 +22,19 @@ func atoi(s string) (int, bool) {
 	if len(s) == 0 || len(s) > 18 {
 		return 0, false
 	}
+
 	n := 0
 	for i := 0; i < len(s); i++ {
 		if s[i] < '0' || s[i] > '9' {
 			return 0, false
 		}
+
 		n = n*10 + int(s[i]-'0')
 	}
 	if negative {
 		n = -n
 	}
+
 	return n, true
 }
 

@@ -67,6 +67,7 @@ func plainFile(r io.Reader) (*os.File, bool) {
 	if !ok {
 		return nil, false
 	}
+
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, false
@@ -74,6 +75,7 @@ func plainFile(r io.Reader) (*os.File, bool) {
 	if at, err := f.Seek(0, io.SeekCurrent); err != nil || at != 0 {
 		return nil, false
 	}
+
 	head := make([]byte, tarBlock)
 	if n, err := f.ReadAt(head, 0); err != nil || !isTar(head[:n]) {
 		return nil, false
@@ -91,6 +93,7 @@ func (a *archive) spool(r io.Reader, dir string) error {
 	if err != nil {
 		return fmt.Errorf("keep image archive: %w", err)
 	}
+
 	a.file, a.temp = f, true
 	if _, err := io.Copy(f, &limitedReader{content, layer.DefaultMaxSize}); err != nil {
 		return fmt.Errorf("read image archive: %w", err)
@@ -98,11 +101,13 @@ func (a *archive) spool(r io.Reader, dir string) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read image archive: %w", err)
 	}
+
 	return nil
 }
 
 func (a *archive) list() error {
 	r := tar.NewReader(a.file)
+
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -114,10 +119,12 @@ func (a *archive) list() error {
 		if len(a.files) >= maxArchiveEntries {
 			return fmt.Errorf("read image archive: %w: more than %d files", layer.ErrTooBig, maxArchiveEntries)
 		}
+
 		at, err := a.file.Seek(0, io.SeekCurrent) // tar.Reader stands at the content
 		if err != nil {
 			return fmt.Errorf("read image archive: %w", err)
 		}
+
 		name := path.Clean(h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg:
@@ -143,6 +150,7 @@ func (a *archive) open(name string) (io.ReadCloser, error) {
 	if name == ".." || strings.HasPrefix(name, "../") || path.IsAbs(name) {
 		return nil, fmt.Errorf("the archive refers to %q, outside of itself", name)
 	}
+
 	if a.dir != "" {
 		full := filepath.Join(a.dir, name)
 		info, err := os.Stat(full)
@@ -152,6 +160,7 @@ func (a *archive) open(name string) (io.ReadCloser, error) {
 		if !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("read image archive: %s is not a file", full)
 		}
+
 		f, err := os.Open(full)
 		if err != nil {
 			return nil, fmt.Errorf("read image archive: %w", err)
@@ -168,8 +177,10 @@ func (a *archive) open(name string) (io.ReadCloser, error) {
 		if f.link == "" {
 			return io.NopCloser(bufio.NewReaderSize(io.NewSectionReader(a.file, f.offset, f.size), 64<<10)), nil
 		}
+
 		name = f.link
 	}
+
 	return nil, fmt.Errorf("%s in the archive is a link that leads nowhere", name)
 }
 

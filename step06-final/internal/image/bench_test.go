@@ -20,26 +20,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain gives the registry client a home directory of its own: it looks for credentials there, and only once.
+// TestMain gives the registry client a home directory of its own: it looks for credentials there,
+// and only once.
 func TestMain(m *testing.M) {
 	if os.Getenv("IMAGE_TOOL") != "" {
 		os.Exit(m.Run()) // a child that is going to be killed: it must leave nothing
 	}
+
 	// The store waits for the disk at every step; memory is faster, and the same to look at.
 	if _, err := os.Stat("/dev/shm"); err == nil && os.Getenv("TMPDIR") == "" {
 		if err := os.Setenv("TMPDIR", "/dev/shm"); err != nil {
 			panic(err)
 		}
 	}
+
 	home, err := os.MkdirTemp("", "home-")
 	if err != nil {
 		panic(err)
 	}
-	for name, value := range map[string]string{"HOME": home, "DOCKER_CONFIG": "", "XDG_RUNTIME_DIR": home, "REGISTRY_AUTH_FILE": ""} {
+
+	for name, value := range map[string]string{"HOME": home, "DOCKER_CONFIG": "", "XDG_RUNTIME_DIR": home,
+		"REGISTRY_AUTH_FILE": ""} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
 		}
 	}
+
 	code := m.Run()
 	os.RemoveAll(home)
 	os.Exit(code)
@@ -125,11 +131,13 @@ func ociFiles(t testing.TB, name string, compress func(testing.TB, []byte) ([]by
 		f["blobs/sha256/"+d.Encoded()] = data
 		return v1.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
 	}
-	m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: put(configFor(t, layers...), v1.MediaTypeImageConfig)}
+	m := v1.Manifest{MediaType: v1.MediaTypeImageManifest,
+		Config: put(configFor(t, layers...), v1.MediaTypeImageConfig)}
 	m.SchemaVersion = 2
 	for _, l := range layers {
 		m.Layers = append(m.Layers, put(compress(t, l)))
 	}
+
 	d := put(asJSON(t, m), v1.MediaTypeImageManifest)
 	d.Annotations = map[string]string{ociRefName: name}
 	index := v1.Index{Manifests: []v1.Descriptor{d}}
@@ -179,7 +187,8 @@ func (s *Store) read(t testing.TB, name, file string) string {
 func (s *Store) clean(t testing.TB) {
 	t.Helper()
 	var left []string
-	for _, pattern := range []string{"images/tmp/*", "images/.new-*", "images/*/.new-*", "images/blobs/sha256/.new-*", "layers/.new-*", "layers/.gone-*"} {
+	for _, pattern := range []string{"images/tmp/*", "images/.new-*", "images/*/.new-*",
+		"images/blobs/sha256/.new-*", "layers/.new-*", "layers/.gone-*"} {
 		found, err := filepath.Glob(s.path(pattern))
 		require.NoError(t, err)
 		left = append(left, found...)
@@ -194,11 +203,13 @@ func (s *Store) empty(t testing.TB) {
 	images, err := s.List()
 	require.NoError(t, err)
 	require.Empty(t, images)
-	for _, pattern := range []string{"images/blobs/sha256/*", "images/records/*", "images/sizes/*", "layers/[0-9a-f]*"} {
+	for _, pattern := range []string{"images/blobs/sha256/*", "images/records/*", "images/sizes/*",
+		"layers/[0-9a-f]*"} {
 		found, err := filepath.Glob(s.path(pattern))
 		require.NoError(t, err)
 		require.Empty(t, found)
 	}
+
 	links, err := filepath.Glob(s.path("layers/l/*"))
 	require.NoError(t, err)
 	for _, link := range links {

@@ -43,6 +43,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 			return "", 0, err
 		}
 	}
+
 	temp, err := os.CreateTemp(s.path("images/tmp"), "blob-*")
 	if err != nil {
 		return "", 0, fmt.Errorf("store blob: %w", err)
@@ -59,6 +60,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	if want != "" && got != want {
 		return "", 0, fmt.Errorf("%w: %s, but it is %s", ErrDigest, want, got)
 	}
+
 	// One that is there already is replaced: it may be damaged.
 	if err := disk.Publish(temp, s.blobPath(got)); err != nil {
 		return "", 0, err
@@ -72,6 +74,7 @@ func (s *Store) readJSONBlob(d digest.Digest) ([]byte, error) {
 	if err := checkDigest(d); err != nil {
 		return nil, err
 	}
+
 	f, err := os.Open(s.blobPath(d))
 	if err != nil {
 		return nil, fmt.Errorf("read blob: %w", err)
@@ -81,6 +84,7 @@ func (s *Store) readJSONBlob(d digest.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", d, err)
 	}
+
 	if digest.FromBytes(data) != d {
 		return nil, fmt.Errorf("blob %s in %s is damaged; remove the image and get it again: %w", d, s.blobs(),
 			ErrDigest)

@@ -102,10 +102,12 @@ func (s *Store) AddLayer(ctx context.Context, st *Stage, key string, diff func(i
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	step := CachedStep{Layer: &l, Created: time.Now().UTC()}
 	if err := disk.WriteJSON(s.cachePath(key), step); err != nil {
 		return time.Time{}, err
 	}
+
 	st.addLayer(l)
 	return step.Created, nil
 }
@@ -126,6 +128,7 @@ func (s *Store) FinishStage(st *Stage, tags []string) (*Image, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		refs = append(refs, ref...)
 	}
 	if err := s.checkNames("", refs...); err != nil {
@@ -142,6 +145,7 @@ func (s *Store) FinishStage(st *Stage, tags []string) (*Image, error) {
 			return nil, fmt.Errorf("layer %s was removed during the build; build again", l.DiffID)
 		}
 	}
+
 	return s.add(st.Config, st.layers, refs...)
 }
 

@@ -64,11 +64,13 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 	if err := s.checkNames("", names...); err != nil && !o.builtIn {
 		return nil, err
 	}
+
 	c, layers := newConfigFile(), []layerRecord(nil)
 	if base != nil {
 		if c, err = base.ConfigFile(); err != nil {
 			return nil, err
 		}
+
 		layers = append(layers, base.record.Layers...)
 	}
 
@@ -83,6 +85,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 	if o.FullConfig != nil {
 		c.Config = *o.FullConfig
 	}
+
 	for _, change := range o.Changes {
 		if err := c.Config.Change(change); err != nil {
 			return nil, fmt.Errorf("--change %q: %w", change, err)
@@ -92,6 +95,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 	if err := s.tidy(); err != nil {
 		return nil, err
 	}
+
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err
@@ -102,6 +106,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 		if err != nil {
 			return nil, err
 		}
+
 		layers = append(layers, l)
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
 	}
@@ -110,6 +115,7 @@ func (s *Store) Commit(ctx context.Context, base *Image, o CommitOptions) (*Imag
 	if created.IsZero() {
 		created = time.Now().UTC()
 	}
+
 	c.Created, c.Author = &created, o.Author
 	c.History = append(c.History, v1.History{
 		Created: &created, CreatedBy: o.CreatedBy, Author: o.Author, Comment: o.Message, EmptyLayer: o.Diff == nil})

@@ -58,6 +58,7 @@ func compressionOf(in *bufio.Reader) (string, error) {
 	if err != nil && err != io.EOF {
 		return "", fmt.Errorf("read the beginning: %w", err)
 	}
+
 	switch {
 	case isTar(head):
 		return "", nil
@@ -70,6 +71,7 @@ func compressionOf(in *bufio.Reader) (string, error) {
 	case bytes.HasPrefix(head, xzMagic):
 		return "xz", nil
 	}
+
 	return "", nil
 }
 
@@ -119,6 +121,7 @@ func expand(in *bufio.Reader, kind string) (io.ReadCloser, error) {
 		return guarded{z.IOReadCloser()}, nil
 	case "bzip2":
 		return io.NopCloser(bzip2.NewReader(in)), nil
+
 	case "xz":
 		if err := checkXz(in); err != nil {
 			return nil, fmt.Errorf("decompress xz: %w", err)
@@ -129,6 +132,7 @@ func expand(in *bufio.Reader, kind string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(x), nil
 	}
+
 	return io.NopCloser(in), nil
 }
 
@@ -150,11 +154,14 @@ func checkXz(in *bufio.Reader) error {
 		if head[blockHeader+1]&flag == 0 {
 			continue
 		}
+
 		for at < len(head) && head[at]&0x80 != 0 {
 			at++
 		}
+
 		at++
 	}
+
 	const lzma2 = 0x21
 	if at+2 < len(head) && head[at] == lzma2 && head[at+2] > maxDictionary {
 		return errors.New("it wants more than 128 MiB of memory; compress it with xz -9 or less")

@@ -36,7 +36,8 @@ func TestPanicOfTheDecoderIsAnError(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// Compressions are known by what they are, also behind frames that are to be skipped, and in several pieces.
+// Compressions are known by what they are, also behind frames that are to be skipped, and in
+// several pieces.
 func TestCompressions(t *testing.T) {
 	zstandard, _ := zstded(t, []byte("content"))
 	skip := append([]byte{0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0}, "abc"...)
@@ -45,6 +46,7 @@ func TestCompressions(t *testing.T) {
 	zipped, _ := gzipped(t, []byte("content"))
 	half, _ := gzipped(t, []byte("con"))
 	rest, _ := gzipped(t, []byte("tent"))
+
 	for name, data := range map[string][]byte{
 		"": []byte("content"), "gzip": zipped, "gzip, two members": append(half, rest...), "zstd": zstandard, "bzip2": bzipped, "xz": xzed(t, "content"),
 		"zstd, skippable first": append(append([]byte{}, skip...), zstandard...), "zstd, skippable last": append(append([]byte{}, zstandard...), skip...),

@@ -64,6 +64,7 @@ func (s *Store) add(c *ConfigFile, layers []layerRecord, names ...Reference) (*I
 	if err != nil {
 		return nil, fmt.Errorf("encode image configuration: %w", err)
 	}
+
 	id, _, err := s.putBlob(bytes.NewReader(raw), "")
 	if err != nil {
 		return nil, err
@@ -71,6 +72,7 @@ func (s *Store) add(c *ConfigFile, layers []layerRecord, names ...Reference) (*I
 	if err := s.publish(record{Config: id, Layers: layers}, names...); err != nil {
 		return nil, err
 	}
+
 	known, err := s.readNames()
 	if err != nil {
 		return nil, err

@@ -32,8 +32,10 @@ func (s *Store) History(nameOrID string) ([]HistoryEntry, error) {
 			entry.Size = img.record.Layers[layer].Unpacked
 			layer++
 		}
+
 		entries = append([]HistoryEntry{entry}, entries...)
 	}
+
 	if len(entries) > 0 {
 		entries[0].ID = img.ID
 	}

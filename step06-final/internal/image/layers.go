@@ -62,16 +62,19 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if err != nil {
 		return "", 0, err
 	}
+
 	switch {
 	case able.NoChown:
 		m = nil
 	case able.Map != nil:
 		m = able.Map
 	}
+
 	dir = s.layerDir(l.DiffID, able, m)
 	if size, ok := s.unpackedSize(dir, l.DiffID); ok {
 		return dir, size, nil
 	}
+
 	blob, err := os.Open(s.blobPath(l.Digest))
 	if err != nil {
 		return "", 0, fmt.Errorf("layer %s (pull or load the image again): %w", l.DiffID, err)
@@ -96,6 +99,7 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if err := disk.WriteFile(s.sizePath(l.DiffID), []byte(strconv.FormatInt(size, 10)), 0600); err != nil {
 		return "", 0, err
 	}
+
 	if err := os.Rename(temp, dir); err != nil {
 		if size, ok := s.unpackedSize(dir, l.DiffID); ok {
 			return dir, size, nil // the same layer from another blob, at the same time
@@ -164,6 +168,7 @@ func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snap
 	if err != nil {
 		return 0, err
 	}
+
 	padding, err := io.Copy(io.Discard, io.LimitReader(archive, maxPadding+1))
 	if err != nil {
 		return 0, fmt.Errorf("read the end of the archive: %w", err)
@@ -171,6 +176,7 @@ func unpackArchive(ctx context.Context, dir string, archive io.Reader, able snap
 	if padding > maxPadding {
 		return 0, fmt.Errorf("%w: more than %d bytes after its end", layer.ErrTooBig, maxPadding)
 	}
+
 	return size, nil
 }
 
@@ -197,11 +203,13 @@ func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l 
 			return l, checkDigest(d)
 		}
 	}
+
 	in := bufio.NewReaderSize(r, streamBuffer)
 	kind, err := compressionOf(in)
 	if err != nil {
 		return l, err
 	}
+
 	temp, err := os.CreateTemp(s.path("images/tmp"), "blob-*")
 	if err != nil {
 		return l, fmt.Errorf("store blob: %w", err)
@@ -219,6 +227,7 @@ func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l 
 	if l.MediaType != "" {
 		stream = bufio.NewReaderSize(io.TeeReader(in, blob), streamBuffer)
 	}
+
 	content, err := expand(stream, kind)
 	if err != nil {
 		return l, err
@@ -245,12 +254,14 @@ func (s *Store) addLayer(ctx context.Context, r io.Reader, want layerRecord) (l 
 	if err := blob.finish(want.Digest); err != nil {
 		return l, err
 	}
+
 	if err := hash.finish(want.DiffID); err != nil {
 		return l, err
 	}
 	if want.MediaType != "" {
 		l.MediaType = want.MediaType
 	}
+
 	l.Digest, l.DiffID, l.Size, l.Unpacked = blob.digest(), hash.digest(), blob.size, size
 	return l, s.publishLayer(l, temp, dir)
 }
@@ -273,9 +284,11 @@ func (s *Store) unpackNew(ctx context.Context, archive io.Reader, want digest.Di
 			return "", size, err
 		}
 	}
+
 	if dir, err = os.MkdirTemp(s.layers(), ".new-"); err != nil {
 		return "", 0, fmt.Errorf("unpack layer: %w", err)
 	}
+
 	size, err = unpackArchive(ctx, dir, archive, able, able.Map)
 	if err != nil {
 		return dir, 0, fmt.Errorf("unpack layer: %w", err)
@@ -299,6 +312,7 @@ func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 	if dir == "" {
 		return nil
 	}
+
 	able, err := s.snapshots.Abilities()
 	if err != nil {
 		return err
@@ -314,6 +328,7 @@ func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 		}
 		return fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}
+
 	return nil
 }
 
@@ -331,6 +346,7 @@ func (s *Store) verify(l layerRecord) error {
 	if err != nil {
 		return err
 	}
+
 	defer content.Close()
 	if _, err := io.Copy(hash, content); err != nil {
 		return fmt.Errorf("read layer: %w", err)
@@ -338,6 +354,7 @@ func (s *Store) verify(l layerRecord) error {
 	if err := blob.finish(l.Digest); err != nil {
 		return err
 	}
+
 	return hash.finish(l.DiffID)
 }
 
@@ -373,12 +390,14 @@ func (s *Store) tidy() error {
 		if err != nil {
 			return fmt.Errorf("list temporary files: %w", err)
 		}
+
 		for _, path := range found {
 			if err := layer.RemoveTreeAs(able.Map, path); err != nil {
 				return fmt.Errorf("remove leftover: %w", err)
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -388,6 +407,7 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 	if err != nil {
 		return 0, err
 	}
+
 	entries, err := os.ReadDir(s.layers())
 	if err != nil {
 		return 0, fmt.Errorf("list layers: %w", err)
@@ -414,9 +434,11 @@ func (s *Store) removeLayerDirs(keep func(dir string, id digest.Digest) bool) (f
 			}
 			dir = gone
 		}
+
 		if err := layer.RemoveTreeAs(able.Map, dir); err != nil {
 			return freed, fmt.Errorf("remove layer: %w", err)
 		}
 	}
+
 	return freed, nil
 }

@@ -69,6 +69,7 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 	if err != nil {
 		return nil, err
 	}
+
 	l := &loader{s: s, a: a, known: known, good: map[digest.Digest]bool{}, progress: newProgress(o.Progress, 0, ""),
 		platform: o.Platform}
 	var images []loaded
@@ -80,9 +81,11 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 	default:
 		err = errNoArchive
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
+
 	for _, img := range images {
 		if err := s.checkNames(img.record.Config, img.names...); err != nil {
 			return nil, fmt.Errorf("load: %w (in the archive: tag it otherwise before it is saved)", err)
@@ -94,6 +97,7 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 		if err := s.publish(img.record, img.names...); err != nil {
 			return names, err
 		}
+
 		for _, ref := range img.names {
 			names = append(names, ref.Familiar())
 		}
@@ -101,6 +105,7 @@ func (s *Store) load(ctx context.Context, a *archive, o LoadOptions) ([]string, 
 			names = append(names, string(img.record.Config))
 		}
 	}
+
 	return names, nil
 }
 
@@ -120,6 +125,7 @@ func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var items []struct {
 		Config   string
 		RepoTags []string
@@ -138,6 +144,7 @@ func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, tag := range item.RepoTags {
 			ref, err := ParseReference(tag)
 			if err != nil {
@@ -145,8 +152,10 @@ func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 			}
 			img.names = append(img.names, ref)
 		}
+
 		images = append(images, img)
 	}
+
 	return images, nil
 }
 
@@ -155,10 +164,12 @@ func (l *loader) dockerImage(ctx context.Context, configName string, layerNames 
 	if err != nil {
 		return loaded{}, err
 	}
+
 	config, err := parseConfig(raw)
 	if err != nil {
 		return loaded{}, err
 	}
+
 	// The file is named by its digest: HEX.json, or blobs/sha256/HEX.
 	want := digest.Digest("")
 	if hex := strings.TrimSuffix(path.Base(configName), ".json"); isHexID(hex) {
@@ -176,9 +187,11 @@ func (l *loader) dockerImage(ctx context.Context, configName string, layerNames 
 		if err != nil {
 			return loaded{}, err
 		}
+
 		img.record.Layers = append(img.record.Layers, record)
 		l.progress.line("%s: Loaded", short(want.DiffID))
 	}
+
 	img.record.Config, _, err = l.s.putBlob(bytes.NewReader(raw), want)
 	return img, err
 }
@@ -204,6 +217,7 @@ func (l *loader) layer(ctx context.Context, name string, want layerRecord) (laye
 	if err != nil {
 		return layerRecord{}, fmt.Errorf("%s in the archive: %w", name, err)
 	}
+
 	l.known[record.DiffID] = append(l.known[record.DiffID], record)
 	l.good[record.Digest] = true
 	return record, nil
@@ -222,6 +236,7 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var index v1.Index
 	if err := json.Unmarshal(data, &index); err != nil {
 		return nil, fmt.Errorf("index.json: %w", err)
@@ -243,8 +258,10 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 		if ref, ok := nameOf(d); ok {
 			img.names = append(img.names, ref)
 		}
+
 		images = append(images, img)
 	}
+
 	if len(images) == 0 {
 		return nil, fmt.Errorf("index.json lists no image")
 	}
@@ -303,6 +320,7 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 	if err != nil {
 		return loaded{}, err
 	}
+
 	var m struct {
 		v1.Manifest
 		Manifests []v1.Descriptor `json:"manifests"`
@@ -316,15 +334,18 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 		if depth >= maxDepth {
 			return loaded{}, fmt.Errorf("index %s: indexes in indexes, deeper than %d", d.Digest, maxDepth)
 		}
+
 		child, err := choosePlatform(m.Manifests, l.platform)
 		if err != nil {
 			return loaded{}, fmt.Errorf("index %s: %w", d.Digest, err)
 		}
 		return l.ociImage(ctx, child, depth+1)
 	}
+
 	if !isImage(m.Manifest, d) {
 		return loaded{}, fmt.Errorf("manifest %s: %w", d.Digest, errNotImage)
 	}
+
 	rawConfig, err := l.blob(m.Config.Digest)
 	if err != nil {
 		return loaded{}, err
@@ -344,18 +365,22 @@ func (l *loader) ociImage(ctx context.Context, d v1.Descriptor, depth int) (load
 		if err := checkDigest(d.Digest); err != nil {
 			return loaded{}, err
 		}
+
 		// The blob is kept as it is, so that the manifest stays true.
 		want := layerRecord{DiffID: config.RootFS.DiffIDs[i], Digest: d.Digest, MediaType: d.MediaType}
 		record, err := l.layer(ctx, blobName(d.Digest), want)
 		if err != nil {
 			return loaded{}, err
 		}
+
 		img.record.Layers = append(img.record.Layers, record)
 		l.progress.line("%s: Loaded", short(d.Digest))
 	}
+
 	if img.record.Config, _, err = l.s.putBlob(bytes.NewReader(rawConfig), m.Config.Digest); err != nil {
 		return loaded{}, err
 	}
+
 	img.record.Manifest, _, err = l.s.putBlob(bytes.NewReader(raw), d.Digest)
 	return img, err
 }
@@ -366,6 +391,7 @@ func choosePlatform(list []v1.Descriptor, platform string) (v1.Descriptor, error
 	if platform == "" {
 		platform = "linux/" + runtime.GOARCH
 	}
+
 	var have []string
 	var unnamed []v1.Descriptor
 	for _, d := range list {
@@ -381,6 +407,7 @@ func choosePlatform(list []v1.Descriptor, platform string) (v1.Descriptor, error
 			have = append(have, name)
 		}
 	}
+
 	if len(unnamed) == 1 && len(have) == 0 {
 		return unnamed[0], nil
 	}

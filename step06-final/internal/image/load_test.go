@@ -22,6 +22,7 @@ var ctx = context.Background()
 func TestLoadKinds(t *testing.T) {
 	one, two := layerTar(t, "a", "1", "b", "1"), layerTar(t, "b", "2")
 	compressed, _ := gzipped(t, dockerFiles(t, "x:gz", one, two).tar(t))
+
 	for name, archive := range map[string][]byte{
 		"x:docker":   dockerFiles(t, "x:docker", one, two).tar(t),
 		"x:gz":       compressed,
@@ -91,6 +92,7 @@ func TestLoadIndexChoosesPlatform(t *testing.T) {
 		for name, data := range f {
 			all[name] = data
 		}
+
 		var index v1.Index
 		require.NoError(t, unmarshal(f["index.json"], &index))
 		d := index.Manifests[0]
@@ -98,8 +100,10 @@ func TestLoadIndexChoosesPlatform(t *testing.T) {
 		d.Platform = &v1.Platform{OS: "linux", Architecture: arch}
 		list = append(list, d)
 	}
+
 	inner := asJSON(t, v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: list})
-	d := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(inner), Size: int64(len(inner)), Annotations: map[string]string{ociRefName: "x:1"}}
+	d := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(inner), Size: int64(len(inner)),
+		Annotations: map[string]string{ociRefName: "x:1"}}
 	all["blobs/sha256/"+d.Digest.Encoded()] = inner
 	all["index.json"] = asJSON(t, v1.Index{Manifests: []v1.Descriptor{d}})
 	s := newStore(t)
@@ -127,9 +131,11 @@ func TestLoadRefuses(t *testing.T) {
 		return func(f files) { f["manifest.json"] = asJSON(t, []dockerItem{item}) }
 	}
 	configName := digest.FromBytes(configFor(t, good)).Encoded() + ".json"
+
 	bomb, _ := gzipped(t, make([]byte, 64<<20))
 	whole := dockerFiles(t, "x:1", good).tar(t)
 	layerWithout := layerTar(t, "../../../../etc/owned", "x")
+
 	for name, c := range map[string]struct {
 		archive []byte
 		want    interface{} // an error, or a part of its text
@@ -188,10 +194,14 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// A layer blob that is compressed garbage, or another layer's, in a layout whose digests are all right.
+// A layer blob that is compressed garbage, or another layer's, in a layout whose digests are all
+// right.
 func TestLoadWrongDiffID(t *testing.T) {
 	s := newStore(t)
-	f := ociFiles(t, "x:1", func(t testing.TB, _ []byte) ([]byte, string) { return gzipped(t, layerTar(t, "other", "x")) }, layerTar(t, "a", "1"))
+	f := ociFiles(t, "x:1", func(t testing.TB, _ []byte) ([]byte,
+		string) {
+		return gzipped(t, layerTar(t, "other", "x"))
+	}, layerTar(t, "a", "1"))
 	_, err := s.Load(ctx, bytes.NewReader(f.tar(t)), LoadOptions{})
 	require.ErrorIs(t, err, ErrDigest)
 	_, err = s.Prune(false, nil, nil)
@@ -199,11 +209,13 @@ func TestLoadWrongDiffID(t *testing.T) {
 	s.empty(t)
 }
 
-// An image whose blob has other content than its configuration promises is refused, also when the promised layer is
-// there already; and a blob that was damaged is replaced by loading its image again.
+// An image whose blob has other content than its configuration promises is refused, also when the
+// promised layer is there already; and a blob that was damaged is replaced by loading its image
+// again.
 func TestLoadChecksKnownLayers(t *testing.T) {
 	good := layerTar(t, "a", "1")
 	evil := func(t testing.TB, _ []byte) ([]byte, string) { return gzipped(t, layerTar(t, "a", "evil")) }
+
 	for name, archive := range map[string][]byte{
 		"docker": dockerFiles(t, "x:1", good).tar(t), "oci": ociFiles(t, "x:1", gzipped, good).tar(t), "plain": ociFiles(t, "x:1", plain, good).tar(t),
 	} {
@@ -283,6 +295,7 @@ func TestSaveLoads(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, was.ID, is.ID)
 	}
+
 	// The same archive without its docker half is an OCI layout.
 	third := newStore(t)
 	names, err = third.LoadDir(ctx, dir, LoadOptions{})
@@ -331,8 +344,8 @@ func TestDamagedState(t *testing.T) {
 	require.ErrorContains(t, err, "damaged")
 }
 
-// loadOrNothing loads an archive: afterwards its images are there, or nothing of it can be seen. The store is one for all inputs,
-// because opening one tries out mounts; it is emptied again.
+// loadOrNothing loads an archive: afterwards its images are there, or nothing of it can be seen.
+// The store is one for all inputs, because opening one tries out mounts; it is emptied again.
 func loadOrNothing(t *testing.T, s *Store, archive []byte) {
 	names, err := s.Load(ctx, bytes.NewReader(archive), LoadOptions{})
 	if err != nil {
@@ -358,7 +371,8 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { loadOrNothing(t, s, data) })
 }
 
-// FuzzLoadMetadata changes the JSON of an archive whose tar and digests are right: what FuzzLoad hardly ever gets to.
+// FuzzLoadMetadata changes the JSON of an archive whose tar and digests are right: what FuzzLoad
+// hardly ever gets to.
 func FuzzLoadMetadata(f *testing.F) {
 	layer := layerTar(f, "a", "1")
 	config := configFor(f, layer)
@@ -369,7 +383,8 @@ func FuzzLoadMetadata(f *testing.F) {
 	s := newStore(f)
 	f.Fuzz(func(t *testing.T, manifest, config []byte) {
 		loadOrNothing(t, s, files{"manifest.json": manifest, "config": config, "layer": layer}.tar(t))
-		oci := files{"index.json": asJSON(t, v1.Index{Manifests: []v1.Descriptor{{Digest: digest.FromBytes(manifest)}}})}
+		oci := files{"index.json": asJSON(t,
+			v1.Index{Manifests: []v1.Descriptor{{Digest: digest.FromBytes(manifest)}}})}
 		for _, blob := range [][]byte{manifest, config, layer} {
 			oci["blobs/sha256/"+digest.FromBytes(blob).Encoded()] = blob
 		}

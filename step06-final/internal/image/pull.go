@@ -37,10 +37,12 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if isHostName(name) {
 		return s.Resolve(name)
 	}
+
 	ref, err := ParseReference(name)
 	if err != nil {
 		return nil, err
 	}
+
 	from, err := ref.remote(o.PlainHTTP)
 	if err != nil {
 		return nil, err
@@ -53,6 +55,7 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err := s.tidy(); err != nil {
 		return nil, err
 	}
+
 	lock, err := s.adding()
 	if err != nil {
 		return nil, err
@@ -63,6 +66,7 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err != nil {
 		return nil, explainRegistry("pull", ref, err)
 	}
+
 	img, err := found.Image() // of an index: the image for the platform
 	if err != nil {
 		return nil, explainRegistry("pull", ref, err)
@@ -74,11 +78,13 @@ func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*Image, e
 	if err != nil {
 		return nil, explainRegistry("pull", ref, err)
 	}
+
 	byDigest := ref
 	byDigest.Digest = found.Digest.String()
 	if err := s.publish(r, ref, byDigest); err != nil {
 		return nil, err
 	}
+
 	p.progress.line("Digest: %s", found.Digest)
 	return s.resolve(string(r.Config))
 }
@@ -164,6 +170,7 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("fetch manifest: %w", err)
 	}
+
 	var manifest v1.Manifest
 	if err := json.Unmarshal(rawManifest, &manifest); err != nil {
 		return record{}, fmt.Errorf("read manifest: %w", err)
@@ -179,6 +186,7 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("fetch configuration: %w", err)
 	}
+
 	config, err := parseConfig(rawConfig)
 	if err != nil {
 		return record{}, err
@@ -192,16 +200,19 @@ func (p *pull) fetch(ctx context.Context, out io.Writer) (record, error) {
 	for _, l := range manifest.Layers {
 		total += l.Size
 	}
+
 	p.progress = newProgress(out, total, p.ref.Familiar())
 	defer p.progress.close()
 	layers, err := p.layers(ctx, manifest.Layers, config.RootFS.DiffIDs)
 	if err != nil {
 		return record{}, err
 	}
+
 	r := record{Layers: layers}
 	if r.Config, _, err = p.s.putBlob(bytes.NewReader(rawConfig), manifest.Config.Digest); err != nil {
 		return record{}, err
 	}
+
 	r.Manifest, _, err = p.s.putBlob(bytes.NewReader(rawManifest), "")
 	return r, err
 }
@@ -264,6 +275,7 @@ func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest,
 		return layerRecord{}, fmt.Errorf("layer %s is to be fetched from elsewhere (%s): foreign layers are not "+
 			"supported", d.Digest, d.URLs[0])
 	}
+
 	l := layerRecord{DiffID: diffID, Digest: d.Digest, MediaType: d.MediaType, Size: d.Size}
 	if err := checkDigest(d.Digest); err != nil {
 		return layerRecord{}, err
@@ -276,10 +288,12 @@ func (p *pull) layer(ctx context.Context, d v1.Descriptor, diffID digest.Digest,
 		record.Unpacked = size
 		return record, err
 	}
+
 	l, err := p.download(ctx, l)
 	if err != nil {
 		return layerRecord{}, fmt.Errorf("layer %s: %w", d.Digest, err)
 	}
+
 	p.progress.line("%s: Pull complete", short(d.Digest))
 	return l, nil
 }
@@ -333,9 +347,11 @@ func explainRegistry(verb string, ref Reference, err error) error {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		advice = "; this registry speaks http only: use --plain-http"
 	case strings.Contains(err.Error(), "no such host"), strings.Contains(err.Error(),
-		"connection refused"), strings.Contains(err.Error(), "network is unreachable"), strings.Contains(err.Error(), "i/o timeout"):
+		"connection refused"), strings.Contains(err.Error(), "network is unreachable"),
+		strings.Contains(err.Error(), "i/o timeout"):
 		advice = fmt.Sprintf("; is %s reachable from here? Without a network use load, import or the image %q",
 			ref.Domain, hostName)
 	}
+
 	return fmt.Errorf("%s %s: %w%s", verb, ref.Familiar(), err, advice)
 }

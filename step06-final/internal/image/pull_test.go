@@ -76,9 +76,11 @@ func (h *hub) put(t *testing.T, repo, tag string, f files) {
 	}
 	for name, data := range f {
 		if strings.HasPrefix(name, "blobs/") {
-			upload("POST", "/v2/"+repo+"/blobs/uploads/?digest=sha256:"+name[len("blobs/sha256/"):], "application/octet-stream", data)
+			upload("POST", "/v2/"+repo+"/blobs/uploads/?digest=sha256:"+name[len("blobs/sha256/"):],
+				"application/octet-stream", data)
 		}
 	}
+
 	var index v1.Index
 	require.NoError(t, unmarshal(f["index.json"], &index))
 	for _, d := range index.Manifests {
@@ -88,20 +90,24 @@ func (h *hub) put(t *testing.T, repo, tag string, f files) {
 			upload("PUT", "/v2/"+repo+"/manifests/"+tag, d.MediaType, data)
 		}
 	}
+
 	if len(index.Manifests) > 1 {
 		index.MediaType = v1.MediaTypeImageIndex
 		upload("PUT", "/v2/"+repo+"/manifests/"+tag, v1.MediaTypeImageIndex, asJSON(t, index))
 	}
+
 	h.mu.Lock()
 	h.log = nil
 	h.mu.Unlock()
 }
 
 func TestPull(t *testing.T) {
-	for name, compress := range map[string]func(testing.TB, []byte) ([]byte, string){"gzip": gzipped, "zstd": zstded, "plain": plain} {
+	for name, compress := range map[string]func(testing.TB, []byte) ([]byte, string){"gzip": gzipped,
+		"zstd": zstded, "plain": plain} {
 		t.Run(name, func(t *testing.T) {
 			h := newHub(t)
-			f := ociFiles(t, "", compress, layerTar(t, "a", "1"), layerTar(t, "b", "2"), layerTar(t, "c", "3"), layerTar(t, "d", "4"))
+			f := ociFiles(t, "", compress, layerTar(t, "a", "1"), layerTar(t, "b", "2"), layerTar(t, "c", "3"),
+				layerTar(t, "d", "4"))
 			h.put(t, "me/app", "1", f)
 			s := newStore(t)
 			var progress bytes.Buffer
@@ -136,7 +142,8 @@ func TestPull(t *testing.T) {
 
 func TestPullIndex(t *testing.T) {
 	h := newHub(t)
-	mine, other := ociFiles(t, "", gzipped, layerTar(t, "a", "mine")), ociFiles(t, "", gzipped, layerTar(t, "a", "other"))
+	mine, other := ociFiles(t, "", gzipped, layerTar(t, "a", "mine")),
+		ociFiles(t, "", gzipped, layerTar(t, "a", "other"))
 	all := files{}
 	var index v1.Index
 	index.SchemaVersion = 2
@@ -144,12 +151,14 @@ func TestPullIndex(t *testing.T) {
 		for name, data := range f {
 			all[name] = data
 		}
+
 		var one v1.Index
 		require.NoError(t, unmarshal(f["index.json"], &one))
 		d := one.Manifests[0]
 		d.Platform, d.Annotations = &v1.Platform{OS: "linux", Architecture: arch}, nil
 		index.Manifests = append(index.Manifests, d)
 	}
+
 	all["index.json"] = asJSON(t, index)
 	h.put(t, "multi", "1", all)
 	s := newStore(t)
@@ -172,11 +181,13 @@ func TestPullIndex(t *testing.T) {
 	require.NotZero(t, report.Reclaimed)
 }
 
-// Each fault ends in an error, shows nothing, and the next pull, of a registry that works, succeeds.
+// Each fault ends in an error, shows nothing, and the next pull, of a registry that works,
+// succeeds.
 func TestPullFaults(t *testing.T) {
 	f := ociFiles(t, "", gzipped, layerTar(t, "a", strings.Repeat("1", 5000)), layerTar(t, "b", "2"))
 	layerPath := "/blobs/" + string(layersOf(t, f)[0].Digest)
 	configPath := "/blobs/" + string(configOf(t, f).Digest)
+
 	for name, c := range map[string]struct {
 		spoil func(w http.ResponseWriter, r *http.Request) bool
 		want  string
@@ -185,6 +196,7 @@ func TestPullFaults(t *testing.T) {
 			if !strings.HasSuffix(r.URL.Path, layerPath) {
 				return false
 			}
+
 			data := append([]byte{}, f["blobs/sha256/"+layerPath[len("/blobs/sha256:"):]]...)
 			data[len(data)-1] ^= 1
 			_, err := w.Write(data)
@@ -194,6 +206,7 @@ func TestPullFaults(t *testing.T) {
 			if !strings.HasSuffix(r.URL.Path, layerPath) {
 				return false
 			}
+
 			w.Header().Set("Content-Length", fmt.Sprint(layersOf(t, f)[0].Size))
 			_, err := w.Write(f["blobs/sha256/"+layerPath[len("/blobs/sha256:"):]][:10])
 			return err == nil
@@ -202,6 +215,7 @@ func TestPullFaults(t *testing.T) {
 			if !strings.HasSuffix(r.URL.Path, configPath) {
 				return false
 			}
+
 			_, err := io.WriteString(w, strings.Repeat("{", int(configOf(t, f).Size)))
 			return err == nil
 		}, "sha256"},
@@ -209,6 +223,7 @@ func TestPullFaults(t *testing.T) {
 			if !strings.Contains(r.URL.Path, "/manifests/") {
 				return false
 			}
+
 			w.Header().Set("Content-Type", v1.MediaTypeImageManifest)
 			_, err := io.WriteString(w, "garbage")
 			return err == nil
@@ -221,6 +236,7 @@ func TestPullFaults(t *testing.T) {
 			if !strings.Contains(r.URL.Path, "/manifests/") {
 				return false
 			}
+
 			w.WriteHeader(http.StatusNotFound)
 			return true
 		}, "check the name"},
@@ -255,7 +271,8 @@ func manifestOf(t testing.TB, f files) v1.Manifest {
 	return m
 }
 
-// A pull that is cancelled half way leaves the layers that it had; the next one fetches only the others.
+// A pull that is cancelled half way leaves the layers that it had; the next one fetches only the
+// others.
 func TestPullResumes(t *testing.T) {
 	h := newHub(t)
 	f := ociFiles(t, "", gzipped, layerTar(t, "a", "1"), layerTar(t, "b", "2"))
@@ -263,15 +280,18 @@ func TestPullResumes(t *testing.T) {
 	layers := layersOf(t, f)
 	stop, cancel := context.WithCancel(ctx)
 	s := newStore(t)
+
 	h.spoil = func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, string(layers[1].Digest)) {
 			return false
 		}
+
 		for !s.hasBlob(layers[0].Digest) {
 			if r.Context().Err() != nil {
 				return true
 			}
 		}
+
 		cancel()
 		<-r.Context().Done()
 		return true
@@ -279,6 +299,7 @@ func TestPullResumes(t *testing.T) {
 	_, err := s.Pull(stop, h.host+"/app:1", PullOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	images, err := s.List()
+
 	require.NoError(t, err)
 	require.Empty(t, images)
 	s.clean(t)
@@ -300,6 +321,7 @@ func TestPullCredentials(t *testing.T) {
 		if r.Header.Get("Authorization") == want {
 			return false
 		}
+
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
@@ -309,6 +331,7 @@ func TestPullCredentials(t *testing.T) {
 	require.ErrorContains(t, err, "config.json")
 	require.NoError(t, os.MkdirAll(os.Getenv("HOME")+"/.docker", 0700))
 	defer os.RemoveAll(os.Getenv("HOME") + "/.docker")
+
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, h.host, base64.StdEncoding.EncodeToString([]byte("user:secret")))
 	require.NoError(t, os.WriteFile(os.Getenv("HOME")+"/.docker/config.json", []byte(config), 0600))
 	_, err = s.Pull(ctx, h.host+"/app:1", PullOptions{})
@@ -324,7 +347,8 @@ func TestPullNoRegistry(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// The layers of a manifest and of its configuration must be as many; a manifest cannot send the client elsewhere.
+// The layers of a manifest and of its configuration must be as many; a manifest cannot send the
+// client elsewhere.
 func TestPullStrangeManifests(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*v1.Manifest)
@@ -357,7 +381,8 @@ func TestPullStrangeManifests(t *testing.T) {
 	}
 }
 
-// A registry that answers without end is cut off: manifests, tokens and errors are read into memory.
+// A registry that answers without end is cut off: manifests, tokens and errors are read into
+// memory.
 func TestRegistryAnswersAreBounded(t *testing.T) {
 	endless := func(w http.ResponseWriter) {
 		block := make([]byte, 64<<10)
@@ -367,6 +392,7 @@ func TestRegistryAnswersAreBounded(t *testing.T) {
 			}
 		}
 	}
+
 	for name, handle := range map[string]http.HandlerFunc{
 		"error": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -377,6 +403,7 @@ func TestRegistryAnswersAreBounded(t *testing.T) {
 			if strings.Contains(r.URL.Path, "/blobs/") {
 				w.WriteHeader(http.StatusNotFound)
 			}
+
 			endless(w)
 		},
 		"token": func(w http.ResponseWriter, r *http.Request) {
@@ -384,6 +411,7 @@ func TestRegistryAnswersAreBounded(t *testing.T) {
 				endless(w)
 				return
 			}
+
 			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
 		},
@@ -403,6 +431,7 @@ func TestRegistryAnswersAreBounded(t *testing.T) {
 			}
 			require.LessOrEqual(t, n, int64(maxJSON)+1<<20, name)
 		}
+
 		_, err := newStore(t).Pull(ctx, strings.TrimPrefix(server.URL, "http://")+"/x:1", PullOptions{PlainHTTP: true})
 		require.Error(t, err, name)
 		server.Close()

@@ -36,6 +36,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	if ref.Digest != "" {
 		return "", fmt.Errorf("push %q: give a tag, the digest follows from the content", name)
 	}
+
 	lock, err := s.adding()
 	if err != nil {
 		return "", err
@@ -45,6 +46,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	if err != nil {
 		return "", err
 	}
+
 	to, err := ref.remote(o.PlainHTTP)
 	if err != nil {
 		return "", err
@@ -54,6 +56,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	if err != nil {
 		return "", err
 	}
+
 	stored, cleanup, err := s.toPush(ctx, img)
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", ref.Familiar(), err)
@@ -71,6 +74,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 	}, o.Progress, ref); err != nil {
 		return "", explainRegistry("push", ref, err)
 	}
+
 	pushed := digest.FromBytes(raw)
 	byDigest := ref
 	byDigest.Digest = string(pushed)
@@ -81,6 +85,7 @@ func (s *Store) Push(ctx context.Context, name string, o PushOptions) (string, e
 func writeRemote(img registry.Image, write func(remote.Option) error, out io.Writer, ref Reference) error {
 	updates := make(chan registry.Update, 16)
 	done := make(chan struct{})
+
 	go func() {
 		defer close(done)
 		var p *progress
@@ -98,6 +103,7 @@ func writeRemote(img registry.Image, write func(remote.Option) error, out io.Wri
 			p.close()
 		}
 	}()
+
 	err := write(remote.WithProgress(updates)) // closes the channel
 	<-done
 	return err
@@ -110,12 +116,14 @@ func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), e
 	for _, l := range img.record.Layers {
 		stored.files[string(l.Digest)] = storedLayer{l, s.blobPath(l.Digest)}
 	}
+
 	nothing := func() {}
 	if img.record.Manifest != "" {
 		raw, err := s.readJSONBlob(img.record.Manifest)
 		if err != nil {
 			return nil, nothing, err
 		}
+
 		var m v1.Manifest
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return nil, nothing, fmt.Errorf("read manifest %s: %w", img.record.Manifest, err)
@@ -130,6 +138,7 @@ func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), e
 	if err != nil {
 		return nil, nothing, fmt.Errorf("compress layers: %w", err)
 	}
+
 	cleanup := func() { os.RemoveAll(dir) }
 	r := img.record
 	r.Layers = append([]layerRecord(nil), r.Layers...)
@@ -151,6 +160,7 @@ func (s *Store) toPush(ctx context.Context, img *Image) (*storedImage, func(), e
 	if err != nil {
 		cleanup()
 	}
+
 	return stored, cleanup, err
 }
 
@@ -179,6 +189,7 @@ func (s *Store) compressLayer(ctx context.Context, l *layerRecord, path string) 
 	if err := packed.finish(""); err != nil {
 		return err
 	}
+
 	l.Digest, l.Size, l.MediaType = packed.digest(), packed.size, v1.MediaTypeImageLayerGzip
 	return nil
 }
@@ -215,6 +226,7 @@ func (s *Store) ociManifest(r record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	m := v1.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: v1.MediaTypeImageManifest,
@@ -224,6 +236,7 @@ func (s *Store) ociManifest(r record) ([]byte, error) {
 	for _, l := range r.Layers {
 		m.Layers = append(m.Layers, v1.Descriptor{MediaType: ociLayerType(l.MediaType), Digest: l.Digest, Size: l.Size})
 	}
+
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)

@@ -86,10 +86,12 @@ func (s *Store) image(id digest.Digest, names map[string]digest.Digest) (*Image,
 	if err != nil {
 		return nil, err
 	}
+
 	raw, err := s.readJSONBlob(r.Config)
 	if err != nil {
 		return nil, err
 	}
+
 	img := &Image{ID: string(id), Raw: raw, record: r, RepoTags: []string{}, RepoDigests: []string{}}
 	if err := json.Unmarshal(raw, &img.Config); err != nil {
 		return nil, fmt.Errorf("configuration of image %s: %w", id, err)
@@ -97,6 +99,7 @@ func (s *Store) image(id digest.Digest, names map[string]digest.Digest) (*Image,
 	if img.Config.Created != nil {
 		img.Created = *img.Config.Created
 	}
+
 	for _, l := range r.Layers {
 		img.Layers = append(img.Layers, string(l.DiffID))
 		img.Size += l.Unpacked
@@ -106,6 +109,7 @@ func (s *Store) image(id digest.Digest, names map[string]digest.Digest) (*Image,
 		if target != id {
 			continue
 		}
+
 		ref, err := ParseReference(name)
 		if err != nil {
 			return nil, fmt.Errorf("names of images: %w", err)
@@ -116,6 +120,7 @@ func (s *Store) image(id digest.Digest, names map[string]digest.Digest) (*Image,
 			img.RepoTags = append(img.RepoTags, ref.Familiar())
 		}
 	}
+
 	sort.Strings(img.RepoTags)
 	sort.Strings(img.RepoDigests)
 	return img, nil
@@ -142,6 +147,7 @@ func (s *Store) publish(r record, names ...Reference) error {
 	if len(names) == 0 {
 		return nil
 	}
+
 	for _, name := range names {
 		known.move(name, r.Config)
 	}
@@ -188,6 +194,7 @@ func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	known := map[digest.Digest][]layerRecord{}
 	for _, id := range ids {
 		r, err := s.readRecord(id)
@@ -204,10 +211,12 @@ func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 			}
 		}
 	}
+
 	cached, err := filepath.Glob(s.path("images/cache/*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("list build cache: %w", err)
 	}
+
 	for _, path := range cached {
 		var step CachedStep
 		if disk.ReadJSON(path, &step) == nil && step.Layer != nil && s.hasBlob(step.Layer.Digest) {

@@ -57,6 +57,7 @@ func parseReference(s string) (Reference, error) {
 	if isHexID(s) {
 		return r, errors.New("64 hexadecimal digits are an image ID")
 	}
+
 	rest := s
 	if i := strings.IndexByte(rest, '@'); i >= 0 {
 		r.Digest, rest = rest[i+1:], rest[:i]
@@ -64,6 +65,7 @@ func parseReference(s string) (Reference, error) {
 			return r, errors.New("the digest is not sha256: and 64 hexadecimal digits")
 		}
 	}
+
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 		r.Tag, rest = rest[i+1:], rest[:i]
 		if len(r.Tag) > maxTagLength || !tagPattern.MatchString(r.Tag) {
@@ -94,6 +96,7 @@ func parseReference(s string) (Reference, error) {
 	if r.Tag == "" && r.Digest == "" {
 		r.Tag = defaultTag
 	}
+
 	return r, nil
 }
 

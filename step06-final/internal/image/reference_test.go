@@ -9,6 +9,7 @@ import (
 
 func TestParseReference(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0a", 32)
+
 	for in, want := range map[string][2]string{ // full name, short name
 		"busybox":                        {"docker.io/library/busybox:latest", "busybox:latest"},
 		"busybox:1.36":                   {"docker.io/library/busybox:1.36", "busybox:1.36"},
@@ -26,6 +27,7 @@ func TestParseReference(t *testing.T) {
 		require.NoError(t, err, in)
 		require.Equal(t, want, [2]string{ref.String(), ref.Familiar()}, in)
 	}
+
 	for _, in := range []string{
 		"", " ", "A", "a b", "-a", "a-", "a/", "/a", "a//b", "a:", "a:" + strings.Repeat("t", 129), "a@sha256:12", "a@md5:" + strings.Repeat("0", 64),
 		"a..b", "../a", "a/../b", "a:b:c", "exa_mple.com/x", "x:y/z:w/q", strings.Repeat("a", 300), strings.Repeat("0", 64), "a\x00b", "ä", "a:t\n",
@@ -53,11 +55,13 @@ func TestRemoteName(t *testing.T) {
 func FuzzParseReference(f *testing.F) {
 	f.Add("localhost:5000/a/b:c@sha256:" + strings.Repeat("0a", 32))
 	f.Add("busybox")
+
 	f.Fuzz(func(t *testing.T, s string) {
 		ref, err := ParseReference(s)
 		if err != nil {
 			return
 		}
+
 		again, err := ParseReference(ref.String())
 		require.NoError(t, err)
 		require.Equal(t, ref.String(), again.String())

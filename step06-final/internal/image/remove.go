@@ -72,10 +72,12 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 	if err != nil {
 		return nil, nil, err
 	}
+
 	id, err := s.find(nameOrID, known)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	going, staying := known.affected(nameOrID, id)
 	if o.onlyUnnamed && len(going)+len(staying) > 0 {
 		return nil, nil, nil
@@ -87,6 +89,7 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 			"multiple repositories (%s); remove it by these names, or use -f",
 			short(id), strings.Join(familiar(going), ", "))
 	}
+
 	// With -f a name goes also while a container runs; the image stays, without a name.
 	running := false
 	if len(staying) == 0 {
@@ -100,6 +103,7 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 	for _, name := range going {
 		delete(known, name)
 	}
+
 	for _, name := range familiar(going) {
 		lines = append(lines, "Untagged: "+name)
 	}
@@ -118,6 +122,7 @@ func (s *Store) unname(nameOrID string, o RemoveOptions) (lines []string, gone *
 	if err := os.Remove(s.recordPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lines, nil, fmt.Errorf("remove image: %w", err)
 	}
+
 	return append(lines, "Deleted: "+string(id)), gone, nil
 }
 
@@ -141,6 +146,7 @@ func (n names) affected(nameOrID string, id digest.Digest) (going, staying []str
 			otherTags = true
 		}
 	}
+
 	for name, target := range n {
 		switch {
 		case target != id:
@@ -151,6 +157,7 @@ func (n names) affected(nameOrID string, id digest.Digest) (going, staying []str
 			staying = append(staying, name)
 		}
 	}
+
 	return going, staying
 }
 
@@ -222,12 +229,15 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 	if err != nil {
 		return nil, err
 	}
+
 	used := map[string]bool{}
 	for _, u := range users {
 		used[u.ImageID] = true
 	}
+
 	report := &PruneReport{}
 	var gone []*record
+
 	for _, img := range images {
 		dangling := len(img.RepoTags)+len(img.RepoDigests) == 0
 		if used[img.ID] || !all && !dangling || keep != nil && keep(img) {
@@ -241,14 +251,17 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 		if err != nil {
 			return nil, err
 		}
+
 		report.Lines = append(report.Lines, lines...)
 		if r != nil {
 			gone = append(gone, r)
 		}
 	}
+
 	if err := s.clearCache(); err != nil {
 		return nil, err
 	}
+
 	report.Reclaimed, err = s.collect()
 	for _, r := range gone {
 		report.Lines = append(report.Lines, s.deletedLayers(r)...)
@@ -262,6 +275,7 @@ func (s *Store) collect() (freed int64, err error) {
 	if err := s.snapshots.Sweep(); err != nil {
 		return 0, err
 	}
+
 	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
 	if err != nil || lock == nil {
 		return 0, err
@@ -271,6 +285,7 @@ func (s *Store) collect() (freed int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("nothing was deleted, because it is not clear what is needed: %w", err)
 	}
+
 	used, err := s.snapshots.LayersInUse()
 	if err != nil {
 		return 0, fmt.Errorf("nothing was deleted, because it is not clear what is needed: %w", err)
@@ -287,6 +302,7 @@ func (s *Store) collect() (freed int64, err error) {
 	if err != nil {
 		return freed, fmt.Errorf("list blobs: %w", err)
 	}
+
 	for _, e := range entries {
 		if blobs[digest.Digest("sha256:"+e.Name())] {
 			continue
@@ -298,6 +314,7 @@ func (s *Store) collect() (freed int64, err error) {
 			return freed, fmt.Errorf("remove blob: %w", err)
 		}
 	}
+
 	return freed, s.removeLeftovers()
 }
 
@@ -308,6 +325,7 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	for _, id := range ids {
 		r, err := s.readRecord(id)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -316,6 +334,7 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
+
 		blobs[r.Config], blobs[r.Manifest] = true, true
 		for _, l := range r.Layers {
 			blobs[l.Digest], layers[l.DiffID] = true, true
@@ -326,6 +345,7 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("list build cache: %w", err)
 	}
+
 	for _, path := range steps {
 		var step CachedStep
 		if disk.ReadJSON(path, &step) == nil && step.Layer != nil {
@@ -350,8 +370,10 @@ func (s *Store) removeLeftovers() error {
 		if err != nil {
 			return fmt.Errorf("list temporary files: %w", err)
 		}
+
 		leftovers = append(leftovers, found...)
 	}
+
 	sizes, err := os.ReadDir(s.path("images/sizes"))
 	if err != nil {
 		return fmt.Errorf("list layer sizes: %w", err)
@@ -366,6 +388,7 @@ func (s *Store) removeLeftovers() error {
 			leftovers = append(leftovers, s.path("images/sizes/"+e.Name()))
 		}
 	}
+
 	for _, path := range leftovers {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove leftover: %w", err)

@@ -58,12 +58,14 @@ func (s *Store) find(nameOrID string, known names) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
+
 	var found []digest.Digest
 	for _, id := range ids {
 		if strings.HasPrefix(id.Encoded(), strings.TrimPrefix(nameOrID, "sha256:")) {
 			found = append(found, id)
 		}
 	}
+
 	switch len(found) {
 	case 0:
 		return "", notFound(nameOrID)
@@ -84,6 +86,7 @@ func (s *Store) List() ([]*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	ids, err := s.recordIDs()
 	if err != nil {
 		return nil, err
@@ -98,8 +101,10 @@ func (s *Store) List() ([]*Image, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		images = append(images, img)
 	}
+
 	sort.SliceStable(images, func(i, j int) bool { return images[i].Created.After(images[j].Created) })
 	return images, nil
 }

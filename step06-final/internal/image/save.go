@@ -27,12 +27,14 @@ func (s *Store) Save(ctx context.Context, w io.Writer, names []string) error {
 		if err := archive.WriteHeader(h); err != nil {
 			return err
 		}
+
 		_, err := io.Copy(archive, r)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save: %w", err)
 	}
+
 	if err := archive.Close(); err != nil {
 		return fmt.Errorf("save: %w", err)
 	}
@@ -51,6 +53,7 @@ func (s *Store) SaveDir(ctx context.Context, dir string, names []string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0755); err != nil {
 			return err
 		}
+
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0644)
 		if err != nil {
 			return err
@@ -64,6 +67,7 @@ func (s *Store) SaveDir(ctx context.Context, dir string, names []string) error {
 	if err != nil {
 		return fmt.Errorf("save: %w", err)
 	}
+
 	return nil
 }
 
@@ -79,6 +83,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 	if len(names) == 0 {
 		return errors.New("which image?")
 	}
+
 	lock, err := s.adding() // nothing that we write may be collected meanwhile
 	if err != nil {
 		return err
@@ -92,10 +97,12 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 	saver := &saver{s: s, put: put, done: map[digest.Digest]bool{}}
 	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
 	var items []dockerItem
+
 	for _, img := range images {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		item, manifest, err := saver.image(img)
 		if err != nil {
 			return err
@@ -110,6 +117,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 		if len(tags[img.ID]) == 0 {
 			index.Manifests = append(index.Manifests, manifest)
 		}
+
 		items = append(items, item)
 	}
 
@@ -128,6 +136,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 			return fmt.Errorf("write %s: %w", file.name, err)
 		}
 	}
+
 	return nil
 }
 
@@ -136,6 +145,7 @@ func (s *Store) imagesToSave(names []string) ([]*Image, map[string][]Reference, 
 	var images []*Image
 	tags := map[string][]Reference{}
 	seen := map[string]bool{}
+
 	for _, name := range names {
 		img, err := s.Resolve(name)
 		if err != nil {
@@ -150,12 +160,14 @@ func (s *Store) imagesToSave(names []string) ([]*Image, map[string][]Reference, 
 		if err != nil || ref.Digest != "" {
 			continue
 		}
+
 		for _, tag := range img.RepoTags { // an ID prefix may look like a name
 			if tag == ref.Familiar() {
 				tags[img.ID] = append(tags[img.ID], ref)
 			}
 		}
 	}
+
 	return images, tags, nil
 }
 
@@ -173,6 +185,7 @@ func (s *saver) image(img *Image) (dockerItem, v1.Descriptor, error) {
 	if err != nil {
 		return dockerItem{}, v1.Descriptor{}, err
 	}
+
 	d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromBytes(manifest),
 		Size:     int64(len(manifest)),
 		Platform: &v1.Platform{OS: img.Config.OS, Architecture: img.Config.Architecture, Variant: img.Config.Variant}}
@@ -183,6 +196,7 @@ func (s *saver) image(img *Image) (dockerItem, v1.Descriptor, error) {
 			return item, d, err
 		}
 	}
+
 	if err := s.bytes(img.record.Config, img.Raw); err != nil {
 		return item, d, err
 	}
@@ -204,6 +218,7 @@ func (s *saver) file(d digest.Digest) error {
 	if s.done[d] {
 		return nil
 	}
+
 	s.done[d] = true
 	f, err := os.Open(s.s.blobPath(d))
 	if err != nil {
@@ -222,5 +237,6 @@ func (s *saver) file(d digest.Digest) error {
 	if verified.Digest() != d {
 		return fmt.Errorf("layer %s in the store is damaged; pull or load the image again: %w", d, ErrDigest)
 	}
+
 	return nil
 }

@@ -15,6 +15,7 @@ func BenchmarkContainer(b *testing.B) {
 	if os.Getuid() != 0 {
 		b.Skip("needs root: overlay")
 	}
+
 	for name, o := range map[string]snapshot.Options{"kept": {}, "rm": {Volatile: true}} {
 		b.Run(name, func(b *testing.B) {
 			s := newStore(b)

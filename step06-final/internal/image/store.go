@@ -21,7 +21,9 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open image store: %w", err)
 	}
+
 	s := &Store{root: root}
+
 	// A container's root in a user namespace must be able to walk to its tree: 0711. What is in
 	// images/ is ours alone.
 	for dir, mode := range map[string]os.FileMode{root: 0711, s.path("images"): 0700} {
@@ -39,6 +41,7 @@ func Open(root string) (*Store, error) {
 	if s.snapshots, err = snapshot.Open(root, s.layers()); err != nil {
 		return nil, err
 	}
+
 	return s, nil
 }
 

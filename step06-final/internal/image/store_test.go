@@ -51,7 +51,8 @@ func TestImportAndCommit(t *testing.T) {
 	require.Equal(t, []string{"A=b", "C=d"}, base.Config.Config.Env)
 	require.Equal(t, "hello", s.read(t, "mine:1", "etc/motd"))
 
-	img, err := s.Commit(ctx, base, CommitOptions{Name: "mine:2", Author: "me", Message: "why", CreatedBy: "sh", Changes: []string{"USER 5"},
+	img, err := s.Commit(ctx, base, CommitOptions{Name: "mine:2", Author: "me", Message: "why", CreatedBy: "sh",
+		Changes: []string{"USER 5"},
 		Diff: func(w io.Writer) error {
 			_, err := w.Write(layerTar(t, "new", "n", ".wh.etc", ""))
 			return err
@@ -63,7 +64,8 @@ func TestImportAndCommit(t *testing.T) {
 	require.Equal(t, []string{"cat", "/etc/motd"}, img.Config.Config.Cmd, "the base's settings stay")
 	history, err := s.History("mine:2")
 	require.NoError(t, err)
-	require.Equal(t, HistoryEntry{ID: img.ID, Created: history[0].Created, CreatedBy: "sh", Size: 1, Comment: "why"}, history[0])
+	require.Equal(t, HistoryEntry{ID: img.ID, Created: history[0].Created, CreatedBy: "sh", Size: 1,
+		Comment: "why"}, history[0])
 	require.Equal(t, int64(5), history[1].Size)
 
 	broken := errors.New("broken")
@@ -73,7 +75,8 @@ func TestImportAndCommit(t *testing.T) {
 	require.Error(t, err)
 	_, err = s.Commit(ctx, base, CommitOptions{Changes: []string{"RUN x"}})
 	require.ErrorContains(t, err, "RUN cannot be used here")
-	_, err = s.Import(ctx, strings.NewReader("no archive at all, and long enough to look like one"), ImportOptions{Name: "bad:1"})
+	_, err = s.Import(ctx, strings.NewReader("no archive at all, and long enough to look like one"),
+		ImportOptions{Name: "bad:1"})
 	require.Error(t, err)
 	_, err = s.Import(ctx, bytes.NewReader(layerTar(t, "../x", "")), ImportOptions{Name: "bad:2"})
 	require.ErrorIs(t, err, layer.ErrEscape)
@@ -136,6 +139,7 @@ func TestTagAndRemove(t *testing.T) {
 	lines, err = s.Remove("x:2", RemoveOptions{Users: users, Force: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"Untagged: x:2", "Deleted: " + img.ID, "Deleted: " + img.Layers[0]}, lines)
+
 	_, err = s.Remove("x:2", RemoveOptions{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	s.empty(t)
@@ -198,11 +202,13 @@ func TestPruneAll(t *testing.T) {
 	for _, name := range []string{"x:1", "x:2", "x:3"} {
 		s.mustLoad(t, dockerFiles(t, name, layerTar(t, "a", name)).tar(t))
 	}
+
 	used, err := s.Resolve("x:1")
 	require.NoError(t, err)
 	kept, err := s.Resolve("x:2")
 	require.NoError(t, err)
-	report, err := s.Prune(true, []User{{Container: "c", ImageID: used.ID}}, func(img *Image) bool { return img.ID == kept.ID })
+	report, err := s.Prune(true, []User{{Container: "c", ImageID: used.ID}},
+		func(img *Image) bool { return img.ID == kept.ID })
 	require.NoError(t, err)
 	require.Len(t, report.Lines, 3)
 	images, err := s.List()
@@ -218,6 +224,7 @@ func TestFullDisk(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: a small tmpfs")
 	}
+
 	root := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", root, "tmpfs", 0, "size=2m,mode=700"))
 	defer func() { require.NoError(t, unix.Unmount(root, unix.MNT_DETACH)) }()
@@ -230,6 +237,7 @@ func TestFullDisk(t *testing.T) {
 	_, err = io.ReadFull(f, random)
 	require.NoError(t, err)
 	f.Close()
+
 	for name, size := range map[string]int{"the blob": 3 << 20, "the unpacked layer": 3 << 19} {
 		archive := dockerFiles(t, "big:1", layerTar(t, "a", string(random[:size])))
 		dir := t.TempDir() // read in place: the archive itself needs no room in the store
@@ -237,11 +245,13 @@ func TestFullDisk(t *testing.T) {
 			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0755))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0600))
 		}
+
 		_, err = s.LoadDir(ctx, dir, LoadOptions{})
 		require.Error(t, err, name)
 		require.Regexp(t, "no space left|too big", err.Error(), name)
 		s.clean(t)
 	}
+
 	require.Equal(t, "1", s.read(t, "small:1", "a"))
 	_, err = s.Resolve("big:1")
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -265,6 +275,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 		defer os.Chmod(s.path("images"), 0700)
 		defer os.Chmod(s.path("images/tmp"), 0700)
 	}
+
 	_, err = s.Load(ctx, bytes.NewReader(dockerFiles(t, "y:1", layerTar(t, "b", "1")).tar(t)), LoadOptions{})
 	require.Regexp(t, "read-only|permission", err.Error())
 	images, err := s.List()
@@ -272,14 +283,17 @@ func TestReadOnlyDirectory(t *testing.T) {
 	require.Len(t, images, 1)
 }
 
-// Many processes' worth of loads, removals and prunes at once: no error but "not there", and a store that is right.
+// Many processes' worth of loads, removals and prunes at once: no error but "not there", and a
+// store that is right.
 func TestParallelUse(t *testing.T) {
 	s := newStore(t)
 	shared := layerTar(t, "shared", "s")
 	var group sync.WaitGroup
+
 	for i := 0; i < 8; i++ {
 		archive := dockerFiles(t, fmt.Sprintf("x:%d", i), shared, layerTar(t, "own", fmt.Sprint(i))).tar(t)
 		group.Add(1)
+
 		go func(name string) {
 			defer group.Done()
 			for round := 0; round < 3; round++ {
@@ -293,6 +307,7 @@ func TestParallelUse(t *testing.T) {
 				if err == nil {
 					_, err = s.LayerDirs(img, nil)
 				}
+
 				if err != nil {
 					t.Error("use", name, err)
 				}
@@ -302,13 +317,15 @@ func TestParallelUse(t *testing.T) {
 			}
 		}(fmt.Sprintf("x:%d", i))
 	}
+
 	group.Wait()
 	_, err := s.Prune(true, nil, nil)
 	require.NoError(t, err)
 	s.empty(t)
 }
 
-// kill -9 at any moment of a load: the image is there, whole, or not at all, and the next command cleans up.
+// kill -9 at any moment of a load: the image is there, whole, or not at all, and the next command
+// cleans up.
 func TestKilledLoad(t *testing.T) {
 	root := t.TempDir()
 	archive := filepath.Join(t.TempDir(), "a.tar")
@@ -316,6 +333,7 @@ func TestKilledLoad(t *testing.T) {
 	for i := 0; i < 200; i++ {
 		pairs = append(pairs, fmt.Sprintf("d%d/f%d", i%20, i), strings.Repeat(fmt.Sprint(i), 2000))
 	}
+
 	one, two := layerTar(t, pairs...), layerTar(t, "last", "l")
 	require.NoError(t, os.WriteFile(archive, dockerFiles(t, "x:1", one, two).tar(t), 0600))
 	argv, err := json.Marshal([]string{"load", archive})
@@ -323,6 +341,7 @@ func TestKilledLoad(t *testing.T) {
 	s, err := Open(root)
 	require.NoError(t, err)
 	complete := 0
+
 	for i := 0; i < 20; i++ {
 		cmd := exec.Command(os.Args[0], "-test.run", "TestTool")
 		cmd.Env = append(os.Environ(), "IMAGE_TOOL="+string(argv), "IMAGE_TOOL_ROOT="+root)
@@ -343,6 +362,7 @@ func TestKilledLoad(t *testing.T) {
 			require.ErrorIs(t, err, fs.ErrNotExist)
 		}
 	}
+
 	// The next command that adds anything finds no leftover in its way.
 	s.mustLoad(t, dockerFiles(t, "y:1", two).tar(t))
 	s.clean(t)
@@ -356,6 +376,7 @@ func TestLayerDirsForUserNamespace(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: files of other users")
 	}
+
 	s := newStore(t)
 	s.mustLoad(t, dockerFiles(t, "x:1", layerTar(t, "a", "1")).tar(t))
 	img, err := s.Resolve("x:1")
@@ -367,6 +388,7 @@ func TestLayerDirsForUserNamespace(t *testing.T) {
 	own, err := s.LayerDirs(img, nil)
 	require.NoError(t, err)
 	require.NotEqual(t, own, shifted)
+
 	for dir, want := range map[string]uint32{shifted[0]: 100000, own[0]: 0} {
 		for _, name := range []string{dir, dir + "/a"} {
 			var st unix.Stat_t
@@ -374,6 +396,7 @@ func TestLayerDirsForUserNamespace(t *testing.T) {
 			require.Equal(t, want, st.Uid, name)
 		}
 	}
+
 	_, err = s.Remove("x:1", RemoveOptions{})
 	require.NoError(t, err)
 	s.empty(t)
@@ -385,7 +408,8 @@ func mustList(t *testing.T, s *Store) []*Image {
 	return images
 }
 
-// docker names removed layers by their chain, the top first, and not those that another image needs.
+// docker names removed layers by their chain, the top first, and not those that another image
+// needs.
 func TestRemoveNamesLayers(t *testing.T) {
 	s := newStore(t)
 	one, two := layerTar(t, "a", "1"), layerTar(t, "b", "1")
@@ -408,11 +432,14 @@ func TestHostCannotBeReplaced(t *testing.T) {
 	require.NoError(t, err)
 	layer := layerTar(t, "bin/sh", "evil")
 	s.mustLoad(t, dockerFiles(t, "x:1", layer).tar(t))
-	for _, name := range []string{"host", "host:latest", "docker.io/library/host:latest", "index.docker.io/library/host"} {
+
+	for _, name := range []string{"host", "host:latest", "docker.io/library/host:latest",
+		"index.docker.io/library/host"} {
 		require.ErrorContains(t, s.Tag("x:1", name), "built-in", name)
 		_, err := s.Load(ctx, bytes.NewReader(dockerFiles(t, name, layer).tar(t)), LoadOptions{})
 		require.ErrorContains(t, err, "built-in", name)
-		_, err = s.Load(ctx, bytes.NewReader(ociFiles(t, "docker.io/library/host:latest", gzipped, layer).tar(t)), LoadOptions{})
+		_, err = s.Load(ctx, bytes.NewReader(ociFiles(t, "docker.io/library/host:latest", gzipped, layer).tar(t)),
+			LoadOptions{})
 		require.ErrorContains(t, err, "built-in", name)
 		_, err = s.Import(ctx, bytes.NewReader(layer), ImportOptions{Name: name})
 		require.ErrorContains(t, err, "built-in", name)
@@ -420,6 +447,7 @@ func TestHostCannotBeReplaced(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, host.ID, pulled.ID, "the built-in image is not pulled")
 	}
+
 	is, err := s.Resolve("host")
 	require.NoError(t, err)
 	require.Equal(t, host.ID, is.ID)
@@ -433,7 +461,8 @@ func TestHostCannotBeReplaced(t *testing.T) {
 	require.NoError(t, s.Tag("x:1", "host:mine"))
 }
 
-// A layout holds more than images: attestations beside them, and artifacts with a configuration of their own.
+// A layout holds more than images: attestations beside them, and artifacts with a configuration
+// of their own.
 func TestLoadSkipsWhatIsNoImage(t *testing.T) {
 	f := ociFiles(t, "x:1", gzipped, layerTar(t, "a", "1"))
 	var index v1.Index
@@ -451,6 +480,7 @@ func TestLoadSkipsWhatIsNoImage(t *testing.T) {
 		d.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 		d.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest"}
 	})
+
 	signature := image
 	signature.Config.MediaType = "application/vnd.oci.empty.v1+json"
 	artifact := add(signature, func(*v1.Descriptor) {})
@@ -460,7 +490,8 @@ func TestLoadSkipsWhatIsNoImage(t *testing.T) {
 	inner.Annotations = nil
 	raw := asJSON(t, v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{attestation, inner}})
 	f[blobName(digest.FromBytes(raw))] = raw
-	nested := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)), Annotations: map[string]string{ociRefName: "y:1"}}
+	nested := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
+		Annotations: map[string]string{ociRefName: "y:1"}}
 	f["index.json"] = asJSON(t, v1.Index{Manifests: []v1.Descriptor{attestation, artifact, index.Manifests[0], nested}})
 	s := newStore(t)
 	require.Equal(t, []string{"x:1", "y:1"}, s.mustLoad(t, f.tar(t)))
@@ -471,7 +502,8 @@ func TestLoadSkipsWhatIsNoImage(t *testing.T) {
 	require.ErrorContains(t, err, "no image")
 }
 
-// A tar is known by its checksum, whatever its first name begins with, and also without the magic of 1988.
+// A tar is known by its checksum, whatever its first name begins with, and also without the magic
+// of 1988.
 func TestArchivesAreKnownByContent(t *testing.T) {
 	for _, name := range []string{"BZh9file", "\x1f\x8b\x08file", "\xfd7zXZ"} {
 		s := newStore(t)

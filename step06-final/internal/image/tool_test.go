@@ -11,8 +11,9 @@ import (
 	"mydocker/step06-final/internal/snapshot"
 )
 
-// TestTool is the small command line with which scripts/interop-images.sh drives this package against other tools:
-// IMAGE_TOOL="command arg…" does one thing, on the store in IMAGE_TOOL_ROOT. Without it there is nothing to test here.
+// TestTool is the small command line with which scripts/interop-images.sh drives this package
+// against other tools: IMAGE_TOOL="command arg…" does one thing, on the store in IMAGE_TOOL_ROOT.
+// Without it there is nothing to test here.
 func TestTool(t *testing.T) {
 	args := os.Getenv("IMAGE_TOOL")
 	if args == "" {
@@ -33,6 +34,7 @@ func TestTool(t *testing.T) {
 
 func tool(s *Store, command string, args []string) error {
 	ctx := context.Background()
+
 	switch command {
 	case "load":
 		f, err := os.Open(args[0])
@@ -49,6 +51,7 @@ func tool(s *Store, command string, args []string) error {
 		names, err := s.Load(ctx, r, LoadOptions{})
 		fmt.Println(names)
 		return err
+
 	case "save":
 		f, err := os.Create(args[0])
 		if err != nil {
@@ -64,6 +67,7 @@ func tool(s *Store, command string, args []string) error {
 			fmt.Println(img.ID)
 		}
 		return err
+
 	case "push":
 		d, err := s.Push(ctx, args[0], PushOptions{Progress: os.Stdout})
 		fmt.Println(d)
@@ -80,11 +84,13 @@ func tool(s *Store, command string, args []string) error {
 			fmt.Println(img.ID)
 		}
 		return err
+
 	case "commit": // IMAGE NAME SCRIPT-FUNCTION: changes a few files and commits
 		return toolCommit(ctx, s, args[0], args[1])
 	case "export": // the tree of an image as a tar
 		return toolExport(s, args[0], args[1])
 	}
+
 	return fmt.Errorf("unknown command %s", command)
 }
 
@@ -93,10 +99,12 @@ func withSnapshot(s *Store, name string, f func(img *Image, sn *snapshot.Snapsho
 	if err != nil {
 		return err
 	}
+
 	dirs, err := s.LayerDirs(img, nil)
 	if err != nil {
 		return err
 	}
+
 	sn, err := s.snapshots.Prepare("tool", dirs, snapshot.Options{})
 	if err != nil {
 		return err
@@ -105,6 +113,7 @@ func withSnapshot(s *Store, name string, f func(img *Image, sn *snapshot.Snapsho
 	if err := sn.Mount(""); err != nil {
 		return err
 	}
+
 	return f(img, sn)
 }
 

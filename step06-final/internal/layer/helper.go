@@ -45,6 +45,7 @@ func ServeHelper(server string, serve func(do string, argument json.RawMessage) 
 	if value == "" {
 		return
 	}
+
 	var task helperTask
 	err := json.Unmarshal([]byte(value), &task)
 	if err == nil && task.Server != server {
@@ -56,10 +57,12 @@ func ServeHelper(server string, serve func(do string, argument json.RawMessage) 
 	if err == nil {
 		err = serve(task.Do, task.Argument)
 	}
+
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+
 	os.Exit(0)
 }
 
@@ -88,10 +91,12 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	if err != nil {
 		return fmt.Errorf("describe the helper's task: %w", err)
 	}
+
 	task, err := json.Marshal(helperTask{server, do, encoded})
 	if err != nil {
 		return fmt.Errorf("describe the helper's task: %w", err)
 	}
+
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("start the helper: %w", err)
@@ -113,6 +118,7 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	if mapErr == nil {
 		mapErr = writeMap("newgidmap", cmd.Process.Pid, m.GIDs)
 	}
+
 	w.Close() // the helper goes on, or finds no map and ends
 	err = cmd.Wait()
 	if mapErr != nil {
@@ -124,6 +130,7 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	if err != nil {
 		return fmt.Errorf("helper (%s): %w", do, err)
 	}
+
 	return nil
 }
 
@@ -167,6 +174,7 @@ func serveHelper(do string, argument json.RawMessage) error {
 	if err := json.Unmarshal(argument, &task); err != nil {
 		return fmt.Errorf("read the helper's task: %w", err)
 	}
+
 	switch do {
 	case "nothing":
 		return nil
@@ -181,6 +189,7 @@ func serveHelper(do string, argument json.RawMessage) error {
 	case "lookup", "pack", "unpack-tree":
 		return serveTree(do, argument)
 	}
+
 	return fmt.Errorf("the helper cannot do %q", do)
 }
 

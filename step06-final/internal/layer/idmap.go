@@ -28,11 +28,13 @@ func (m *IDMap) ToHost(uid, gid int) (int, int, error) {
 	if m == nil {
 		return uid, gid, nil
 	}
+
 	hostUID, ok := shift(m.UIDs, uid, true)
 	if !ok {
 		return 0, 0, fmt.Errorf("user id %d is not in the user namespace's map; give the map more ids (see "+
 			"/etc/subuid)", uid)
 	}
+
 	hostGID, ok := shift(m.GIDs, gid, true)
 	if !ok {
 		return 0, 0, fmt.Errorf("group id %d is not in the user namespace's map; give the map more ids (see "+

@@ -74,6 +74,7 @@ func needRoot(t *testing.T) {
 func TestUnpackKinds(t *testing.T) {
 	needRoot(t)
 	long := strings.Repeat("long-name/", 30) + "file"
+
 	root, err := unpack(t, Options{},
 		dir("./"),
 		file{Header: tar.Header{Typeflag: tar.TypeDir, Name: "etc", Mode: 01777, Uid: 7, Gid: 8}},
@@ -95,6 +96,7 @@ func TestUnpackKinds(t *testing.T) {
 			"SCHILY.xattr.trusted.overlay.overlay.x": "y",
 		}}},
 	)
+
 	require.NoError(t, err)
 
 	var st, st2 unix.Stat_t
@@ -126,7 +128,8 @@ func TestUnpackKinds(t *testing.T) {
 	n, err := unix.Lgetxattr(root+"/cap", "security.capability", value)
 	require.NoError(t, err)
 	require.Equal(t, 20, n)
-	for _, attr := range []string{"trusted.overlay.redirect", "security.selinux", "user.overlay.whiteout", "trusted.overlay.metacopy", "trusted.overlay.overlay.x"} {
+	for _, attr := range []string{"trusted.overlay.redirect", "security.selinux", "user.overlay.whiteout",
+		"trusted.overlay.metacopy", "trusted.overlay.overlay.x"} {
 		_, err = unix.Lgetxattr(root+"/cap", attr, value)
 		require.Error(t, err, "%s must not come from an archive", attr)
 	}
@@ -158,6 +161,7 @@ func TestUnpackStaysInside(t *testing.T) {
 		"root replaced by a link":      {[]file{link(tar.TypeSymlink, ".", "OUTSIDE"), reg("owned", "x")}, nil},
 		"directory replaced by a link": {[]file{dir("d"), link(tar.TypeSymlink, "d", "OUTSIDE"), reg("d/owned", "x")}, nil},
 	}
+
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()
@@ -175,6 +179,7 @@ func TestUnpackStaysInside(t *testing.T) {
 			if strings.HasPrefix(name, "whiteout") || strings.HasPrefix(name, "opaque") {
 				o.Whiteouts = Apply // the form that deletes
 			}
+
 			_, err := Unpack(context.Background(), root, bytes.NewReader(archive(t, files...)), o)
 			if attack.refused != nil {
 				require.ErrorIs(t, err, attack.refused)
@@ -192,8 +197,10 @@ func TestUnpackStaysInside(t *testing.T) {
 
 // Links are followed as they would be in the container: an absolute one from its root.
 func TestUnpackFollowsLinksInside(t *testing.T) {
-	root, err := unpack(t, options(), dir("usr/lib"), dir("sub/usr/lib"), link(tar.TypeSymlink, "sub/abs", "/usr/lib"), link(tar.TypeSymlink, "lib", "usr/lib"),
-		link(tar.TypeSymlink, "sub/up", "../../../usr/./lib"), reg("sub/abs/a", "1"), reg("lib/b", "2"), reg("sub/up/c", "3"))
+	root, err := unpack(t, options(), dir("usr/lib"), dir("sub/usr/lib"),
+		link(tar.TypeSymlink, "sub/abs", "/usr/lib"), link(tar.TypeSymlink, "lib", "usr/lib"),
+		link(tar.TypeSymlink, "sub/up", "../../../usr/./lib"), reg("sub/abs/a", "1"), reg("lib/b", "2"),
+		reg("sub/up/c", "3"))
 	require.NoError(t, err)
 	for _, name := range []string{"a", "b", "c"} {
 		require.FileExists(t, filepath.Join(root, "usr/lib", name))
@@ -288,7 +295,8 @@ func TestUnpackRefuses(t *testing.T) {
 func TestWhiteouts(t *testing.T) {
 	needRoot(t)
 	files := []file{dir("gone"), reg("gone/.wh..wh..opq", ""), reg("gone/new", "n"), reg(".wh.deleted", ""),
-		reg("kept", "k"), reg(".wh.kept", ""), reg("sub/.wh.dir", ""), reg("sub/dir/file", "f"), reg(".wh..wh.plnk", "")}
+		reg("kept", "k"), reg(".wh.kept", ""), reg("sub/.wh.dir", ""), reg("sub/dir/file", "f"),
+		reg(".wh..wh.plnk", "")}
 
 	root, err := unpack(t, Options{Whiteouts: Trusted}, files...)
 	require.NoError(t, err)
@@ -300,6 +308,7 @@ func TestWhiteouts(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, opaque, dir)
 	}
+
 	content, err := os.ReadFile(root + "/kept")
 	require.NoError(t, err)
 	require.Equal(t, "k", string(content), "a whiteout says nothing about its own layer")
@@ -308,11 +317,13 @@ func TestWhiteouts(t *testing.T) {
 	// Packed, it is an archive with the same meaning.
 	var packed bytes.Buffer
 	require.NoError(t, Pack(&packed, root, Options{}))
-	require.Equal(t, []string{"./", ".wh.deleted", "gone/", "gone/.wh..wh..opq", "gone/new", "kept", "sub/", "sub/dir/", "sub/dir/.wh..wh..opq", "sub/dir/file"},
+	require.Equal(t, []string{"./", ".wh.deleted", "gone/", "gone/.wh..wh..opq", "gone/new", "kept", "sub/",
+		"sub/dir/", "sub/dir/.wh..wh..opq", "sub/dir/file"},
 		names(t, packed.Bytes()))
 
 	// Applied to a tree, it deletes.
-	lower, err := unpack(t, Options{}, reg("gone/old", ""), reg("deleted/x", ""), reg("sub/dir/old", ""), reg("stays", ""))
+	lower, err := unpack(t, Options{}, reg("gone/old", ""), reg("deleted/x", ""), reg("sub/dir/old", ""),
+		reg("stays", ""))
 	require.NoError(t, err)
 	_, err = Unpack(context.Background(), lower, bytes.NewReader(packed.Bytes()), Options{Whiteouts: Apply})
 	require.NoError(t, err)
@@ -331,7 +342,8 @@ func TestRoundTrip(t *testing.T) {
 	root, err := unpack(t, Options{},
 		dir("./"), dir("a"), reg("a/f", "content"), link(tar.TypeLink, "b", "a/f"), link(tar.TypeSymlink, "c", "a/f"),
 		file{Header: tar.Header{Typeflag: tar.TypeChar, Name: "null", Mode: 0666, Devmajor: 1, Devminor: 3}},
-		file{tar.Header{Typeflag: tar.TypeReg, Name: "x", Mode: 04711, Uid: 100000, Gid: 5, PAXRecords: map[string]string{"SCHILY.xattr.user.k": "v\x00w"}}, "y"})
+		file{tar.Header{Typeflag: tar.TypeReg, Name: "x", Mode: 04711, Uid: 100000, Gid: 5,
+			PAXRecords: map[string]string{"SCHILY.xattr.user.k": "v\x00w"}}, "y"})
 	require.NoError(t, err)
 	var first, second bytes.Buffer
 	require.NoError(t, Pack(&first, root, Options{}))
@@ -350,8 +362,9 @@ func TestIDMap(t *testing.T) {
 		GIDs: []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 1000}},
 	}
 	o := Options{Map: m}
-	owned := file{Header: tar.Header{Typeflag: tar.TypeReg, Name: "d/f", Uid: 5, Gid: 6, Mode: 0755, PAXRecords: map[string]string{
-		"SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"}}}
+	owned := file{Header: tar.Header{Typeflag: tar.TypeReg, Name: "d/f", Uid: 5, Gid: 6, Mode: 0755,
+		PAXRecords: map[string]string{
+			"SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"}}}
 	root, err := unpack(t, o, owned)
 	require.NoError(t, err)
 	var st unix.Stat_t
@@ -360,6 +373,7 @@ func TestIDMap(t *testing.T) {
 	require.NoError(t, unix.Lstat(root+"/d", &st))
 	require.Equal(t, []uint32{100000, 200000}, []uint32{st.Uid, st.Gid}, "a directory that is not in the archive")
 	value := make([]byte, 100)
+
 	n, err := unix.Lgetxattr(root+"/d/f", "security.capability", value)
 	require.NoError(t, err)
 	require.Equal(t, 24, n, "a capability of revision 3")
@@ -373,10 +387,12 @@ func TestIDMap(t *testing.T) {
 		if err == io.EOF {
 			break
 		}
+
 		require.NoError(t, err)
 		if h.Name == "d/f" {
 			require.Equal(t, []int{5, 6}, []int{h.Uid, h.Gid})
-			require.Equal(t, owned.PAXRecords["SCHILY.xattr.security.capability"], h.PAXRecords["SCHILY.xattr.security.capability"])
+			require.Equal(t, owned.PAXRecords["SCHILY.xattr.security.capability"],
+				h.PAXRecords["SCHILY.xattr.security.capability"])
 		}
 	}
 
@@ -414,7 +430,8 @@ func TestRemoveTree(t *testing.T) {
 }
 
 func FuzzUnpack(f *testing.F) {
-	f.Add(archive(f, dir("d"), reg("d/f", "x"), link(tar.TypeSymlink, "l", "/etc"), reg("l/f", "y"), reg("d/.wh.x", "")))
+	f.Add(archive(f, dir("d"), reg("d/f", "x"), link(tar.TypeSymlink, "l", "/etc"), reg("l/f", "y"),
+		reg("d/.wh.x", "")))
 	f.Add(archive(f, link(tar.TypeLink, "a", "../b"), reg("../c", "")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		base := t.TempDir()
@@ -428,6 +445,7 @@ func FuzzUnpack(f *testing.F) {
 		if err == nil {
 			require.NoError(t, Pack(io.Discard, base+"/root", o))
 		}
+
 		require.NoError(t, RemoveTree(base+"/root"))
 	})
 }
@@ -472,10 +490,12 @@ func TestLookup(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, want, real, name)
 	}
+
 	for _, name := range []string{"out", "nothing", "usr/nothing/x"} {
 		_, _, err := Lookup(tree, name)
 		require.ErrorIs(t, err, os.ErrNotExist, name)
 	}
+
 	_, _, err := Lookup(tree, "loop")
 	require.ErrorIs(t, err, unix.ELOOP)
 	data, err := ReadFile(tree, "/shell", 5)
@@ -487,7 +507,8 @@ func TestLookup(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestReadFileOpensOnlyFiles: what a container exchanges while we look is neither waited for nor opened.
+// TestReadFileOpensOnlyFiles: what a container exchanges while we look is neither waited for nor
+// opened.
 func TestReadFileOpensOnlyFiles(t *testing.T) {
 	root := t.TempDir()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -496,14 +517,17 @@ func TestReadFileOpensOnlyFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte("right"), 0o600))
 
 	stop, stopped := make(chan struct{}), make(chan struct{})
+
 	go func() {
 		defer close(stopped)
+
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
 			default:
 			}
+
 			switch i % 3 {
 			case 0:
 				_ = unix.Mkfifo(next, 0o600)
@@ -515,6 +539,7 @@ func TestReadFileOpensOnlyFiles(t *testing.T) {
 			_ = os.Rename(next, name)
 		}
 	}()
+
 	began, read := time.Now(), 0
 	for i := 0; i < 3000; i++ {
 		data, err := ReadFile(root, "f", 100)
@@ -523,6 +548,7 @@ func TestReadFileOpensOnlyFiles(t *testing.T) {
 			read++
 		}
 	}
+
 	close(stop)
 	<-stopped
 	require.Less(t, time.Since(began), 20*time.Second)

@@ -38,6 +38,7 @@ func ReadFile(tree, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %q in %s: %w", name, tree, err)
 	}
+
 	unix.Close(p.fd)
 	if p.mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, fmt.Errorf("%q in %s is not a file", name, tree)
@@ -53,6 +54,7 @@ func ReadFile(tree, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %q in %s: %w", name, tree, err)
 	}
+
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
@@ -62,6 +64,7 @@ func ReadFile(tree, name string, limit int64) ([]byte, error) {
 	if int64(len(data)) > limit {
 		return nil, errors.New(name + " is too big")
 	}
+
 	return data, nil
 }
 
@@ -97,6 +100,7 @@ func openFile(dir int, base string, want *unix.Stat_t) (int, error) {
 	case want != nil && inodeOf(&st) != inodeOf(want):
 		err = errors.New("it was replaced while it was read; try again, or pause the container")
 	}
+
 	if err != nil {
 		return -1, err
 	}

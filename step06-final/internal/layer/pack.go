@@ -43,6 +43,7 @@ func (r *root) pack(w io.Writer, name, as string, o Options) error {
 	if err != nil {
 		return err
 	}
+
 	dir, base := path.Split(name)
 	parent, err := r.openPlace(dir, nil)
 	if err != nil {
@@ -57,11 +58,13 @@ func (r *root) pack(w io.Writer, name, as string, o Options) error {
 		if m.dir < 0 {
 			return m.why
 		}
+
 		fd, base = m.dir, m.base
 	}
 	if err := p.tree(r, fd, base, at, as); err != nil {
 		return fmt.Errorf("pack %s: %w", name, err)
 	}
+
 	return p.finish()
 }
 
@@ -79,6 +82,7 @@ func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options)
 			return fmt.Errorf("pack %s: %w", tree, err)
 		}
 	}
+
 	for _, name := range deleted {
 		if err := p.marker(prefixLast(name, whiteoutPrefix)); err != nil {
 			return fmt.Errorf("pack %s: %w", tree, err)
@@ -134,6 +138,7 @@ func (p *packer) tree(r *root, dir int, base, at, as string) error {
 	if err != nil || !isDir {
 		return err
 	}
+
 	fd, err := unix.Openat(dir, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open %q: %w", as, err)
@@ -162,6 +167,7 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return false, fmt.Errorf("stat %q: %w", name, err)
 	}
+
 	if p.isLayer() {
 		if isWhiteout(&st) {
 			return false, p.marker(prefixLast(name, whiteoutPrefix))
@@ -174,6 +180,7 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 				"rename it", name, whiteoutPrefix)
 		}
 	}
+
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFSOCK:
 		return false, nil // no archive can hold it
@@ -206,6 +213,7 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 			return isDir, p.marker(name + opaqueMarker)
 		}
 	}
+
 	return isDir, nil
 }
 
@@ -237,6 +245,7 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 	if !p.o.NoChown {
 		h.Uid, h.Gid = p.o.Map.toContainer(int(st.Uid), int(st.Gid))
 	}
+
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		h.Typeflag, h.Size = tar.TypeReg, st.Size
@@ -254,6 +263,7 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 		h.Typeflag, h.Devmajor, h.Devminor = tar.TypeChar, int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
 	case unix.S_IFBLK:
 		h.Typeflag, h.Devmajor, h.Devminor = tar.TypeBlock, int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
+
 	case unix.S_IFIFO:
 		h.Typeflag = tar.TypeFifo
 	}
@@ -263,8 +273,10 @@ func (p *packer) header(parent int, base, name string, st *unix.Stat_t) (*tar.He
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0
 			return h, nil
 		}
+
 		p.seen[inodeOf(st)] = name
 	}
+
 	return h, nil
 }
 
@@ -293,6 +305,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 		}
 		return nil
 	}
+
 	if h.Size > p.o.MaxSize-p.size {
 		return fmt.Errorf("%q: %w: more than %d bytes", h.Name, ErrTooBig, p.o.MaxSize)
 	}
@@ -318,6 +331,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 	if n < h.Size {
 		return fmt.Errorf("%q became shorter while it was read; try again, or pause the container", h.Name)
 	}
+
 	return nil
 }
 

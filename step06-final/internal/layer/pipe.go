@@ -29,6 +29,7 @@ func Connect(write func(io.Writer) error, read func(io.Reader) error) error {
 	if err == nil {
 		_, err = io.Copy(io.Discard, buffered) // an archive's padding
 	}
+
 	if err != nil {
 		r.CloseWithError(err) // the writer stops with this error, too
 	} else {

@@ -100,6 +100,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 	}()
 
 	rest := strings.Split(name, "/")
+
 	for links := 0; len(rest) > 0; {
 		component := rest[0]
 		rest = rest[1:]
@@ -126,6 +127,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 			unix.Close(p.fd)
 			return place{name: path.Join(p.name, component), fd: -1, readOnly: p.readOnly}, nil
 		}
+
 		if err != nil {
 			return p, fmt.Errorf("open %q: %w", component, err)
 		}
@@ -135,6 +137,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 			p = next
 			continue
 		}
+
 		target, err := readlink(next.fd)
 		unix.Close(next.fd)
 		if err != nil {
@@ -144,6 +147,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 		if links++; links > maxSymlinks {
 			return p, fmt.Errorf("follow %q: %w", component, unix.ELOOP)
 		}
+
 		rest = append(strings.Split(target, "/"), rest...)
 		if path.IsAbs(target) {
 			unix.Close(p.fd)
@@ -152,6 +156,7 @@ func (r *root) find(name string, missing func(parent int, base string) error, ne
 			}
 		}
 	}
+
 	return p, nil
 }
 

@@ -43,6 +43,7 @@ func (t Tree) open() (r *root, err error) {
 	if r, err = openRoot(t.Root); err != nil {
 		return nil, err
 	}
+
 	r.readOnly = t.ReadOnly
 	defer func() {
 		if err != nil {
@@ -56,6 +57,7 @@ func (t Tree) open() (r *root, err error) {
 			return nil, fmt.Errorf("mount %s of the container: %w", m.Destination, err)
 		}
 	}
+
 	return r, nil
 }
 
@@ -91,6 +93,7 @@ func (t Tree) mount(r *root, m Mount) error {
 		}
 		return err
 	}
+
 	point.name = at
 	r.mounts = append(r.mounts, point)
 	return nil
@@ -107,6 +110,7 @@ func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 	if _, err := r.nameOf(path.Dir(path.Clean("/"+name)), mkdir); err != nil {
 		return "", err
 	}
+
 	at, err := r.find(name, nil, true)
 	if errors.Is(err, unix.ENOENT) {
 		return "", nil
@@ -126,6 +130,7 @@ func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make %q: %w", at.name, err)
 	}
+
 	unix.Close(fd)
 	return at.name, u.chown(dir.fd, path.Base(at.name), 0, 0)
 }
@@ -154,6 +159,7 @@ func (t Tree) Lookup(name string, follow bool) (Found, error) {
 		err := t.ask("lookup", treeTask{Name: name, Follow: follow}, &found)
 		return found, err
 	}
+
 	r, err := t.open()
 	if err != nil {
 		return Found{}, err
@@ -166,6 +172,7 @@ func (t Tree) Lookup(name string, follow bool) (Found, error) {
 	if p.fd >= 0 {
 		unix.Close(p.fd)
 	}
+
 	return Found{p.name, p.mode, p.readOnly}, nil
 }
 

@@ -41,6 +41,7 @@ func (r *root) unpack(ctx context.Context, at string, content io.Reader, o Optio
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
+
 		header, err := archive.Next()
 		if err == io.EOF {
 			break
@@ -51,10 +52,12 @@ func (r *root) unpack(ctx context.Context, at string, content io.Reader, o Optio
 		if entries >= u.o.MaxEntries {
 			return 0, fmt.Errorf("%w: more than %d files", ErrTooBig, u.o.MaxEntries)
 		}
+
 		if err := u.entry(header, archive); err != nil {
 			return 0, fmt.Errorf("layer entry %q: %w", header.Name, err)
 		}
 	}
+
 	return u.size, u.finishDirs()
 }
 
@@ -95,6 +98,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil // defaults that archive/tar does not apply either; git writes its commit id here
 	}
+
 	name, err := u.name(h.Name)
 	if err != nil {
 		return err
@@ -107,6 +111,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 			return nil
 		}
 	}
+
 	if name == "." {
 		return u.existingDir(u.root.fd, ".", name, h)
 	}
@@ -122,6 +127,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if u.parent.readOnly {
 		return u.refuse(parent, base, h)
 	}
+
 	return u.create(parent, base, name, h, content)
 }
 
@@ -174,6 +180,7 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		u.o.Harmless("%q is a device and is not made on the host; copy to - for an archive with it", h.Name)
 		return nil
 	}
+
 	done, err := u.clear(parent, base, name, h)
 	if err != nil || done {
 		return err
@@ -184,6 +191,7 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		}
 		return u.existingDir(parent, base, name, h)
 	}
+
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		if err := u.regular(parent, base, h, content); err != nil {
@@ -201,11 +209,13 @@ func (u *unpacker) create(parent int, base, name string, h *tar.Header, content 
 		err = u.node(parent, base, unix.S_IFCHR, h)
 	case tar.TypeBlock:
 		err = u.node(parent, base, unix.S_IFBLK, h)
+
 	case tar.TypeFifo:
 		err = u.node(parent, base, unix.S_IFIFO, h)
 	default:
 		return fmt.Errorf("type %q is unknown", h.Typeflag)
 	}
+
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
@@ -221,6 +231,7 @@ func (u *unpacker) clear(parent int, base, name string, h *tar.Header) (done boo
 		return false, fmt.Errorf("%q is a mount of the container and cannot be replaced; write to it with exec: %w",
 			base, unix.EBUSY)
 	}
+
 	var old unix.Stat_t
 	err = unix.Fstatat(parent, base, &old, unix.AT_SYMLINK_NOFOLLOW)
 	if err == unix.ENOENT {
@@ -231,6 +242,7 @@ func (u *unpacker) clear(parent int, base, name string, h *tar.Header) (done boo
 	}
 
 	wasDir := old.Mode&unix.S_IFMT == unix.S_IFDIR
+
 	switch isDir := h.Typeflag == tar.TypeDir; {
 	case isDir && wasDir && u.o.Merge:
 		return true, nil
@@ -247,6 +259,7 @@ func (u *unpacker) clear(parent int, base, name string, h *tar.Header) (done boo
 	case h.Typeflag == tar.TypeLink && u.linksToItself(name, h):
 		return true, nil
 	}
+
 	return false, removeAll(parent, base)
 }
 
@@ -279,6 +292,7 @@ func (u *unpacker) mkdir(parent int, base string, mode uint32) error {
 			err = unix.Mkdirat(parent, base, mode)
 		}
 	}
+
 	if err != nil {
 		return fmt.Errorf("make directory %q: %w", base, err)
 	}
@@ -333,8 +347,10 @@ func (u *unpacker) finishDir(name string, meta dirMeta) error {
 		if err != nil {
 			return err
 		}
+
 		u.dir, u.parent, u.isOpen = dir, p, true
 	}
+
 	parent := u.parent.fd
 	if is, err := isDir(parent, base); err != nil || !is {
 		return err
@@ -342,6 +358,7 @@ func (u *unpacker) finishDir(name string, meta dirMeta) error {
 	if err := unix.Fchmodat(parent, base, u.mode(meta.mode, 0700), 0); err != nil {
 		return fmt.Errorf("set mode: %w", err)
 	}
+
 	return setTime(parent, base, meta.time)
 }
 

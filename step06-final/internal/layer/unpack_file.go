@@ -24,6 +24,7 @@ func (u *unpacker) regular(parent int, base string, h *tar.Header, content io.Re
 	if h.Size > u.o.MaxSize-u.size {
 		return fmt.Errorf("%w: its files add up to more than %d bytes", ErrTooBig, u.o.MaxSize)
 	}
+
 	u.size += h.Size
 	if !isSparse(h) {
 		if err := u.checkRoom(fd, h.Size); err != nil {
@@ -38,6 +39,7 @@ func (u *unpacker) regular(parent int, base string, h *tar.Header, content io.Re
 	if n != h.Size {
 		return fmt.Errorf("the archive is cut short: %d of %d bytes: %w", n, h.Size, io.ErrUnexpectedEOF)
 	}
+
 	return u.fileMetadata(fd, parent, base, h)
 }
 
@@ -80,6 +82,7 @@ const unpackBlock = 64 << 10
 func (u *unpacker) copySparse(fd int, r io.Reader) (int64, error) {
 	buf, zeros := u.buf[:unpackBlock], u.buf[unpackBlock:]
 	var size, written int64
+
 	for {
 		n, err := io.ReadFull(r, buf)
 		if n > 0 && !bytes.Equal(buf[:n], zeros[:n]) {
@@ -154,11 +157,13 @@ func (u *unpacker) node(parent int, base string, kind uint32, h *tar.Header) err
 		if h.Devmajor < 0 || h.Devminor < 0 || h.Devmajor > 0xfff || h.Devminor > 0xfffff {
 			return fmt.Errorf("device number %d:%d does not exist on Linux", h.Devmajor, h.Devminor)
 		}
+
 		device = unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor))
 		if kind == unix.S_IFCHR && device == 0 {
 			return fmt.Errorf("a character device 0:0 is overlay's whiteout and nothing else")
 		}
 	}
+
 	err := unix.Mknodat(parent, base, kind|0600, int(device))
 	if err == unix.EPERM {
 		fd, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC,
@@ -168,5 +173,6 @@ func (u *unpacker) node(parent int, base string, kind uint32, h *tar.Header) err
 		}
 		return unix.Close(fd)
 	}
+
 	return err
 }

@@ -58,6 +58,7 @@ func (w *walker) below(fd int) error {
 				unix.Close(l.fd)
 			}
 		}
+
 		w.levels = nil
 	}()
 	if err := w.push(own, ""); err != nil {
@@ -75,6 +76,7 @@ func (w *walker) below(fd int) error {
 			}
 			continue
 		}
+
 		base := top.names[0]
 		top.names = top.names[1:]
 		if err := w.visit(top, base); err != nil {
@@ -93,6 +95,7 @@ func (w *walker) visit(top *level, base string) error {
 		if m.dir < 0 {
 			return m.why
 		}
+
 		dir, name = m.dir, m.base
 	}
 
@@ -100,6 +103,7 @@ func (w *walker) visit(top *level, base string) error {
 	if err != nil || !descend {
 		return err
 	}
+
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
 		return nil // it was deleted meanwhile
@@ -107,6 +111,7 @@ func (w *walker) visit(top *level, base string) error {
 	if err != nil {
 		return fmt.Errorf("open %q: %w", base, err)
 	}
+
 	top.pinned = m != nil
 	return w.push(fd, base)
 }
@@ -127,8 +132,10 @@ func (w *walker) push(fd int, base string) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat %q: %w", base, err)
 	}
+
 	top.id = inodeOf(&st)
 	var err error
+
 	// ENOENT: another process has deleted the open directory meanwhile; nothing is in it.
 	if top.names, err = readNames(fd); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("%q: %w", base, err)
@@ -152,6 +159,7 @@ func (w *walker) up() error {
 		if err != nil {
 			return fmt.Errorf("go back from %q: %w", child.base, err)
 		}
+
 		parent.fd = fd
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
@@ -169,6 +177,7 @@ func (w *walker) up() error {
 	if w.leave != nil {
 		return w.leave(parent.fd, child.base)
 	}
+
 	return nil
 }
 
@@ -229,6 +238,7 @@ func Walk(dir string, visit func(Entry) error) error {
 	}
 	defer unix.Close(fd)
 	w := &walker{}
+
 	w.enter = func(dir int, base string) (bool, error) {
 		e := Entry{Dir: dir, Base: base, walker: w}
 		err := unix.Fstatat(dir, base, &e.Stat, unix.AT_SYMLINK_NOFOLLOW)
@@ -265,6 +275,7 @@ func removeAll(dir int, name string) error {
 	if err := removeChildren(fd); err != nil {
 		return err
 	}
+
 	if err := unix.Unlinkat(dir, name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
 		return fmt.Errorf("remove directory %q: %w", name, err)
 	}
@@ -284,6 +295,7 @@ func removeChildren(fd int) error {
 			if is, statErr := isDir(dir, base); statErr != nil || !is {
 				return false, fmt.Errorf("remove %q: %w", base, err)
 			}
+
 			openUp(dir, base)
 			return true, nil
 		},
@@ -294,6 +306,7 @@ func removeChildren(fd int) error {
 			return nil
 		},
 	}
+
 	return w.below(fd)
 }
 

@@ -42,7 +42,8 @@ func fewDescriptors(t testing.TB) {
 	t.Cleanup(func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &was)) })
 }
 
-// A container nests directories as deep as it likes: they are counted, packed and removed with few descriptors.
+// A container nests directories as deep as it likes: they are counted, packed and removed with
+// few descriptors.
 func TestDeepTree(t *testing.T) {
 	fewDescriptors(t)
 	dir := t.TempDir() + "/deep"
@@ -52,6 +53,7 @@ func TestDeepTree(t *testing.T) {
 	} else {
 		require.NoError(t, os.Mkdir(dir, 0755))
 	}
+
 	const depth = 30000
 	nest(t, dir, depth)
 	count, size := 0, int64(0)
@@ -75,7 +77,8 @@ func TestDeepTree(t *testing.T) {
 	require.NoError(t, RemoveTree(dir), "nothing is nothing to remove")
 }
 
-// The walker goes up only into the directory that it came from, wherever a branch was moved meanwhile.
+// The walker goes up only into the directory that it came from, wherever a branch was moved
+// meanwhile.
 func TestWalkNoticesMoves(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(dir+"/in", 0755))
@@ -103,6 +106,7 @@ func TestWalkFollowsNothing(t *testing.T) {
 	require.NoError(t, os.Symlink("../outside", dir+"/in/other"))
 	stop := make(chan struct{})
 	done := make(chan struct{})
+
 	go func() {
 		defer close(done)
 		for {
@@ -114,6 +118,7 @@ func TestWalkFollowsNothing(t *testing.T) {
 			}
 		}
 	}()
+
 	for i := 0; i < 2000; i++ {
 		err := Walk(dir+"/in", func(e Entry) error {
 			if e.Base == "secret" {
@@ -125,6 +130,7 @@ func TestWalkFollowsNothing(t *testing.T) {
 			require.ErrorIs(t, err, unix.ENOTDIR) // it was swapped between the look and the opening
 		}
 	}
+
 	close(stop)
 	<-done
 }
@@ -136,6 +142,7 @@ func TestTreeMounts(t *testing.T) {
 	for _, name := range []string{"root/real", "root/proc", "volume/sub", "inner", "outside"} {
 		require.NoError(t, os.MkdirAll(at(name), 0755))
 	}
+
 	require.NoError(t, os.WriteFile(at("volume/sub/f"), []byte("of the volume"), 0644))
 	require.NoError(t, os.WriteFile(at("single"), []byte("a file"), 0644))
 	require.NoError(t, os.WriteFile(at("outside/secret"), nil, 0644))
@@ -165,6 +172,7 @@ func TestTreeMounts(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, want, found, name)
 	}
+
 	_, err := tree.Lookup("/gone/x", true)
 	require.ErrorContains(t, err, "it is gone")
 	_, err = tree.Lookup("/data/escape/secret", true)
@@ -177,16 +185,19 @@ func TestTreeMounts(t *testing.T) {
 	out := t.TempDir()
 	_, err = Unpack(context.Background(), out, &packed, Options{Whiteouts: Plain, NoChown: true, Merge: true})
 	require.NoError(t, err)
-	for name, content := range map[string]string{"data/sub/f": "of the volume", "real/deeper/sub/f": "of the volume", "etc/single": "a file"} {
+	for name, content := range map[string]string{"data/sub/f": "of the volume",
+		"real/deeper/sub/f": "of the volume", "etc/single": "a file"} {
 		data, err := os.ReadFile(filepath.Join(out, name))
 		require.NoError(t, err)
 		require.Equal(t, content, string(data))
 	}
 
 	o := Options{Whiteouts: Plain, Merge: true, NoChown: os.Getuid() != 0}
-	require.NoError(t, tree.Unpack(context.Background(), "data", bytes.NewReader(archive(t, reg("sub/new", "x"), reg("inner/x", "y"))), o))
+	require.NoError(t, tree.Unpack(context.Background(), "data",
+		bytes.NewReader(archive(t, reg("sub/new", "x"), reg("inner/x", "y"))), o))
 	require.FileExists(t, at("volume/sub/new"))
-	err = tree.Unpack(context.Background(), "data", bytes.NewReader(archive(t, dir2("inner/below"), reg("inner/below/x", "y"))), o)
+	err = tree.Unpack(context.Background(), "data",
+		bytes.NewReader(archive(t, dir2("inner/below"), reg("inner/below/x", "y"))), o)
 	require.ErrorIs(t, err, ErrReadOnly)
 	err = tree.Unpack(context.Background(), ".", bytes.NewReader(archive(t, reg("data", "y"))), o)
 	require.ErrorIs(t, err, unix.EBUSY)

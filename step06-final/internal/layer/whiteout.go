@@ -16,10 +16,12 @@ func (u *unpacker) whiteout(parent int, base string) error {
 	if strings.HasPrefix(base, metaPrefix) {
 		return nil
 	}
+
 	name := strings.TrimPrefix(base, whiteoutPrefix)
 	if name == "" || name == "." || name == ".." {
 		return fmt.Errorf("a whiteout of nothing")
 	}
+
 	switch u.o.Whiteouts {
 	case Apply:
 		return removeAll(parent, name)
@@ -37,6 +39,7 @@ func (u *unpacker) whiteout(parent int, base string) error {
 	case err != unix.ENOENT:
 		return fmt.Errorf("stat %q: %w", name, err)
 	}
+
 	// Any user may make this one character device since Linux 5.8.
 	if err := unix.Mknodat(parent, name, unix.S_IFCHR, 0); err != nil {
 		return fmt.Errorf("make whiteout %q: %w", name, err)
@@ -68,6 +71,7 @@ func (u *unpacker) markOpaque(parent int, name string) error {
 		}
 		return emptyFile(fd, opaqueMarker)
 	}
+
 	err := unix.Lsetxattr(entryPath(parent, name), opaqueXattr(u.o.Whiteouts), []byte("y"), 0)
 	if err != nil {
 		return fmt.Errorf("mark %q opaque (the file system of the image store needs %s attributes): %w",

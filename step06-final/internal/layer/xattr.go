@@ -44,19 +44,23 @@ func (x xattrsOf) write(pax map[string]string, m *IDMap) error {
 		if !strings.HasPrefix(key, paxXattr) {
 			continue
 		}
+
 		attr := strings.TrimPrefix(key, paxXattr)
 		if !wantXattr(attr) {
 			continue
 		}
+
 		data, err := shiftXattr(attr, []byte(value), m)
 		if err != nil {
 			return fmt.Errorf("attribute %s: %w", attr, err)
 		}
+
 		err = x.set(attr, data)
 		if err != nil && err != unix.ENOTSUP && err != unix.EPERM {
 			return fmt.Errorf("set attribute %s: %w", attr, err)
 		}
 	}
+
 	return nil
 }
 
@@ -124,7 +128,9 @@ func shiftACL(value []byte, m *IDMap, toHost bool) ([]byte, error) {
 	if len(value) < 4 || (len(value)-4)%8 != 0 {
 		return nil, errors.New("not an access control list")
 	}
+
 	out := append([]byte(nil), value...)
+
 	for entry := out[4:]; len(entry) > 0; entry = entry[8:] {
 		id := int(binary.LittleEndian.Uint32(entry[4:]))
 		switch binary.LittleEndian.Uint16(entry) {
@@ -142,6 +148,7 @@ func shiftACL(value []byte, m *IDMap, toHost bool) ([]byte, error) {
 			binary.LittleEndian.PutUint32(entry[4:], uint32(host))
 		}
 	}
+
 	return out, nil
 }
 
@@ -189,10 +196,12 @@ func (x xattrsOf) read(buf []byte, m *IDMap) (map[string]string, error) {
 	}
 
 	attrs := map[string]string{}
+
 	for _, attr := range strings.Split(string(list[:n]), "\x00") {
 		if attr == "" || !wantXattr(attr) {
 			continue
 		}
+
 		n, err := x.get(attr, value)
 		if err == unix.ENODATA || err == unix.ENOTSUP {
 			continue
@@ -200,12 +209,15 @@ func (x xattrsOf) read(buf []byte, m *IDMap) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read attribute %s: %w", attr, err)
 		}
+
 		data, err := unshiftXattr(attr, append([]byte(nil), value[:n]...), m)
 		if err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", attr, err)
 		}
+
 		attrs[attr] = string(data)
 	}
+
 	return attrs, nil
 }
 
@@ -229,6 +241,7 @@ func IsOpaque(dir string, form Whiteouts) (bool, error) {
 		}
 		return err == nil, err
 	}
+
 	value := make([]byte, 1)
 	n, err := unix.Lgetxattr(dir, opaqueXattr(form), value)
 	if err == unix.ENODATA || err == unix.ENOTSUP || err == unix.ERANGE {
@@ -237,5 +250,6 @@ func IsOpaque(dir string, form Whiteouts) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the opaque mark of %s: %w", dir, err)
 	}
+
 	return n == 1 && value[0] == 'y', nil
 }

@@ -50,10 +50,12 @@ func Parse(line []byte) (Record, error) {
 	if len(fields) != 4 {
 		return Record{}, fmt.Errorf("parse log record %q: want 4 fields, have %d", shorten(line), len(fields))
 	}
+
 	stamp, err := time.Parse(time.RFC3339Nano, string(fields[0]))
 	if err != nil {
 		return Record{}, fmt.Errorf("parse time of log record %q: %w", shorten(line), err)
 	}
+
 	record := Record{Time: stamp, Content: fields[3]}
 	switch string(fields[1]) {
 	case "stdout":
@@ -62,6 +64,7 @@ func Parse(line []byte) (Record, error) {
 	default:
 		return Record{}, fmt.Errorf("parse log record %q: no such stream", shorten(line))
 	}
+
 	switch string(fields[2]) {
 	case "F":
 	case "P":
@@ -69,6 +72,7 @@ func Parse(line []byte) (Record, error) {
 	default:
 		return Record{}, fmt.Errorf("parse log record %q: neither F nor P", shorten(line))
 	}
+
 	return record, nil
 }
 

@@ -42,6 +42,7 @@ func Read(path string, o Options, deliver func(Record) error) error {
 		if files, err = t.seek(files); err != nil {
 			return err
 		}
+
 		deliver = t.skip(deliver)
 	}
 
@@ -79,6 +80,7 @@ func open(path string) ([]*os.File, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+
 	// A rotation moves one file after the other, the oldest first: in the middle of it one number
 	// is free, and just before its end there is no file at path.
 	for n, missing := 1, 0; missing < 2; n++ {
@@ -91,15 +93,19 @@ func open(path string) ([]*os.File, error) {
 			closeAll(files)
 			return nil, fmt.Errorf("open rotated log: %w", err)
 		}
+
 		if len(files) > 0 && sameFile(file, files[0]) {
 			file.Close()
 			continue
 		}
+
 		files = append([]*os.File{file}, files...)
 	}
 
 	if len(files) == 0 {
-		return nil, fmt.Errorf("open log %s: %w (the container was never started, or was started with --log-driver none)", path, fs.ErrNotExist)
+		return nil, fmt.Errorf(
+			"open log %s: %w (the container was never started, or was started with --log-driver none)", path,
+			fs.ErrNotExist)
 	}
 	return files, nil
 }
@@ -131,9 +137,11 @@ func readAll(r *bufio.Reader, rest []byte, o Options, deliver func(Record) error
 		if err == bufio.ErrBufferFull && len(rest) < maxRecord {
 			continue
 		}
+
 		if err := deliverLine(rest, o, deliver); err != nil {
 			return nil, err
 		}
+
 		rest = rest[:0]
 	}
 }
@@ -142,6 +150,7 @@ func deliverLine(line []byte, o Options, deliver func(Record) error) error {
 	if len(line) > 0 && line[len(line)-1] == '\n' {
 		line = line[:len(line)-1]
 	}
+
 	record, err := Parse(line)
 	if err != nil {
 		if o.Warn != nil {
@@ -152,6 +161,7 @@ func deliverLine(line []byte, o Options, deliver func(Record) error) error {
 	if record.Time.Before(o.Since) {
 		return nil
 	}
+
 	if !o.Until.IsZero() && record.Time.After(o.Until) {
 		return errEnd
 	}
@@ -166,6 +176,7 @@ func follow(path string, file *os.File, o Options, deliver func(Record) error) e
 	reader := bufio.NewReaderSize(file, 64<<10)
 
 	var rest []byte
+
 	for {
 
 		// Both are asked before the last read: what was written before the answer is then read.
@@ -182,6 +193,7 @@ func follow(path string, file *os.File, o Options, deliver func(Record) error) e
 			}
 			return ignoreEnd(err)
 		}
+
 		if next != nil {
 			file.Close()
 			file, rest = next, nil
@@ -191,6 +203,7 @@ func follow(path string, file *os.File, o Options, deliver func(Record) error) e
 		if done || (!o.Until.IsZero() && time.Now().After(o.Until)) {
 			return nil
 		}
+
 		watch.wait(200 * time.Millisecond)
 	}
 }

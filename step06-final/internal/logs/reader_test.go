@@ -89,13 +89,15 @@ func TestTailCrossesBlocks(t *testing.T) {
 	require.Equal(t, want, collect(t, path, Options{Tail: 4000}))
 }
 
-// TestTailCountsLines: a line that was stored in pieces is one, also when the other stream wrote in between, and an unfinished one too.
+// TestTailCountsLines: a line that was stored in pieces is one, also when the other stream wrote
+// in between, and an unfinished one too.
 func TestTailCountsLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	part := func(n int64, text string) Record { r := record(n, text); r.Partial = true; return r }
 	fault := func(r Record) Record { r.Stderr = true; return r }
 	write(t, path+".1", record(1, "first"), part(2, "a"), fault(record(3, "e1")))
-	write(t, path, part(4, "b"), fault(part(5, "x")), record(6, "c"), fault(record(7, "y")), record(8, "last"), part(9, "rest"))
+	write(t, path, part(4, "b"), fault(part(5, "x")), record(6, "c"), fault(record(7, "y")), record(8, "last"),
+		part(9, "rest"))
 
 	for lines, want := range [][]string{
 		{}, {"rest"}, {"last", "rest"}, {"x", "y", "last", "rest"}, {"a", "b", "x", "c", "y", "last", "rest"},
@@ -118,7 +120,8 @@ func TestTailOfVeryLongLines(t *testing.T) {
 func TestDamagedRecordIsReportedAndSkipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	write(t, path, record(1, "a"))
-	require.NoError(t, os.WriteFile(path, append(Format(record(1, "a")), []byte("garbage\n2020-01-01T00:00:00Z stdout F b\n3 std")...), 0o600))
+	require.NoError(t, os.WriteFile(path,
+		append(Format(record(1, "a")), []byte("garbage\n2020-01-01T00:00:00Z stdout F b\n3 std")...), 0o600))
 	var warnings []error
 	texts := collect(t, path, Options{Tail: -1, Warn: func(err error) { warnings = append(warnings, err) }})
 	require.Equal(t, []string{"a", "b"}, texts)
@@ -131,6 +134,7 @@ func TestFollowGoesOnAfterRotation(t *testing.T) {
 	const records = 2000
 	var mutex sync.Mutex
 	finished := false
+
 	go func() {
 		for i := 1; i < records; i++ {
 			if i%100 == 0 {
@@ -138,16 +142,19 @@ func TestFollowGoesOnAfterRotation(t *testing.T) {
 					os.Rename(fmt.Sprintf("%s.%d", path, n), fmt.Sprintf("%s.%d", path, n+1))
 				}
 				os.Rename(path, path+".1")
-				time.Sleep(20 * time.Millisecond) // nothing is asserted about it: gives the reader a chance to be in between
+				// nothing is asserted about it: gives the reader a chance to be in between
+				time.Sleep(20 * time.Millisecond)
 			}
 			file, _ := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 			file.Write(Format(record(int64(i), fmt.Sprint(i))))
 			file.Close()
 		}
+
 		mutex.Lock()
 		finished = true
 		mutex.Unlock()
 	}()
+
 	done := func() bool { mutex.Lock(); defer mutex.Unlock(); return finished }
 	texts := collect(t, path, Options{Tail: -1, Follow: true, Done: done})
 	require.Len(t, texts, records)

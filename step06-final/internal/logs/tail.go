@@ -46,11 +46,13 @@ func (t *tail) seekFile(file *os.File) (complete bool, err error) {
 	}
 
 	block := make([]byte, 64<<10)
+
 	for end > 0 && !t.complete() {
 		start := end - int64(len(block))
 		if start < 0 {
 			start = 0
 		}
+
 		part := block[:end-start]
 		if _, err := file.ReadAt(part, start); err != nil {
 			return false, fmt.Errorf("read log backwards: %w", err)
@@ -67,11 +69,14 @@ func (t *tail) seekFile(file *os.File) (complete bool, err error) {
 			}
 			used = begin
 		}
+
 		if used == len(part) { // a record that is larger than the block, in a damaged file
 			block = make([]byte, 2*len(block))
 		}
+
 		end = start + int64(used)
 	}
+
 	return t.complete(), seekTo(file, end)
 }
 
@@ -94,6 +99,7 @@ func (t *tail) take(line []byte) bool {
 	if err != nil {
 		return true // damaged: it is told when it is read
 	}
+
 	s := &t.streams[0]
 	if record.Stderr {
 		s = &t.streams[1]
@@ -108,6 +114,7 @@ func (t *tail) take(line []byte) bool {
 	if t.complete() && !s.open {
 		return false
 	}
+
 	s.seen++
 	if s.open {
 		s.wanted++

@@ -56,6 +56,7 @@ func (d *Driver) Abilities() (Abilities, error) {
 	if d.able != nil {
 		return *d.able, nil
 	}
+
 	situation, err := situation()
 	if err != nil {
 		return Abilities{}, err
@@ -67,11 +68,13 @@ func (d *Driver) Abilities() (Abilities, error) {
 		if able, err = d.tryOut(); err != nil {
 			return Abilities{}, err
 		}
+
 		able.Situation = situation
 		if err := disk.WriteJSON(path, able); err != nil {
 			return Abilities{}, err
 		}
 	}
+
 	d.able = &able
 	return able, nil
 }
@@ -82,18 +85,22 @@ func situation() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read boot id (is /proc mounted?): %w", err)
 	}
+
 	ids, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read user namespace map: %w", err)
 	}
+
 	subordinate := ""
 	if os.Geteuid() != 0 {
 		uids, gids, _, err := userns.Mappings()
 		if err != nil {
 			return "", err
 		}
+
 		subordinate = fmt.Sprint(uids, gids)
 	}
+
 	return fmt.Sprintf("boot %s euid %d map %s %s %s", strings.TrimSpace(string(boot)), os.Geteuid(),
 		strings.Join(strings.Fields(string(ids)), " "), subordinate, os.Getenv(kindVariable)), nil
 }
@@ -106,6 +113,7 @@ func (d *Driver) tryOut() (Abilities, error) {
 		if err != nil || !full {
 			return able, err
 		}
+
 		m := &layer.IDMap{UIDs: uids, GIDs: gids}
 		if layer.CanHelp(m) == nil {
 			able.Map, able.NoChown = m, false
@@ -117,11 +125,13 @@ func (d *Driver) tryOut() (Abilities, error) {
 		able.Reason = kindVariable + "=copy"
 		return able, nil
 	}
+
 	form, err := d.tryOverlay()
 	if err != nil {
 		able.Reason = err.Error()
 		return able, nil
 	}
+
 	able.Kind, able.Whiteouts = overlayKind, form
 	return able, nil
 }
@@ -150,6 +160,7 @@ func (d *Driver) tryOverlay() (layer.Whiteouts, error) {
 			return "", fmt.Errorf("try overlay: %w", err)
 		}
 	}
+
 	if err := os.WriteFile(filepath.Join(temp, "lower", "file"), nil, 0600); err != nil {
 		return "", fmt.Errorf("try overlay: %w", err)
 	}
@@ -158,6 +169,7 @@ func (d *Driver) tryOverlay() (layer.Whiteouts, error) {
 		return "", fmt.Errorf("the file system of %s does not tell file types in directories; an XFS needs "+
 			"mkfs.xfs -n ftype=1 (%v)", d.dir, err)
 	}
+
 	form := layer.Trusted
 	if unix.Setxattr(filepath.Join(temp, "lower"), "trusted.overlay.test", []byte("y"), 0) != nil {
 		form = layer.User
@@ -165,6 +177,7 @@ func (d *Driver) tryOverlay() (layer.Whiteouts, error) {
 			return "", fmt.Errorf("the file system of %s keeps no attributes: %w", d.dir, err)
 		}
 	}
+
 	return form, onOwnThread(func() error { return tryMount(temp, form) })
 }
 

@@ -50,6 +50,7 @@ func (s *Snapshot) Changes() ([]Change, error) {
 			changes = append(changes, Change{Added, name})
 			return nil
 		}
+
 		found, err := s.change(e, name)
 		changes = append(changes, found...)
 		if e.IsDir() && len(found) == 1 && found[0].Kind == Added {
@@ -60,6 +61,7 @@ func (s *Snapshot) Changes() ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("changes of snapshot %s: %w", s.ID, err)
 	}
+
 	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
 	return changes, nil
 }
@@ -69,6 +71,7 @@ func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 	if e.IsWhiteout() {
 		return []Change{{Deleted, name}}, nil
 	}
+
 	below, err := s.lookup(name)
 	if err != nil {
 		return nil, err
@@ -76,6 +79,7 @@ func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 	if below == nil {
 		return []Change{{Added, name}}, nil
 	}
+
 	changes := []Change{{Changed, name}}
 	if !e.IsDir() || !below.IsDir() {
 		return changes, nil
@@ -87,10 +91,12 @@ func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 	if err != nil || !opaque {
 		return changes, err
 	}
+
 	names, err := s.list(name)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, child := range names {
 		has, err := e.Has(child)
 		if err != nil {
@@ -100,6 +106,7 @@ func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 			changes = append(changes, Change{Deleted, name + "/" + child})
 		}
 	}
+
 	return changes, nil
 }
 
@@ -124,6 +131,7 @@ func (s *Snapshot) lookup(name string) (fs.FileInfo, error) {
 func (s *Snapshot) lookupIn(dir, name string) (info fs.FileInfo, hidden bool, err error) {
 	path := dir
 	components := strings.Split(strings.Trim(name, "/"), "/")
+
 	for i, component := range components {
 		path += "/" + component
 		info, err := os.Lstat(path)
@@ -141,18 +149,22 @@ func (s *Snapshot) lookupIn(dir, name string) (info fs.FileInfo, hidden bool, er
 		if last {
 			return info, hidden, nil
 		}
+
 		opaque, err := layer.IsOpaque(path, s.Whiteouts)
 		if err != nil {
 			return nil, false, err
 		}
+
 		hidden = hidden || opaque
 	}
+
 	return nil, false, unix.EINVAL // an empty name
 }
 
 // list merges a directory's names over the layers.
 func (s *Snapshot) list(name string) ([]string, error) {
 	seen, names := map[string]bool{}, []string(nil)
+
 	for i := len(s.Layers) - 1; i >= 0; i-- {
 		info, hidden, err := s.lookupIn(s.Layers[i], name)
 		if err != nil {
@@ -164,6 +176,7 @@ func (s *Snapshot) list(name string) ([]string, error) {
 		if info == nil {
 			continue
 		}
+
 		path := filepath.Join(s.Layers[i], name)
 		entries, err := os.ReadDir(path)
 		if err != nil {
@@ -180,6 +193,7 @@ func (s *Snapshot) list(name string) ([]string, error) {
 			}
 			seen[e.Name()] = true
 		}
+
 		opaque, err := layer.IsOpaque(path, s.Whiteouts)
 		if err != nil {
 			return nil, err
@@ -188,5 +202,6 @@ func (s *Snapshot) list(name string) ([]string, error) {
 			break
 		}
 	}
+
 	return names, nil
 }

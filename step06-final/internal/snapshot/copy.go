@@ -68,10 +68,12 @@ func (s *Snapshot) compare() ([]Change, error) {
 	if err := disk.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
 		return nil, err
 	}
+
 	is, err := look(s.Root())
 	if err != nil {
 		return nil, err
 	}
+
 	var changes []Change
 	for name, now := range is {
 		before, existed := was[name]
@@ -82,6 +84,7 @@ func (s *Snapshot) compare() ([]Change, error) {
 			changes = append(changes, Change{Changed, "/" + name})
 		}
 	}
+
 	for name := range was {
 		_, exists := is[name]
 		_, parentExists := is[filepath.Dir(name)]
@@ -89,6 +92,7 @@ func (s *Snapshot) compare() ([]Change, error) {
 			changes = append(changes, Change{Deleted, "/" + name})
 		}
 	}
+
 	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
 	return changes, nil
 }
@@ -114,6 +118,7 @@ func (s *Snapshot) sizeCopy() (int64, error) {
 	if err := disk.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
 		return 0, err
 	}
+
 	var size int64
 	err := layer.Walk(s.Root(), func(e layer.Entry) error {
 		isFile := e.Stat.Mode&unix.S_IFMT == unix.S_IFREG
@@ -125,5 +130,6 @@ func (s *Snapshot) sizeCopy() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
 	}
+
 	return size, nil
 }

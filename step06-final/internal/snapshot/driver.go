@@ -42,7 +42,9 @@ func Open(root, layersDir string) (*Driver, error) {
 	if layersDir, err = filepath.Abs(layersDir); err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
+
 	d := &Driver{dir: filepath.Join(root, "snapshots"), layers: layersDir}
+
 	// Trees of containers hold set-user-id programs that no user of the host may reach
 	// (CVE-2021-41091 was this): layers are for root alone. A container's root in a user namespace
 	// must be able to walk to its own tree: 0711.
@@ -52,6 +54,7 @@ func Open(root, layersDir string) (*Driver, error) {
 	if err := os.MkdirAll(filepath.Join(d.layers, "l"), 0700); err != nil {
 		return nil, fmt.Errorf("make layer directory: %w", err)
 	}
+
 	return d, nil
 }
 
@@ -82,6 +85,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
+
 	able, err := d.Abilities()
 	if err != nil {
 		return nil, err
@@ -89,6 +93,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err := d.Sweep(); err != nil {
 		return nil, err
 	}
+
 	lock, err := disk.Shared(LockLayers(d.layers))
 	if err != nil {
 		return nil, err
@@ -102,10 +107,12 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if able.Map != nil {
 		o.IDMap = able.Map
 	}
+
 	bottom, err := d.mountPointLayer(able, o.IDMap)
 	if err != nil {
 		return nil, err
 	}
+
 	layerDirs = append([]string{bottom}, layerDirs...)
 	s := &Snapshot{ID: id, driver: d, dir: filepath.Join(d.dir, id), description: description{
 		Kind: able.Kind, Layers: layerDirs, Whiteouts: able.Whiteouts, NoChown: able.NoChown,
@@ -124,6 +131,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err := writeDescription(temp, s.description); err != nil {
 		return nil, err
 	}
+
 	switch {
 	case s.Kind == overlayKind:
 		err = s.prepareOverlay(temp)
@@ -136,6 +144,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 	if err != nil {
 		return nil, fmt.Errorf("prepare snapshot %s: %w", id, err)
 	}
+
 	if err := os.Rename(temp, s.dir); err != nil {
 		return nil, fmt.Errorf("prepare snapshot: %w", err)
 	}
@@ -176,11 +185,13 @@ func visibleLayers(dirs []string, form layer.Whiteouts) ([]string, error) {
 	if len(dirs) == 0 {
 		return nil, errors.New("an image without layers has no file system; give it one with import or build")
 	}
+
 	first := 0
 	for i, dir := range dirs {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("layer is gone (was the image removed meanwhile?): %w", err)
 		}
+
 		opaque, err := layer.IsOpaque(dir, form)
 		if err != nil {
 			return nil, err
@@ -189,6 +200,7 @@ func visibleLayers(dirs []string, form layer.Whiteouts) ([]string, error) {
 			first = i
 		}
 	}
+
 	return dirs[first:], nil
 }
 
@@ -267,10 +279,12 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, dir := range s.Layers {
 			used[filepath.Base(dir)] = true
 		}
 	}
+
 	return used, nil
 }
 
@@ -298,6 +312,7 @@ func (d *Driver) Sweep() error {
 	if err != nil {
 		return fmt.Errorf("look for unfinished snapshots: %w", err)
 	}
+
 	var unfinished, temporary []string
 	for _, e := range entries {
 		switch {
@@ -310,6 +325,7 @@ func (d *Driver) Sweep() error {
 	if err := d.sweepTemporary(temporary); err != nil || len(unfinished) == 0 {
 		return err
 	}
+
 	lock, err := disk.TryExclusive(LockLayers(d.layers))
 	if err != nil || lock == nil {
 		return err // somebody is preparing one just now
@@ -320,6 +336,7 @@ func (d *Driver) Sweep() error {
 			return fmt.Errorf("remove unfinished snapshot: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -327,6 +344,7 @@ func (d *Driver) sweepTemporary(ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
+
 	lock, err := disk.TryExclusive(d.temporaryLock())
 	if err != nil || lock == nil {
 		return err // a build runs
@@ -345,5 +363,6 @@ func (d *Driver) sweepTemporary(ids []string) error {
 			return err
 		}
 	}
+
 	return nil
 }

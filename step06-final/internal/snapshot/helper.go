@@ -24,11 +24,14 @@ func serveHelper(do string, argument json.RawMessage) error {
 	if err := json.Unmarshal(argument, &task); err != nil {
 		return fmt.Errorf("read the helper's task: %w", err)
 	}
+
 	s := &Snapshot{ID: task.ID, dir: task.Dir, driver: &Driver{dir: task.Driver, layers: task.Layers}}
 	if err := readDescription(task.Dir, &s.description); err != nil {
 		return err
 	}
+
 	s.IDMap = nil // in here the ids are the container's own
+
 	switch do {
 	case "copy":
 		return s.prepareCopy(task.Dir)
@@ -46,9 +49,11 @@ func serveHelper(do string, argument json.RawMessage) error {
 		return json.NewEncoder(os.Stdout).Encode(size)
 	case "diff":
 		return s.Diff(os.Stdout)
+
 	case "export":
 		return s.Export(os.Stdout)
 	}
+
 	return fmt.Errorf("the helper cannot do %q", do)
 }
 

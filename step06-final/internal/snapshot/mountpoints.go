@@ -27,6 +27,7 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 	if able.NoChown {
 		name += ".own"
 	}
+
 	path := filepath.Join(d.layers, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -40,6 +41,7 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 	if err := os.Chmod(temp, 0755); err != nil {
 		return "", fmt.Errorf("make mount points: %w", err)
 	}
+
 	for _, dir := range mountPointDirs {
 		if err := os.Mkdir(filepath.Join(temp, dir), 0755); err != nil {
 			return "", fmt.Errorf("make mount points: %w", err)
@@ -63,12 +65,14 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 		if err != nil {
 			return "", err
 		}
+
 		for _, name := range append(append([]string{".", mountTableLink}, mountPointDirs...), mountPointFiles...) {
 			if err := os.Lchown(filepath.Join(temp, name), uid, gid); err != nil {
 				return "", fmt.Errorf("make mount points: %w", err)
 			}
 		}
 	}
+
 	if err := os.Rename(temp, path); err != nil {
 		if _, statErr := os.Stat(path); statErr == nil {
 			return path, nil // another process was faster

@@ -23,6 +23,7 @@ func (s *Snapshot) prepareOverlay(dir string) error {
 	if err := unix.Stat(top, &st); err != nil {
 		return fmt.Errorf("stat layer %s: %w", top, err)
 	}
+
 	for _, name := range []string{"upper", "work", "merged"} {
 		path := filepath.Join(dir, name)
 		if err := os.Mkdir(path, 0700); err != nil {
@@ -35,6 +36,7 @@ func (s *Snapshot) prepareOverlay(dir string) error {
 	if err := unix.Chmod(filepath.Join(dir, "upper"), st.Mode&07777); err != nil {
 		return fmt.Errorf("set mode of the root directory: %w", err)
 	}
+
 	return s.linkLayers()
 }
 
@@ -71,15 +73,18 @@ func (s *Snapshot) mountOverlay(target string) error {
 	if err != nil {
 		return fmt.Errorf("mount snapshot: %w", err)
 	}
+
 	cwd := filepath.Join(s.driver.layers, "l")
 	own, err := filepath.Rel(cwd, s.dir)
 	if err != nil {
 		return fmt.Errorf("mount snapshot: %w", err)
 	}
+
 	var lowers []string
 	for i := len(s.Layers) - 1; i >= 0; i-- { // overlay wants the top first
 		lowers = append(lowers, shortName(s.Layers[i]))
 	}
+
 	data := "lowerdir=" + strings.Join(lowers, ":") +
 		",upperdir=" + own + "/upper,workdir=" + own + "/work" + s.mountOptions()
 	if len(data) >= os.Getpagesize() {
@@ -94,11 +99,13 @@ func (s *Snapshot) mountOverlay(target string) error {
 		if err := os.RemoveAll(filepath.Join(s.dir, "work", "work", "incompat")); err != nil {
 			return fmt.Errorf("remove volatile mark: %w", err)
 		}
+
 		err = mountFrom(cwd, target, data+",volatile") // Linux 5.10
 	}
 	if err != nil {
 		err = mountFrom(cwd, target, data)
 	}
+
 	if err != nil {
 		return fmt.Errorf("mount overlay at %s (dmesg may say more; %s=copy works without overlay): %w", target,
 			kindVariable, err)

@@ -15,8 +15,8 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// An ordinary user with subordinate ids: the layer's owners are true, what a container keeps private can be listed,
-// packed and removed.
+// An ordinary user with subordinate ids: the layer's owners are true, what a container keeps
+// private can be listed, packed and removed.
 func TestSubordinateIDs(t *testing.T) {
 	d := open(t)
 	able, err := d.Abilities()
@@ -24,6 +24,7 @@ func TestSubordinateIDs(t *testing.T) {
 	if able.Map == nil {
 		t.Skip("needs an ordinary user with subordinate ids (subuid(5)), newuidmap and newgidmap")
 	}
+
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for _, h := range []*tar.Header{
@@ -32,6 +33,7 @@ func TestSubordinateIDs(t *testing.T) {
 	} {
 		require.NoError(t, w.WriteHeader(h))
 	}
+
 	require.NoError(t, w.Close())
 	dir := filepath.Join(d.layers, "one")
 	require.NoError(t, os.Mkdir(dir, 0755))
@@ -50,7 +52,8 @@ func TestSubordinateIDs(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrPermission, "we ourselves may not look")
 	archive.Reset()
 	w = tar.NewWriter(&archive)
-	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "private/new", Uid: 55, Size: 3, Mode: 0600}))
+	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "private/new", Uid: 55, Size: 3,
+		Mode: 0600}))
 	_, err = io.WriteString(w, "new")
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
@@ -65,14 +68,17 @@ func TestSubordinateIDs(t *testing.T) {
 	var diff bytes.Buffer
 	require.NoError(t, s.Diff(&diff))
 	owners := map[string]int{}
+
 	for r := tar.NewReader(&diff); ; {
 		h, err := r.Next()
 		if err == io.EOF {
 			break
 		}
+
 		require.NoError(t, err)
 		owners[h.Name] = h.Uid
 	}
+
 	require.Equal(t, map[string]int{"private/": 33, "private/new": 55}, owners)
 	require.NoError(t, s.Export(io.Discard))
 	require.NoError(t, s.Remove())

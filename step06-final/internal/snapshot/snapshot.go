@@ -58,6 +58,7 @@ func (s *Snapshot) Mount(target string) error {
 	if target == "" {
 		target = s.Root()
 	}
+
 	if s.Kind == copyKind {
 		if target == s.Root() {
 			return nil
@@ -67,6 +68,7 @@ func (s *Snapshot) Mount(target string) error {
 		}
 		return nil
 	}
+
 	mounted, err := isMountPoint(target)
 	if err != nil || mounted {
 		return err
@@ -123,6 +125,7 @@ func isMountPoint(path string) (bool, error) {
 			return true, nil
 		}
 	}
+
 	return false, lines.Err()
 }
 
@@ -131,6 +134,7 @@ func (s *Snapshot) Remove() error {
 	if err := s.Unmount(); err != nil {
 		return err
 	}
+
 	// Renamed first: from here on it does not exist, even if the deletion is interrupted.
 	gone := filepath.Join(s.driver.dir, ".gone-"+s.ID)
 	err := os.Rename(s.dir, gone)
@@ -138,11 +142,13 @@ func (s *Snapshot) Remove() error {
 		if err := s.driver.removeDir(gone); err != nil { // an interrupted deletion of the same name
 			return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 		}
+
 		err = os.Rename(s.dir, gone)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 	}
+
 	if err := s.driver.removeDir(gone); err != nil {
 		return fmt.Errorf("remove snapshot %s: %w", s.ID, err)
 	}
@@ -223,5 +229,6 @@ func (s *Snapshot) Size() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("size of snapshot %s: %w", s.ID, err)
 	}
+
 	return size, nil
 }

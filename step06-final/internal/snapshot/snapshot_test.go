@@ -26,6 +26,7 @@ import (
 func tree(t testing.TB, d *Driver, name string, lines ...string) string {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
+
 	for _, line := range lines {
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: line, Mode: 0755}
 		content := ""
@@ -37,10 +38,12 @@ func tree(t testing.TB, d *Driver, name string, lines ...string) string {
 		} else if strings.HasSuffix(line, "/") {
 			h.Typeflag = tar.TypeDir
 		}
+
 		require.NoError(t, w.WriteHeader(h))
 		_, err := io.WriteString(w, content)
 		require.NoError(t, err)
 	}
+
 	require.NoError(t, w.Close())
 	dir := filepath.Join(d.layers, name)
 	require.NoError(t, os.Mkdir(dir, 0755))
@@ -112,6 +115,7 @@ func TestTellsTypes(t *testing.T) {
 	require.False(t, tellsTypes(entries(entry("..file", unix.DT_UNKNOWN), dots)), "a name that only begins with dots")
 	require.False(t, tellsTypes(dots), "nothing is known")
 	require.False(t, tellsTypes(nil))
+
 	require.False(t, tellsTypes(dots[:30]), "cut short")
 }
 
@@ -121,17 +125,22 @@ func TestXFSWithoutTypes(t *testing.T) {
 	if err != nil || os.Getuid() != 0 {
 		t.Skip("needs root and mkfs.xfs (xfsprogs)")
 	}
+
 	dir := t.TempDir()
+
 	for _, types := range []string{"0", "1"} {
 		image, mountpoint := filepath.Join(dir, "image"+types), filepath.Join(dir, "mnt"+types)
-		out, err := exec.Command("sh", "-c", "truncate -s 320M "+image+" && "+mkfs+" -q -m crc=0 -n ftype="+types+" "+image).CombinedOutput()
+		out, err := exec.Command("sh", "-c",
+			"truncate -s 320M "+image+" && "+mkfs+" -q -m crc=0 -n ftype="+types+" "+image).CombinedOutput()
 		if err != nil {
 			t.Skipf("mkfs.xfs makes no such file system any more: %s", out)
 		}
+
 		require.NoError(t, os.Mkdir(mountpoint, 0o755))
 		if out, err := exec.Command("mount", "-o", "loop", image, mountpoint).CombinedOutput(); err != nil {
 			t.Skipf("this kernel does not mount it: %s", out)
 		}
+
 		t.Cleanup(func() { require.NoError(t, unix.Unmount(mountpoint, 0)) })
 		d, err := Open(mountpoint, filepath.Join(mountpoint, "layers"))
 		require.NoError(t, err)
@@ -176,7 +185,8 @@ func TestSnapshot(t *testing.T) {
 
 		changes, err = s.Changes()
 		require.NoError(t, err)
-		require.Equal(t, []string{"C /a", "D /b", "C /dir", "D /dir/y", "A /dir/z", "A /gone", "A /gone/again", "D /new"}, show(changes))
+		require.Equal(t, []string{"C /a", "D /b", "C /dir", "D /dir/y", "A /dir/z", "A /gone", "A /gone/again",
+			"D /new"}, show(changes))
 		size, err := s.Size()
 		require.NoError(t, err)
 		require.Equal(t, int64(len("changed")+len("123")), size)
@@ -214,6 +224,7 @@ func TestExport(t *testing.T) {
 			require.NoError(t, err)
 			names = append(names, h.Name)
 		}
+
 		require.Equal(t, []string{"./", ".dockerenv", "a", "b", "dev/", "dev/console"}, names[:6])
 		require.NotContains(t, names, ".wh.x")
 	})
@@ -227,7 +238,8 @@ func TestManyLayers(t *testing.T) {
 	}
 	var layers []string
 	for i := 0; i < 126; i++ {
-		layers = append(layers, tree(t, d, fmt.Sprintf("%064d", i), fmt.Sprintf("f%d=%d", i, i), fmt.Sprintf("top=%d", i)))
+		layers = append(layers, tree(t, d, fmt.Sprintf("%064d", i), fmt.Sprintf("f%d=%d", i, i),
+			fmt.Sprintf("top=%d", i)))
 	}
 	s := mounted(t, d, strings.Repeat("c", 64), layers...)
 	content, err := os.ReadFile(s.Root() + "/top")
@@ -265,6 +277,7 @@ func TestMountTwiceAndRemoveTwice(t *testing.T) {
 			require.FileExists(t, other+"/kept")
 			require.NoError(t, unix.Unmount(other, 0))
 		}
+
 		require.NoError(t, s.Remove())
 		require.NoError(t, s.Remove())
 		_, err = d.Get("c1")
@@ -285,6 +298,7 @@ func TestPrepareRefuses(t *testing.T) {
 		_, err := d.Prepare(id, []string{one}, Options{})
 		require.Error(t, err, id)
 	}
+
 	_, err := d.Prepare("c", nil, Options{})
 	require.ErrorContains(t, err, "without layers")
 	_, err = d.Prepare("c", []string{d.layers + "/nowhere"}, Options{})
@@ -336,7 +350,8 @@ func TestUsedLayersAndSweep(t *testing.T) {
 	require.Empty(t, used)
 }
 
-// Nobody but root reaches the files of a container, whose set-user-id programs would work for anyone.
+// Nobody but root reaches the files of a container, whose set-user-id programs would work for
+// anyone.
 func TestTreesArePrivate(t *testing.T) {
 	each(t, func(t *testing.T, d *Driver) {
 		s := mounted(t, d, "c", tree(t, d, "one", "a=1"))
@@ -370,6 +385,7 @@ func TestParallel(t *testing.T) {
 	each(t, func(t *testing.T, d *Driver) {
 		one := tree(t, d, "one", "a=1")
 		var group sync.WaitGroup
+
 		for i := 0; i < 20; i++ {
 			group.Add(1)
 			go func(id string) {
@@ -384,11 +400,13 @@ func TestParallel(t *testing.T) {
 				if err == nil {
 					err = s.Remove()
 				}
+
 				if err != nil {
 					t.Error(id, err)
 				}
 			}(fmt.Sprint("c", i))
 		}
+
 		group.Wait()
 	})
 }
@@ -397,6 +415,7 @@ func TestIDMapOfRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: files of other users")
 	}
+
 	each(t, func(t *testing.T, d *Driver) {
 		one := tree(t, d, "one", "a=1")
 		require.NoError(t, os.Chown(one, 100000, 100000))

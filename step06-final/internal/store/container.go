@@ -85,6 +85,7 @@ func Open(data, state string) (*Store, error) {
 				"--state", err)
 		}
 	}
+
 	if err := os.Chmod(filepath.Join(data, "containers"), 0o700); err != nil { // it was 0711 once
 		return nil, fmt.Errorf("prepare the engine's directories: %w", err)
 	}
@@ -176,6 +177,7 @@ func (s *Store) removeRenamed() error {
 		if err != nil {
 			return fmt.Errorf("list containers: %w", err)
 		}
+
 		for _, path := range matches {
 			info, err := os.Stat(path)
 			if err != nil || prefix == newPrefix && time.Since(info.ModTime()) < newAge {
@@ -186,12 +188,14 @@ func (s *Store) removeRenamed() error {
 			}
 		}
 	}
+
 	return nil
 }
 
 // reserve takes a name. The reservation of a container that is gone is stale and is taken over.
 func (s *Store) reserve(name, id string) error {
 	path := filepath.Join(s.Data, "names", name)
+
 	for {
 		err := os.Symlink(id, path)
 		if err == nil {
@@ -211,6 +215,7 @@ func (s *Store) reserve(name, id string) error {
 		if _, err := os.Stat(s.Dir(owner)); err == nil && s.ownsName(owner, name) {
 			return &NameTakenError{Name: name, ID: owner}
 		}
+
 		if err := os.Remove(path); err != nil && !isMissing(err) {
 			return fmt.Errorf("remove the stale reservation of the name %s: %w", name, err)
 		}
@@ -309,6 +314,7 @@ func (s *Store) List() (containers []*Container, damaged []error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	for _, id := range ids {
 		c, err := s.Load(id)
 		if isMissing(err) {
@@ -319,8 +325,10 @@ func (s *Store) List() (containers []*Container, damaged []error, err error) {
 				err, id))
 			continue
 		}
+
 		containers = append(containers, c)
 	}
+
 	sort.SliceStable(containers, func(i, j int) bool { return containers[i].Created.After(containers[j].Created) })
 	return containers, damaged, nil
 }
@@ -342,6 +350,7 @@ func (s *Store) FindID(nameOrID string) (string, error) {
 			return nameOrID, nil
 		}
 	}
+
 	if id, err := os.Readlink(filepath.Join(s.Data, "names", nameOrID)); err == nil && isID(id) {
 		if _, err := os.Stat(s.Dir(id)); err == nil && s.ownsName(id, nameOrID) {
 			return id, nil
@@ -352,12 +361,14 @@ func (s *Store) FindID(nameOrID string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	var found []string
 	for _, id := range ids {
 		if strings.HasPrefix(id, nameOrID) {
 			found = append(found, id)
 		}
 	}
+
 	switch len(found) {
 	case 0:
 		return "", &NotFoundError{nameOrID}
@@ -420,10 +431,12 @@ func (s *Store) Delete(id string) error {
 	if err := os.Remove(filepath.Join(s.Dir(id), "container.json")); err != nil && !isMissing(err) {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
 	}
+
 	names, err := os.ReadDir(filepath.Join(s.Data, "names"))
 	if err != nil {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
 	}
+
 	for _, name := range names {
 		if err := s.release(name.Name(), id); err != nil {
 			return err
@@ -439,6 +452,7 @@ func (s *Store) Delete(id string) error {
 	if err := os.RemoveAll(doomed); err != nil {
 		return fmt.Errorf("remove container %.12s: %w", id, err)
 	}
+
 	return nil
 }
 
@@ -448,17 +462,20 @@ func (s *Store) HalfMade() (map[string]*Lock, error) {
 	if err := s.removeRenamed(); err != nil {
 		return nil, err
 	}
+
 	ids, err := s.IDs()
 	if err != nil {
 		return nil, err
 	}
 
 	found := map[string]*Lock{}
+
 	for _, id := range ids {
 		path := filepath.Join(s.Dir(id), "container.json")
 		if _, err := os.Lstat(path); !isMissing(err) {
 			continue
 		}
+
 		lock, err := acquire(s.Dir(id), false)
 		if errors.Is(err, unix.EWOULDBLOCK) || isMissing(err) {
 			continue
@@ -470,7 +487,9 @@ func (s *Store) HalfMade() (map[string]*Lock, error) {
 			lock.Unlock() // finished while we looked
 			continue
 		}
+
 		found[id] = lock
 	}
+
 	return found, nil
 }

@@ -58,6 +58,7 @@ func (s *Store) AddEvent(kind, action, id string, attributes map[string]string) 
 			return fmt.Errorf("rotate events: %w", err)
 		}
 	}
+
 	file, err := os.OpenFile(s.eventsPath(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
@@ -66,6 +67,7 @@ func (s *Store) AddEvent(kind, action, id string, attributes map[string]string) 
 	if _, err := file.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
+
 	return nil
 }
 
@@ -74,6 +76,7 @@ func (s *Store) Events(since time.Time, stop func() bool, deliver func(Event) er
 	if err := s.readEvents(s.eventsPath()+".1", since, deliver); err != nil {
 		return err
 	}
+
 	var file *os.File
 	defer func() {
 		if file != nil {
@@ -107,9 +110,11 @@ func (s *Store) Events(since time.Time, stop func() bool, deliver func(Event) er
 				continue
 			}
 		}
+
 		if last {
 			return nil
 		}
+
 		time.Sleep(50 * time.Millisecond)
 	}
 }
@@ -143,6 +148,7 @@ func deliverEvents(reader *bufio.Reader, rest []byte, since time.Time, deliver f
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
+
 		var event Event
 		if err := json.Unmarshal(rest, &event); err == nil && event.TimeNano >= since.UnixNano() {
 			event.complete()
@@ -150,6 +156,7 @@ func deliverEvents(reader *bufio.Reader, rest []byte, since time.Time, deliver f
 				return nil, err
 			}
 		}
+
 		rest = nil
 	}
 }

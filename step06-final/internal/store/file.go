@@ -26,6 +26,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode, durable bool) (err er
 	if err := temp.Chmod(mode); err != nil {
 		return err
 	}
+
 	if _, err := temp.Write(data); err != nil {
 		return err
 	}
@@ -41,6 +42,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode, durable bool) (err er
 	if err := os.Rename(temp.Name(), path); err != nil {
 		return err
 	}
+
 	if durable {
 		return syncDir(filepath.Dir(path))
 	}

@@ -24,11 +24,13 @@ func (l *Lock) Unlock() {
 // that we got belongs to nothing: fs.ErrNotExist says so.
 func acquire(dir string, wait bool) (*Lock, error) {
 	path := filepath.Join(dir, ".lock")
+
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, err
 		}
+
 		how := unix.LOCK_EX
 		if !wait {
 			how |= unix.LOCK_NB
@@ -43,6 +45,7 @@ func acquire(dir string, wait bool) (*Lock, error) {
 		if heldErr == nil && currentErr == nil && os.SameFile(held, current) {
 			return &Lock{file}, nil
 		}
+
 		file.Close() // deleted, or deleted and made anew: look again
 	}
 }

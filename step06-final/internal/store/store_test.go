@@ -51,8 +51,10 @@ func TestNameIsGivenOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	var mutex sync.Mutex
 	winners := 0
+
 	for i := 0; i < 20; i++ {
 		wait.Add(1)
+
 		go func() {
 			defer wait.Done()
 			id, _ := NewID()
@@ -73,6 +75,7 @@ func TestNameIsGivenOnce(t *testing.T) {
 			}
 		}()
 	}
+
 	wait.Wait()
 	require.Equal(t, 1, winners)
 	ids, err := s.IDs()
@@ -153,15 +156,18 @@ func TestLockOfADeletedContainer(t *testing.T) {
 	require.ErrorIs(t, <-result, os.ErrNotExist)
 }
 
-// TestDeleteWhileOthersAskForTheLock: asking makes the lock file, also in a directory that is being emptied.
+// TestDeleteWhileOthersAskForTheLock: asking makes the lock file, also in a directory that is
+// being emptied.
 func TestDeleteWhileOthersAskForTheLock(t *testing.T) {
 	s := openStore(t)
+
 	for i := 0; i < 100; i++ {
 		c := add(t, s, "busy")
 		lock, err := s.LockID(c.ID)
 		require.NoError(t, err)
 		stop := make(chan struct{})
 		var others sync.WaitGroup
+
 		for n := 0; n < 4; n++ {
 			others.Add(1)
 			go func() {
@@ -178,12 +184,14 @@ func TestDeleteWhileOthersAskForTheLock(t *testing.T) {
 				}
 			}()
 		}
+
 		err = s.Delete(c.ID)
 		close(stop)
 		others.Wait()
 		lock.Unlock()
 		require.NoError(t, err)
 	}
+
 	left, err := os.ReadDir(filepath.Join(s.Data, "containers"))
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -201,6 +209,7 @@ func TestReaderNeverSeesAPartOfAFile(t *testing.T) {
 			}
 		}
 	}()
+
 	for {
 		_, err := c.State()
 		require.NoError(t, err)
@@ -229,6 +238,7 @@ func TestVolumes(t *testing.T) {
 		_, err := s.CreateVolume(name, nil, false)
 		require.Error(t, err, name)
 	}
+
 	require.NoError(t, s.RemoveVolume("data"))
 	require.True(t, errors.As(s.RemoveVolume("data"), new(*NoVolumeError)))
 	entries, err := os.ReadDir(filepath.Join(s.Data, "volumes"))
@@ -242,7 +252,8 @@ func TestEvents(t *testing.T) {
 		require.NoError(t, s.AddEvent("container", "start", "id", map[string]string{"name": "web"}))
 	}
 	count := 0
-	require.NoError(t, s.Events(time.Unix(0, 0), func() bool { return true }, func(e Event) error { count++; return nil }))
+	require.NoError(t, s.Events(time.Unix(0, 0), func() bool { return true },
+		func(e Event) error { count++; return nil }))
 	require.Equal(t, 3, count)
 }
 
@@ -254,19 +265,22 @@ func FuzzStateFiles(f *testing.F) {
 	if err := os.Mkdir(c.Dir(), 0o700); err != nil {
 		f.Fatal(err)
 	}
+
 	f.Fuzz(func(t *testing.T, container, state []byte) {
 		require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "container.json"), container, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(c.Dir(), "state.json"), state, 0o600))
 		if loaded, err := s.Load(c.ID); err == nil {
 			require.Equal(t, c.ID, loaded.ID)
 		}
+
 		c.State()
 		_, _, err := s.List()
 		require.NoError(t, err)
 	})
 }
 
-// Two commands that loaded the record before either had the lock: the second must not undo what the first has done.
+// Two commands that loaded the record before either had the lock: the second must not undo what
+// the first has done.
 func TestLockReadsTheRecordAnew(t *testing.T) {
 	s := openStore(t)
 	id := add(t, s, "web").ID
@@ -294,12 +308,14 @@ func TestLockReadsTheRecordAnew(t *testing.T) {
 		_, err := s.Find(old)
 		require.Error(t, err, old)
 	}
+
 	require.NoError(t, os.RemoveAll(second.Dir()))
 	_, err = second.Lock()
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// A crash between a rename's record and the release of the old name leaves a link that points to a container of another name.
+// A crash between a rename's record and the release of the old name leaves a link that points to
+// a container of another name.
 func TestStaleNameFindsNobody(t *testing.T) {
 	s := openStore(t)
 	id := add(t, s, "web").ID

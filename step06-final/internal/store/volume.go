@@ -54,6 +54,7 @@ func (s *Store) CreateVolume(name string, labels map[string]string, anonymous bo
 	if err := writeJSON(filepath.Join(temp, "volume.json"), v, true); err != nil {
 		return nil, err
 	}
+
 	if err := os.Rename(temp, s.volumeDir(name)); err != nil {
 		if existing, findErr := s.Volume(name); findErr == nil {
 			return existing, nil // somebody else was faster
@@ -93,6 +94,7 @@ func (s *Store) Volumes() ([]*Volume, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", err)
 	}
+
 	var volumes []*Volume
 	for _, entry := range entries {
 		v, err := s.Volume(entry.Name())
@@ -102,8 +104,10 @@ func (s *Store) Volumes() ([]*Volume, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		volumes = append(volumes, v)
 	}
+
 	sort.Slice(volumes, func(i, j int) bool { return volumes[i].Name < volumes[j].Name })
 	return volumes, nil
 }
@@ -114,6 +118,7 @@ func (s *Store) RemoveVolume(name string) error {
 	if _, err := s.Volume(name); err != nil {
 		return err
 	}
+
 	// Renamed first, so that a crash in the middle leaves no volume with half of its content.
 	temp, err := os.MkdirTemp(filepath.Join(s.Data, "volumes"), ".old-*")
 	if err != nil {
@@ -126,5 +131,6 @@ func (s *Store) RemoveVolume(name string) error {
 	if err := os.RemoveAll(temp); err != nil {
 		return fmt.Errorf("remove volume %s: %w", name, err)
 	}
+
 	return nil
 }

@@ -12,16 +12,19 @@ import (
 // readOnlyMark is a file in a volume that was given read-only.
 const readOnlyMark = "read-only-volume"
 
-// lookAround goes through the whole tree of the container, and through its mount table, for what an image may have led past
-// the engine: a proc without its masks, and a read-only volume that can be written to.
+// lookAround goes through the whole tree of the container, and through its mount table, for what
+// an image may have led past the engine: a proc without its masks, and a read-only volume that
+// can be written to.
 func lookAround([]string) error {
 	var found []string
 	procs := 0
+
 	look := func(dir string) (below bool) {
 		var fs unix.Statfs_t
 		if unix.Statfs(dir, &fs) != nil {
 			return false
 		}
+
 		switch int64(fs.Type) {
 		case unix.PROC_SUPER_MAGIC:
 			procs++
@@ -44,6 +47,7 @@ func lookAround([]string) error {
 		fmt.Println(strings.Join(found, "\n"))
 		return nil
 	}
+
 	return unix.EPERM
 }
 
@@ -52,10 +56,12 @@ func walk(name, dir string, depth int, look func(string) bool) {
 	if !look(dir) || depth == 0 {
 		return
 	}
+
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
+
 	for _, entry := range entries {
 		if entry.Name() == readOnlyMark {
 			if f, err := os.CreateTemp(dir, "planted"); err == nil {
@@ -81,7 +87,8 @@ func unmasked(proc string) (found []string) {
 		found = append(found, proc+": sysrq-trigger can be written")
 	}
 	var st unix.Stat_t
-	if unix.Lstat(filepath.Join(proc, "timer_list"), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Dev == deviceOf(proc) {
+	if unix.Lstat(filepath.Join(proc, "timer_list"), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG &&
+		st.Dev == deviceOf(proc) {
 		found = append(found, proc+": timer_list is not masked")
 	}
 	return found

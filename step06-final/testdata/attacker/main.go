@@ -1,6 +1,7 @@
-// attacker tries, from inside a container, one thing that a container must not do, by its name. Exit status 0: the kernel
-// let it; 1: it was refused (the reason is printed); 2: this kernel cannot do it at all, so nothing was proved.
-// Each attack is harmless where it succeeds: it stops after the kernel's permission check.
+// attacker tries, from inside a container, one thing that a container must not do, by its name.
+// Exit status 0: the kernel let it; 1: it was refused (the reason is printed); 2: this kernel
+// cannot do it at all, so nothing was proved. Each attack is harmless where it succeeds: it stops
+// after the kernel's permission check.
 package main
 
 import (
@@ -23,6 +24,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: attacker ATTACK [ARG...]")
 		os.Exit(3)
 	}
+
 	err := attacks[os.Args[1]](os.Args[2:])
 	switch {
 	case err == nil:
@@ -60,7 +62,8 @@ func call(number uintptr, after []unix.Errno, args ...uintptr) error {
 	return passed(errno, after...)
 }
 
-var argument = []unix.Errno{unix.EFAULT, unix.EINVAL, unix.EBADF, unix.ENOENT, unix.ENOEXEC, unix.E2BIG, unix.ESRCH, unix.ENOKEY, unix.EOPNOTSUPP}
+var argument = []unix.Errno{unix.EFAULT, unix.EINVAL, unix.EBADF, unix.ENOENT, unix.ENOEXEC, unix.E2BIG, unix.ESRCH,
+	unix.ENOKEY, unix.EOPNOTSUPP}
 
 var attacks = map[string]func(args []string) error{
 	"mount":         func([]string) error { return unix.Mount("x", "/mnt", "tmpfs", 0, "") },
@@ -78,7 +81,8 @@ var attacks = map[string]func(args []string) error{
 	"clock-settime": func([]string) error { return call(unix.SYS_CLOCK_SETTIME, argument, 0, 0) },
 	"swapon":        func([]string) error { return call(unix.SYS_SWAPON, argument, 0, 0) },
 	"acct": func([]string) error {
-		return call(unix.SYS_ACCT, append(argument, unix.EACCES), uintptr(unsafe.Pointer(&[]byte("/no-such-file\x00")[0])))
+		return call(unix.SYS_ACCT, append(argument, unix.EACCES),
+			uintptr(unsafe.Pointer(&[]byte("/no-such-file\x00")[0])))
 	},
 	"reboot":           func([]string) error { return call(unix.SYS_REBOOT, argument, 0, 0, 0) },
 	"vsock":            socket(unix.AF_VSOCK, unix.SOCK_STREAM),
@@ -99,10 +103,13 @@ var attacks = map[string]func(args []string) error{
 		_, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buffer)
 		return err
 	},
-	"release-agent":  releaseAgent,
-	"clone3":         clone3,
-	"read-memory":    readMemory,
-	"remount":        func(args []string) error { return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND, "") },
+	"release-agent": releaseAgent,
+	"clone3":        clone3,
+	"read-memory":   readMemory,
+	"remount": func(args []string) error {
+		return unix.Mount("", args[0], "", unix.MS_REMOUNT|unix.MS_BIND,
+			"")
+	},
 	"unmask":         func(args []string) error { return unix.Unmount(args[0], 0) },
 	"list":           list,
 	"look-around":    lookAround,
@@ -141,7 +148,8 @@ func socket(family, kind int) func([]string) error {
 	}
 }
 
-// unshareUser is refused with EINVAL in a process with several threads, as every Go program is: after all checks of rights.
+// unshareUser is refused with EINVAL in a process with several threads, as every Go program is:
+// after all checks of rights.
 func unshareUser([]string) error {
 	return passed(toErrno(unix.Unshare(unix.CLONE_NEWUSER)), unix.EINVAL)
 }
@@ -183,8 +191,8 @@ func writeFile(args []string) error {
 	return os.WriteFile(args[0], data, 0)
 }
 
-// openByHandle is "shocker" (2014): a file handle reaches any file of the file system, whatever is mounted where. The bind
-// mounted /etc/hosts is a file of the host's file system.
+// openByHandle is "shocker" (2014): a file handle reaches any file of the file system, whatever
+// is mounted where. The bind mounted /etc/hosts is a file of the host's file system.
 func openByHandle([]string) error {
 	handle, _, err := unix.NameToHandleAt(unix.AT_FDCWD, "/etc/hosts", 0)
 	if err != nil {
@@ -198,7 +206,8 @@ func openByHandle([]string) error {
 	return err
 }
 
-// setUIDProgram executes a set-uid-root copy of this program as another user, which reports who it has become.
+// setUIDProgram executes a set-uid-root copy of this program as another user, which reports who
+// it has become.
 func setUIDProgram(args []string) error {
 	if len(args) == 0 {
 		if os.Geteuid() == 0 {
@@ -254,8 +263,8 @@ func toErrno(err error) error {
 	return err
 }
 
-// descriptors looks for open files that nobody gave us: CVE-2024-21626 went through one. It asks the kernel about each number: package os
-// would open descriptors of its own for the Go runtime.
+// descriptors looks for open files that nobody gave us: CVE-2024-21626 went through one. It asks
+// the kernel about each number: package os would open descriptors of its own for the Go runtime.
 func descriptors([]string) error {
 	for n := 3; n < 1024; n++ {
 		var target [256]byte
@@ -269,12 +278,14 @@ func descriptors([]string) error {
 	return errors.New("there is none")
 }
 
-// releaseAgent mounts a hierarchy of cgroup v1 and opens the file that names a program which the host's root executes (cgroups(7)).
+// releaseAgent mounts a hierarchy of cgroup v1 and opens the file that names a program which the
+// host's root executes (cgroups(7)).
 func releaseAgent([]string) error {
 	const at = "/tmp/cgroup"
 	if err := os.MkdirAll(at, 0o700); err != nil {
 		return err
 	}
+
 	var err error
 	for _, controller := range []string{"rdma", "memory", "pids", "devices"} {
 		if err = unix.Mount("cgroup", at, "cgroup", 0, controller); err == nil || err == unix.EPERM {
@@ -287,6 +298,7 @@ func releaseAgent([]string) error {
 	if err != nil {
 		return errCannot // no v1 here
 	}
+
 	err = open(at+"/release_agent", unix.O_WRONLY)
 	if umountErr := unix.Unmount(at, 0); err == nil {
 		err = umountErr
@@ -294,8 +306,9 @@ func releaseAgent([]string) error {
 	return err
 }
 
-// clone3 makes a process in a new user namespace. Its flags are in memory, where a filter cannot look (seccomp(2)): so the
-// whole call must be refused, and with ENOSYS, to make the C library fall back to clone.
+// clone3 makes a process in a new user namespace. Its flags are in memory, where a filter cannot
+// look (seccomp(2)): so the whole call must be refused, and with ENOSYS, to make the C library
+// fall back to clone.
 func clone3([]string) error {
 	arguments := [11]uint64{0: unix.CLONE_NEWUSER, 4: uint64(unix.SIGCHLD)}
 	pid, _, errno := unix.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&arguments)), unsafe.Sizeof(arguments), 0)
@@ -316,14 +329,17 @@ func readMemory(args []string) error {
 	if err != nil {
 		return err
 	}
+
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
 		return err
 	}
+
 	begin, err := strconv.ParseUint(strings.SplitN(string(maps), "-", 2)[0], 16, 64)
 	if err != nil {
 		return fmt.Errorf("nothing to see in %q", maps)
 	}
+
 	buffer := make([]byte, 16)
 	local := []unix.Iovec{{Base: &buffer[0]}}
 	local[0].SetLen(len(buffer))
@@ -381,22 +397,27 @@ func signal(args []string) error {
 	return unix.Kill(pid, 0)
 }
 
-// traceIncoming attaches to every process that appears, as soon as it appears, and looks for one that is not yet confined as we
-// are: with a capability beyond our bounding set, or without a filter. It ends after args[0] processes, or ten seconds.
+// traceIncoming attaches to every process that appears, as soon as it appears, and looks for one
+// that is not yet confined as we are: with a capability beyond our bounding set, or without a
+// filter. It ends after args[0] processes, or ten seconds.
 func traceIncoming(args []string) error {
 	wanted, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
 	}
+
 	seen := map[string]bool{}
 	known, _ := os.ReadDir("/proc")
 	for _, entry := range known {
 		seen[entry.Name()] = true
 	}
+
 	bounding := field("/proc/self/status", "CapBnd:")
 	fmt.Println("watching")
+
 	for caught, end := 0, time.Now().Add(10*time.Second); caught < wanted && time.Now().Before(end); {
 		entries, _ := os.ReadDir("/proc")
+
 		for _, entry := range entries {
 			pid, err := strconv.Atoi(entry.Name())
 			if err != nil || seen[entry.Name()] {
@@ -417,6 +438,7 @@ func traceIncoming(args []string) error {
 			}
 		}
 	}
+
 	return unix.EPERM
 }
 

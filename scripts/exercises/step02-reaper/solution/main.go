@@ -1,5 +1,5 @@
-// Command reaper is PID 1 of a new PID namespace: it runs a command, buries every orphan and ends with the
-// command's status:
+// Command reaper is PID 1 of a new PID namespace: it runs a command, buries every orphan and ends
+// with the command's status:
 //
 //	reaper COMMAND [ARG...]
 package main
@@ -19,7 +19,8 @@ func main() {
 	if os.Getpid() != 1 {
 		os.Exit(cloneAsInit())
 	}
-	command, err := os.StartProcess(lookPath(os.Args[1]), os.Args[1:], &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	command, err := os.StartProcess(lookPath(os.Args[1]), os.Args[1:],
+		&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "reaper:", err)
 		os.Exit(126)
@@ -39,7 +40,8 @@ func cloneAsInit() int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// reap waits for every child, own or orphaned, until the command itself has ended, and returns the command's status.
+// reap waits for every child, own or orphaned, until the command itself has ended, and returns
+// the command's status.
 func reap(command int) int {
 	for {
 		var status syscall.WaitStatus

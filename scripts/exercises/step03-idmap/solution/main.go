@@ -1,5 +1,5 @@
-// Command idmap says which id of the host stands behind an id of a container. The map is read from standard
-// input, in the format of /proc/PID/uid_map:
+// Command idmap says which id of the host stands behind an id of a container. The map is read
+// from standard input, in the format of /proc/PID/uid_map:
 //
 //	idmap ID < /proc/PID/uid_map
 package main

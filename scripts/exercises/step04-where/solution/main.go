@@ -17,25 +17,30 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: where CONTROLLER MOUNTINFO CGROUP")
 		os.Exit(2)
 	}
+
 	mountinfo, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "where:", err)
 		os.Exit(2)
 	}
+
 	membership, err := os.ReadFile(os.Args[3])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "where:", err)
 		os.Exit(2)
 	}
+
 	dir := where(os.Args[1], string(mountinfo), string(membership))
 	if dir == "" {
 		fmt.Println("no such controller")
 		os.Exit(1)
 	}
+
 	fmt.Println(dir)
 }
 
-// where prefers the v1 hierarchy of the controller and falls back to v2. It is empty where there is neither.
+// where prefers the v1 hierarchy of the controller and falls back to v2. It is empty where there
+// is neither.
 func where(controller, mountinfo, membership string) string {
 	v2 := ""
 	for _, line := range strings.Split(mountinfo, "\n") {

@@ -1,5 +1,5 @@
-// Command inside prints where a path of a container really is on the host. Links are followed as the container
-// would follow them: none leads out of the root.
+// Command inside prints where a path of a container really is on the host. Links are followed as
+// the container would follow them: none leads out of the root.
 //
 //	inside ROOT PATH
 package main
@@ -25,10 +25,11 @@ func main() {
 	fmt.Println(path)
 }
 
-// inside walks one name at a time, because each of them may be a link. After 40 links it gives up, as the kernel
-// does (ELOOP, path_resolution(7)).
+// inside walks one name at a time, because each of them may be a link. After 40 links it gives
+// up, as the kernel does (ELOOP, path_resolution(7)).
 func inside(root, path string) (string, error) {
 	resolved, todo, links := "/", path, 0
+
 	for todo != "" {
 		name, rest, _ := strings.Cut(todo, "/")
 		todo = rest
@@ -41,10 +42,13 @@ func inside(root, path string) (string, error) {
 		if links++; links > 40 {
 			return "", errors.New("too many links")
 		}
+
 		if filepath.IsAbs(link) {
 			resolved = "/"
 		}
+
 		todo = link + "/" + todo
 	}
+
 	return filepath.Join(root, resolved), nil
 }
