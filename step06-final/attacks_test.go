@@ -212,6 +212,7 @@ func TestAttacks(t *testing.T) {
 
 	for _, a := range attacks(t) {
 		a := a
+
 		t.Run(strings.ReplaceAll(a.name, " ", "-"), func(t *testing.T) {
 			defended := try(a)
 			if defended.code == 2 {
@@ -226,6 +227,7 @@ func TestAttacks(t *testing.T) {
 				t.Skipf("refused (%s), but this host does not allow it without %s either: %s", defended.out,
 					a.guard, open.out)
 			}
+
 			require.Zero(t, open.code, "%s proves nothing: without %s it is refused too: %s%s", a.name, a.guard,
 				open.out, open.err)
 		})

@@ -150,6 +150,7 @@ func TestVariableWithoutValue(t *testing.T) {
 	for _, name := range []string{"FOO", "HOSTNAME", "PATH_OF_NOBODY"} {
 		require.NoError(t, os.Unsetenv(name))
 	}
+
 	must(t, "create", "--name", "unset", "host", "true")
 	must(t, "commit", "-c", "ENV FOO=bar", "-c", "ENV BAZ=1", "unset", "with-env")
 	defer docker("rmi", "-f", "with-env")
@@ -159,6 +160,7 @@ func TestVariableWithoutValue(t *testing.T) {
 	for _, name := range []string{"FOO", "HOSTNAME", "PATH_OF_NOBODY"} {
 		assert.NotContains(t, out, name)
 	}
+
 	require.NoError(t, os.Setenv("FOO", "mine"))
 	defer os.Unsetenv("FOO")
 	assert.Contains(t, must(t, "run", "--rm", "--network", "none", "-e", "FOO", "with-env", "env"), "FOO=mine\n")

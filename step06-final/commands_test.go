@@ -210,6 +210,7 @@ func TestTerminalFollowsResizes(t *testing.T) {
 	}
 	write("stty size | sed s/^/size:/\n")
 	expect("size:30 100")
+
 	require.NoError(t, pty.Setsize(tty, &pty.Winsize{Rows: 40, Cols: 120}))
 
 	write("while [ \"$(stty size)\" != '40 120' ]; do :; done; echo re''sized\n")

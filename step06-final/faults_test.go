@@ -161,6 +161,7 @@ func TestRestartPolicyOutlivesItsSupervisor(t *testing.T) {
 		return now != "0" && now != itoa(init)
 	})
 	must(t, "stop", "-t", "0", "phoenix")
+
 	require.Equal(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "phoenix"))
 }
 

@@ -115,6 +115,7 @@ func TestLinksWhereTheEngineMounts(t *testing.T) {
 		"resolv.conf, relative":  {tree{{"etc", ""}, {"etc/resolv.conf", "../run/resolv.conf"}}, "/etc/resolv.conf"},
 	} {
 		c := c
+
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			c.image.load(t, "links")
 			before := hostState(t)

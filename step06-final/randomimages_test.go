@@ -30,6 +30,7 @@ func TestRandomImages(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(host, "file"), []byte("of the host\n"), 0o600))
 	volume := volumeOfHost(t)
 	must(t, "run", "--rm", "--network", "none", "host", "true") // makes what is made once
+
 	// and containers, names and volumes; the engine's own locks come and go
 	mounts := func() string {
 		return regexp.MustCompile(`(?m)^snapshots \..*\n`).ReplaceAllString(strings.ReplaceAll(hostState(t), ",snapshots", ",\nsnapshots"), "")
@@ -40,6 +41,7 @@ func TestRandomImages(t *testing.T) {
 	var failed sync.Map
 	next := make(chan int)
 	var workers sync.WaitGroup
+
 	for w := 0; w < 4; w++ {
 		workers.Add(1)
 		go func(w int) {

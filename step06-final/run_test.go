@@ -156,6 +156,7 @@ func TestDetachedLifeCycle(t *testing.T) {
 	require.Contains(t, must(t, "top", "life"), "sleep 0.1")
 	r := docker("rm", "life")
 	require.NotZero(t, r.code)
+
 	require.Contains(t, r.err, "stop life")
 
 	require.Equal(t, "life", must(t, "stop", "life"))

@@ -117,6 +117,7 @@ func prepareSandbox() error {
 
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))
+
 	// as in what a script starts in the background; a caught signal is at its default after
 	// execve(2)
 	if signal.Ignored(os.Interrupt) {
@@ -176,6 +177,7 @@ func leftCgroups(before string, patience time.Duration) string {
 				}
 			}
 		}
+
 		if left == nil || time.Now().After(deadline) {
 			return strings.Join(left, "\n")
 		}

@@ -1,5 +1,6 @@
-// Command compat compares the records of the same cases on docker and on mydocker, which compat.sh made: how many of docker's
-// lines mydocker prints too, and which differences have no reason.
+// Command compat compares the records of the same cases on docker and on mydocker, which
+// compat.sh made: how many of docker's lines mydocker prints too, and which differences have no
+// reason.
 package main
 
 import (
@@ -30,6 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "✘", err)
 		os.Exit(2)
 	}
+
 	report.print(os.Stdout)
 
 	if *zh != "" && *en != "" {
@@ -43,7 +45,8 @@ func main() {
 	}
 }
 
-// An area's sums. Lines are docker's; same are those of them that mydocker prints at the same place.
+// An area's sums. Lines are docker's; same are those of them that mydocker prints at the same
+// place.
 type area struct {
 	name                             string
 	cases, sameCases, calls          int
@@ -65,24 +68,30 @@ func compare(list, records string, reasons map[string][2]string, verbose bool) (
 	defer file.Close()
 
 	result := &report{why: map[string]int{}}
+
 	for scanner := bufio.NewScanner(file); scanner.Scan(); {
 		name := scanner.Text()
 		theirs, err := readRecord(filepath.Join(records, "docker", name))
 		if err != nil {
 			return nil, err
 		}
+
 		ours, err := readRecord(filepath.Join(records, "mydocker", name))
 		if err != nil {
 			return nil, err
 		}
 
 		if len(theirs) != len(ours) {
-			fmt.Printf("✘ %s: docker made %d calls, mydocker %d: the case must not depend on what the engine prints\n", name, len(theirs), len(ours))
+			fmt.Printf(
+				"✘ %s: docker made %d calls, mydocker %d: the case must not depend on what the engine prints\n",
+				name, len(theirs), len(ours))
 			result.faults++
 			continue
 		}
+
 		result.add(name, theirs, ours, reasons, verbose)
 	}
+
 	return result, nil
 }
 
@@ -96,7 +105,8 @@ func (r *report) area(name string) *area {
 	return r.areas[len(r.areas)-1]
 }
 
-// add compares one case call by call. A reason that nothing needs is a fault as well: it would hide the next difference.
+// add compares one case call by call. A reason that nothing needs is a fault as well: it would
+// hide the next difference.
 func (r *report) add(name string, theirs, ours []call, reasons map[string][2]string, verbose bool) {
 	sums := r.area(strings.Split(name, "/")[0])
 	sums.cases++
@@ -111,11 +121,13 @@ func (r *report) add(name string, theirs, ours []call, reasons map[string][2]str
 		whole = whole && equal
 
 		_, known := reasons[expected.why]
+
 		switch {
 		case equal && expected.why == "-":
 			continue
 		case equal:
-			fmt.Printf("✘ %s: $ %s\n    nothing differs: take “because %s” away\n", name, expected.command, expected.why)
+			fmt.Printf("✘ %s: $ %s\n    nothing differs: take “because %s” away\n", name, expected.command,
+				expected.why)
 			r.faults++
 			continue
 		case known:
@@ -137,10 +149,12 @@ func (r *report) add(name string, theirs, ours []call, reasons map[string][2]str
 		for _, line := range missing {
 			fmt.Println("    docker:  ", shorten(line))
 		}
+
 		for _, line := range extra {
 			fmt.Println("    mydocker:", shorten(line))
 		}
 	}
+
 	if whole {
 		sums.sameCases++
 	}
@@ -167,6 +181,7 @@ func difference(a, b []string) (onlyA, onlyB []string) {
 	for i := range common {
 		common[i] = make([]int, len(b)+1)
 	}
+
 	for i := len(a) - 1; i >= 0; i-- {
 		for j := len(b) - 1; j >= 0; j-- {
 			switch {
@@ -193,6 +208,7 @@ func difference(a, b []string) (onlyA, onlyB []string) {
 			j++
 		}
 	}
+
 	return append(onlyA, a[i:]...), append(onlyB, b[j:]...)
 }
 
@@ -220,7 +236,8 @@ func percent(part, whole int) string {
 func (r *report) print(out *os.File) {
 	total := r.total()
 	total.name = "all"
-	fmt.Fprintf(out, "%-12s %6s %6s %6s %6s %6s %8s %9s %10s\n", "area", "cases", "same", "calls", "lines", "same", "", "reasoned", "no reason")
+	fmt.Fprintf(out, "%-12s %6s %6s %6s %6s %6s %8s %9s %10s\n", "area", "cases", "same", "calls", "lines", "same",
+		"", "reasoned", "no reason")
 	for _, sums := range append(r.areas, &total) {
 		fmt.Fprintf(out, "%-12s %6d %6d %6d %6d %6d %8s %9d %10d\n", sums.name, sums.cases, sums.sameCases, sums.calls,
 			sums.lines, sums.same, percent(sums.same, sums.lines), sums.reasoned, sums.mysteries)
@@ -249,16 +266,20 @@ func (r *report) reasons() []string {
 func (r *report) write(zh, en string, reasons map[string][2]string) error {
 	headings := [2][2]string{
 		{"| 领域 | 用例 | 命令 | docker 的行 | 相同 | |\n|---|--:|--:|--:|--:|--:|\n", "| 仍然不同的原因 | 行 |\n|---|--:|\n"},
-		{"| area | cases | commands | lines of docker | the same | |\n|---|--:|--:|--:|--:|--:|\n", "| why the rest differs | lines |\n|---|--:|\n"},
+		{"| area | cases | commands | lines of docker | the same | |\n|---|--:|--:|--:|--:|--:|\n",
+			"| why the rest differs | lines |\n|---|--:|\n"},
 	}
+
 	for language, file := range []string{zh, en} {
 		var text strings.Builder
 		text.WriteString(headings[language][0])
 		total := r.total()
 		total.name = [2]string{"合计", "all"}[language]
 		for _, sums := range append(r.areas, &total) {
-			fmt.Fprintf(&text, "| %s | %d | %d | %d | %d | %s |\n", sums.name, sums.cases, sums.calls, sums.lines, sums.same, percent(sums.same, sums.lines))
+			fmt.Fprintf(&text, "| %s | %d | %d | %d | %d | %s |\n", sums.name, sums.cases, sums.calls, sums.lines,
+				sums.same, percent(sums.same, sums.lines))
 		}
+
 		text.WriteString("\n" + headings[language][1])
 		for _, why := range r.reasons() {
 			fmt.Fprintf(&text, "| %s | %d |\n", reasons[why][language], r.why[why])
@@ -267,5 +288,6 @@ func (r *report) write(zh, en string, reasons map[string][2]string) error {
 			return err
 		}
 	}
+
 	return nil
 }

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// errorLine stands for any text of an error: what the engines say differs, that they say something must not.
+// errorLine stands for any text of an error: what the engines say differs, that they say
+// something must not.
 const errorLine = "2|<error>"
 
 // engineText is how a line on stderr begins that comes from the engine and not from the container.
@@ -40,8 +41,9 @@ var plain = []struct {
 
 var identifier = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
 
-// masks belongs to one call. It numbers ids in the order in which they appear: the same id has the same number, in full or
-// short. After the first line of an error the rest of stderr (advice, usage) belongs to it.
+// masks belongs to one call. It numbers ids in the order in which they appear: the same id has
+// the same number, in full or short. After the first line of an error the rest of stderr (advice,
+// usage) belongs to it.
 type masks struct {
 	ids    []string
 	ours   bool // nothing but the engine writes to stderr
@@ -55,10 +57,12 @@ func newMasks(command string) *masks {
 }
 
 func (m *masks) line(line string) string {
-	if engineText.MatchString(line) || errorOnStdout.MatchString(line) || (m.ours || m.failed) && strings.HasPrefix(line, "2|") {
+	if engineText.MatchString(line) || errorOnStdout.MatchString(line) || (m.ours || m.failed) &&
+		strings.HasPrefix(line, "2|") {
 		m.failed = true
 		return errorLine
 	}
+
 	for _, mask := range plain {
 		line = mask.pattern.ReplaceAllString(line, mask.with)
 	}
@@ -67,11 +71,13 @@ func (m *masks) line(line string) string {
 		if len(id) != 12 && len(id) != 64 || len(id) == 12 && strings.Trim(id, "0123456789") == "" {
 			return id
 		}
+
 		for number, known := range m.ids {
 			if strings.HasPrefix(known, id) || strings.HasPrefix(id, known) {
 				return fmt.Sprintf("<id%d:%d>", len(id), number)
 			}
 		}
+
 		m.ids = append(m.ids, id)
 		return fmt.Sprintf("<id%d:%d>", len(id), len(m.ids)-1)
 	})

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A call is one command of a case with everything that it printed, masked. What a case prints between two calls belongs
-// to the first of them.
+// A call is one command of a case with everything that it printed, masked. What a case prints
+// between two calls belongs to the first of them.
 type call struct {
 	why     string // why its output differs, a key of reasons.txt; "-" when it must not
 	command string
@@ -38,6 +38,7 @@ func readRecord(path string) ([]call, error) {
 		if len(calls) == 0 {
 			calls, mask = append(calls, call{why: "-", command: "(before the first call)"}), &masks{}
 		}
+
 		last := &calls[len(calls)-1]
 		last.add(mask.line(line))
 	}
@@ -48,7 +49,8 @@ func readRecord(path string) ([]call, error) {
 	return calls, nil
 }
 
-// add leaves out empty lines of the masks, and joins the errors of one call: how many lines an error has is not compared.
+// add leaves out empty lines of the masks, and joins the errors of one call: how many lines an
+// error has is not compared.
 func (c *call) add(line string) {
 	if line == "" || line == errorLine && len(c.lines) > 0 && c.lines[len(c.lines)-1] == errorLine {
 		return
@@ -67,7 +69,8 @@ func readReasons(path string) (map[string][2]string, error) {
 	for _, line := range strings.Split(string(content), "\n") {
 		fields := strings.Split(line, " | ")
 		if len(fields) == 3 {
-			reasons[strings.TrimSpace(fields[0])] = [2]string{strings.TrimSpace(fields[1]), strings.TrimSpace(fields[2])}
+			reasons[strings.TrimSpace(fields[0])] = [2]string{strings.TrimSpace(fields[1]),
+				strings.TrimSpace(fields[2])}
 		}
 	}
 	return reasons, nil

@@ -75,8 +75,9 @@ func TestExecBelowTheContainersCgroup(t *testing.T) {
 	groups := c.ok("exec", "--cgroup", "pids:below", c.id, "cat", "/proc/self/cgroup")
 	assert.Contains(t, groups, "pids:/"+c.id+"/below\n")
 	assert.Contains(t, groups, "freezer:/"+c.id+"\n")
-	for choice, want := range map[string]string{"..": " .. is not a sub cgroup path", "pids:a/../..": "is not a sub cgroup path",
-		"none": "/none/cgroup.procs: no such file", "pids:none": "/none/cgroup.procs: no such file", "whaat:/": "unknown controller ", "": "is not a sub cgroup path"} {
+	for choice, want := range map[string]string{"..": " .. is not a sub cgroup path",
+		"pids:a/../..": "is not a sub cgroup path",
+		"none":         "/none/cgroup.procs: no such file", "pids:none": "/none/cgroup.procs: no such file", "whaat:/": "unknown controller ", "": "is not a sub cgroup path"} {
 		_, message, code := c.run("exec", "--cgroup", choice, c.id, "true")
 		assert.Equal(t, 255, code, choice)
 		assert.Contains(t, message, want, choice)
@@ -89,6 +90,7 @@ func TestPidfdSocket(t *testing.T) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	require.NoError(t, err)
 	defer listener.Close()
+
 	receive := func() int {
 		require.NoError(t, listener.SetDeadline(time.Now().Add(5*time.Second)))
 		connection, err := listener.AcceptUnix()
@@ -103,6 +105,7 @@ func TestPidfdSocket(t *testing.T) {
 		require.NoError(t, err)
 		return fds[0]
 	}
+
 	if pidfd, err := unix.PidfdOpen(os.Getpid(), 0); err != nil {
 		t.Skip("this kernel has no pidfd_open (Linux 5.3)")
 	} else {
@@ -122,7 +125,8 @@ func TestPidfdSocket(t *testing.T) {
 	c.await(specs.StateStopped)
 }
 
-// The pid file replaces what has its name, and what its temporary file might be called leads nowhere.
+// The pid file replaces what has its name, and what its temporary file might be called leads
+// nowhere.
 func TestPidFileFollowsNoLink(t *testing.T) {
 	c := newCLI(t, "sleep", "1000")
 	directory := t.TempDir()
@@ -132,6 +136,7 @@ func TestPidFileFollowsNoLink(t *testing.T) {
 	for _, name := range []string{"pid", ".pid.new", ".pid"} {
 		require.NoError(t, os.Symlink(victim, filepath.Join(directory, name)))
 	}
+
 	c.ok("create", "-b", c.bundle, "--pid-file", path, c.id)
 	data, err := os.ReadFile(victim)
 	require.NoError(t, err)
@@ -153,6 +158,7 @@ func TestEventsEndWithTheContainer(t *testing.T) {
 	events := c.command("events", c.id)
 	events.Stdout, events.Stderr = log, log
 	require.NoError(t, events.Start())
+
 	await := func(want string) {
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			data, err := os.ReadFile(log.Name())
@@ -176,6 +182,7 @@ func TestStateDirectoryOfSomebodyElse(t *testing.T) {
 	fresh := filepath.Join(directory, "fresh")
 	require.NoError(t, makeOwn(fresh))
 	require.NoError(t, makeOwn(fresh), "a second time")
+
 	for name, prepare := range map[string]func(path string) error{
 		"open to others": func(path string) error { return os.Mkdir(path, 0o711) },
 		"a link":         func(path string) error { return os.Symlink(fresh, path) },
@@ -196,6 +203,7 @@ func TestStateDirectoryOfSomebodyElse(t *testing.T) {
 		if name == "open to others" {
 			require.NoError(t, os.Chmod(path, 0o711))
 		}
+
 		assert.ErrorContains(t, makeOwn(path), "is not a directory of this user's alone", name)
 	}
 }
@@ -215,8 +223,8 @@ func TestSpecHasACgroupNamespaceOnV2Only(t *testing.T) {
 	assert.Equal(t, v2, found)
 }
 
-// Podman of an ordinary user starts us as root of a user namespace, and the configuration has none: no
-// node can be made there, so those of the host are shown.
+// Podman of an ordinary user starts us as root of a user namespace, and the configuration has
+// none: no node can be made there, so those of the host are shown.
 func TestRootOfAUserNamespaceShowsTheHostsDevices(t *testing.T) {
 	c := newCLI(t, "sh", "-c", "echo lost > /dev/null && echo kept")
 	c.change(func(s *specs.Spec) {
@@ -227,19 +235,23 @@ func TestRootOfAUserNamespaceShowsTheHostsDevices(t *testing.T) {
 				mounts = append(mounts, m)
 			}
 		}
+
 		s.Mounts = mounts
 	})
 	self, err := os.Executable()
 	require.NoError(t, err)
 	command := exec.Command("sh", "-c", `mount -t proc proc /proc && exec "$@"`, "sh", self, "--root", filepath.Join(t.TempDir(), "state"),
 		"run", "-b", c.bundle, c.id)
+
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
-		UidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappingsEnableSetgroups: true}
+		UidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappings: []syscall.SysProcIDMap{{Size: 65536}},
+		GidMappingsEnableSetgroups: true}
 	command.Env = append(os.Environ(), "MYRUNC_TEST_MAIN=1")
 	out, err := command.CombinedOutput()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
 		t.Skip("no user namespaces here")
 	}
+
 	require.NoError(t, err, string(out))
 	assert.Equal(t, "kept\n", string(out))
 }

@@ -49,14 +49,17 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 255, err
 	}
+
 	process, err := execProcess(container, flags)
 	if err != nil {
 		return 255, err
 	}
 
 	o := runtime.ExecOptions{Process: process, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"), PreserveFDs: number(flags, "preserve-fds"),
-		PidfdSocket: text(flags, "pidfd-socket"), Cgroups: *flags.Lookup("cgroup").Value.(*stringList), IgnorePaused: truth(flags, "ignore-paused")}
+		ConsoleSocket: text(flags, "console-socket"), PidFile: text(flags, "pid-file"),
+		PreserveFDs: number(flags, "preserve-fds"),
+		PidfdSocket: text(flags, "pidfd-socket"), Cgroups: *flags.Lookup("cgroup").Value.(*stringList),
+		IgnorePaused: truth(flags, "ignore-paused")}
 	detach := truth(flags, "detach")
 	var terminal *foreground
 	if process.Terminal && !detach && o.ConsoleSocket == "" {
@@ -71,6 +74,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if !detach {
 		signal.Notify(signals, forwarded...)
 	}
+
 	started, err := container.Exec(o)
 	if err != nil {
 		return 255, err
@@ -96,6 +100,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 		if err != nil {
 			return nil, fmt.Errorf("--process: %w", err)
 		}
+
 		var process specs.Process
 		if err := json.Unmarshal(data, &process); err != nil {
 			return nil, fmt.Errorf("--process %s: %w", path, err)
@@ -106,6 +111,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 	if flags.NArg() < 2 {
 		return nil, errors.New("exec: a command is missing (usage: myrunc exec [options] ID COMMAND [ARG...])")
 	}
+
 	p := container.ProcessFor(flags.Args()[1:])
 	p.Terminal = truth(flags, "tty")
 	p.Env = append(append([]string{}, p.Env...), *flags.Lookup("env").Value.(*stringList)...)
@@ -126,6 +132,7 @@ func execProcess(container *runtime.Container, flags *flag.FlagSet) (*specs.Proc
 	if err := setUser(p, text(flags, "user"), *flags.Lookup("additional-gids").Value.(*stringList)); err != nil {
 		return nil, err
 	}
+
 	addCapabilities(p, *flags.Lookup("cap").Value.(*stringList))
 	return p, nil
 }
@@ -141,15 +148,19 @@ func setUser(p *specs.Process, user string, groups []string) error {
 			}
 			ids[i] = uint32(id)
 		}
+
 		p.User.UID, p.User.GID = ids[0], ids[1]
 	}
+
 	for _, g := range groups {
 		id, err := strconv.ParseUint(g, 10, 32)
 		if err != nil {
 			return fmt.Errorf("--additional-gids %q: must be a number", g)
 		}
+
 		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(id))
 	}
+
 	return nil
 }
 

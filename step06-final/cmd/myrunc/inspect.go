@@ -41,6 +41,7 @@ func listCommand(c *context, flags *flag.FlagSet) (int, error) {
 	switch format := text(flags, "format"); format {
 	case "table":
 		return 0, listTable(containers)
+
 	case "json":
 		type entry struct {
 			Version     string            `json:"ociVersion"`
@@ -61,6 +62,7 @@ func listCommand(c *context, flags *flag.FlagSet) (int, error) {
 				container.Created.Format(time.RFC3339Nano), s.Annotations, owner()})
 		}
 		return 0, json.NewEncoder(os.Stdout).Encode(entries)
+
 	default:
 		return 1, fmt.Errorf("list --format %q: must be table or json", format)
 	}
@@ -71,7 +73,8 @@ func listTable(containers []*runtime.Container) error {
 	fmt.Fprintln(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER")
 	for _, container := range containers {
 		s := container.State()
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, container.Created.Format(time.RFC3339Nano), owner())
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle,
+			container.Created.Format(time.RFC3339Nano), owner())
 	}
 	return w.Flush()
 }
@@ -97,6 +100,7 @@ func psCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	pids, err := container.Processes()
 	if err != nil {
 		return 1, err
@@ -106,10 +110,12 @@ func psCommand(c *context, flags *flag.FlagSet) (int, error) {
 		if pids == nil {
 			pids = []int{}
 		}
+
 		data, err := json.Marshal(pids)
 		if err != nil {
 			return 1, err
 		}
+
 		fmt.Println(string(data))
 		return 0, nil
 	}
@@ -135,6 +141,7 @@ func filterPs(out []byte, pids []int) error {
 	if !lines.Scan() {
 		return errors.New("ps printed nothing")
 	}
+
 	column := -1
 	for i, name := range strings.Fields(lines.Text()) {
 		if name == "PID" {
@@ -145,6 +152,7 @@ func filterPs(out []byte, pids []int) error {
 	if column < 0 {
 		return errors.New("the output of ps has no column PID: choose other options")
 	}
+
 	fmt.Println(lines.Text())
 	wanted := map[string]bool{}
 	for _, pid := range pids {
@@ -178,6 +186,7 @@ func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if interval <= 0 {
 		return 1, fmt.Errorf("events --interval %s: must be above 0", interval)
 	}
+
 	container, err := c.runtime.Load(flags.Arg(0))
 	if err != nil {
 		return 1, err
@@ -194,6 +203,7 @@ func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		c.runtime.Warn("events: no oom events: %v", err) // the channel is nil: it never sends
 	}
+
 	next := time.NewTimer(0)
 	for container.Status() != specs.StateStopped {
 		select {
@@ -206,6 +216,7 @@ func eventsCommand(c *context, flags *flag.FlagSet) (int, error) {
 			err = printStats(container)
 			next.Reset(interval)
 		}
+
 		if err != nil && container.Status() != specs.StateStopped {
 			return 1, err
 		}

@@ -27,8 +27,10 @@ func createFlags(f *flag.FlagSet) {
 
 // createOptions reads the flags that create and run share.
 func createOptions(flags *flag.FlagSet) (runtime.CreateOptions, error) {
-	o := runtime.CreateOptions{ID: flags.Arg(0), Bundle: text(flags, "bundle"), ConsoleSocket: text(flags, "console-socket"),
-		PidFile: text(flags, "pid-file"), PidfdSocket: text(flags, "pidfd-socket"), PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
+	o := runtime.CreateOptions{ID: flags.Arg(0), Bundle: text(flags, "bundle"),
+		ConsoleSocket: text(flags, "console-socket"),
+		PidFile:       text(flags, "pid-file"), PidfdSocket: text(flags, "pidfd-socket"),
+		PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	if o.PreserveFDs < 0 {
 		return o, fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
@@ -65,6 +67,7 @@ func stateCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	// What the specification asks for, and what runc adds.
 	state := struct {
 		Version     string            `json:"ociVersion"`
@@ -79,7 +82,8 @@ func stateCommand(c *context, flags *flag.FlagSet) (int, error) {
 	}{Rootfs: container.Rootfs, Created: container.Created.Format("2006-01-02T15:04:05.999999999Z07:00")}
 	s := container.State()
 	state.Owner = owner()
-	state.Version, state.ID, state.Pid, state.Status, state.Bundle, state.Annotations = s.Version, s.ID, s.Pid, string(s.Status), s.Bundle, s.Annotations
+	state.Version, state.ID, state.Pid, state.Status, state.Bundle, state.Annotations = s.Version, s.ID, s.Pid,
+		string(s.Status), s.Bundle, s.Annotations
 	return 0, printJSON(state)
 }
 

@@ -45,12 +45,15 @@ const unlimited = 1 << 30 // arguments, for a command line of the user's own
 
 func commands() []command {
 	return []command{
-		{"create", "create [options] ID", "make a container; its program waits for start", 1, 1, createCommand, createFlags},
+		{"create", "create [options] ID", "make a container; its program waits for start", 1, 1, createCommand,
+			createFlags},
 		{"start", "start ID", "let the program of a created container run", 1, 1, startCommand, noFlags},
 		{"state", "state ID", "print the state of a container", 1, 1, stateCommand, noFlags},
-		{"kill", "kill [options] ID [SIGNAL]", "send a signal to a container's init (SIGTERM)", 1, 2, killCommand, killFlags},
+		{"kill", "kill [options] ID [SIGNAL]", "send a signal to a container's init (SIGTERM)", 1, 2, killCommand,
+			killFlags},
 		{"delete", "delete [options] ID", "remove a stopped container", 1, 1, deleteCommand, deleteFlags},
-		{"exec", "exec [options] ID COMMAND [ARG...]", "start one more process in a container", 1, unlimited, execCommand, execFlags},
+		{"exec", "exec [options] ID COMMAND [ARG...]", "start one more process in a container", 1, unlimited,
+			execCommand, execFlags},
 		{"run", "run [options] ID", "create and start a container", 1, 1, runCommand, runFlags},
 		{"list", "list [options]", "list the containers", 0, 0, listCommand, listFlags},
 		{"ps", "ps [options] ID [PS-OPTIONS]", "list the processes of a container", 1, unlimited, psCommand, psFlags},
@@ -93,7 +96,8 @@ func (c *context) main(arguments []string) (int, error) {
 	global.StringVar(&c.logPath, "log", "", "write errors and warnings to this file too")
 	global.StringVar(&c.logFormat, "log-format", "text", "format of the log: text or json")
 	global.BoolVar(&c.debug, "debug", false, "log every kernel operation, in order")
-	global.BoolVar(&c.runtime.SystemdCgroup, "systemd-cgroup", false, "have systemd make cgroups: linux.cgroupsPath is SLICE:PREFIX:NAME")
+	global.BoolVar(&c.runtime.SystemdCgroup, "systemd-cgroup", false,
+		"have systemd make cgroups: linux.cgroupsPath is SLICE:PREFIX:NAME")
 	global.String("rootless", "auto", "accepted for compatibility with runc: an ordinary user is recognised anyway")
 	global.String("criu", "", "accepted for compatibility with runc; there is no checkpoint")
 	err := global.Parse(arguments)
@@ -108,6 +112,7 @@ func (c *context) main(arguments []string) (int, error) {
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return 1, fmt.Errorf("--log-format %q: must be text or json", c.logFormat)
 	}
+
 	c.runtime.Warn = func(format string, a ...interface{}) { c.report("warning", fmt.Sprintf(format, a...)) }
 	if c.debug {
 		c.runtime.Debug = func(format string, a ...interface{}) { c.report("debug", fmt.Sprintf(format, a...)) }
@@ -135,6 +140,7 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 		if command.name != name {
 			continue
 		}
+
 		flags := newFlags(name)
 		command.flags(flags)
 		err := parse(flags, arguments, command.maxArgs < unlimited)
@@ -145,11 +151,13 @@ func (c *context) dispatch(name string, arguments []string) (int, error) {
 		if err != nil {
 			return 1, fmt.Errorf("%s: %w (`myrunc %s --help` lists the options)", name, err, name)
 		}
+
 		if flags.NArg() < command.minArgs || flags.NArg() > command.maxArgs {
 			return 1, fmt.Errorf("usage: myrunc %s", command.usage)
 		}
 		return command.run(c, flags)
 	}
+
 	return 1, fmt.Errorf("unknown command %q: No help topic for '%s' (`myrunc --help` lists the commands)", name, name)
 }
 
@@ -184,7 +192,8 @@ func newFlags(name string) *flag.FlagSet {
 }
 
 func usage(w io.Writer, global *flag.FlagSet) {
-	printHelp(w, "- Open Container Initiative runtime", "[global options] COMMAND [options] [arguments]", commands(), global)
+	printHelp(w, "- Open Container Initiative runtime", "[global options] COMMAND [options] [arguments]",
+		commands(), global)
 }
 
 // printHelp has the form of runc's help.
@@ -247,7 +256,8 @@ func makeOwn(directory string) error {
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if !info.IsDir() || int(owner) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("the state directory %s is not a directory of this user's alone (owner %d, %s): set XDG_RUNTIME_DIR, or choose another one with --root",
+		return fmt.Errorf(
+			"the state directory %s is not a directory of this user's alone (owner %d, %s): set XDG_RUNTIME_DIR, or choose another one with --root",
 			directory, owner, info.Mode())
 	}
 	return nil
@@ -264,6 +274,7 @@ func (c *context) report(level, message string) {
 		if err != nil {
 			data = []byte(err.Error())
 		}
+
 		line = string(data) + "\n"
 	}
 
@@ -273,6 +284,7 @@ func (c *context) report(level, message string) {
 		}
 		return
 	}
+
 	f, err := os.OpenFile(c.logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err == nil {
 		_, err = f.WriteString(line)

@@ -38,10 +38,12 @@ func newCLI(t *testing.T, command ...string) *cli {
 	if os.Geteuid() != 0 {
 		t.Skip("makes containers with cgroups: needs root")
 	}
+
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Skip("needs a static busybox (apt install busybox-static)")
 	}
+
 	c := &cli{t: t, root: t.TempDir(), bundle: t.TempDir()}
 	c.id = "test-cli-" + filepath.Base(filepath.Dir(c.root))
 	bin := filepath.Join(c.bundle, "rootfs/bin")
@@ -52,6 +54,7 @@ func newCLI(t *testing.T, command ...string) *cli {
 	for _, name := range []string{"sh", "cat", "echo", "sleep", "tty", "true", "stty", "id"} {
 		require.NoError(t, os.Symlink("busybox", filepath.Join(bin, name)))
 	}
+
 	c.ok("spec", "-b", c.bundle)
 	c.change(func(s *specs.Spec) { s.Process.Terminal, s.Process.Args = false, command })
 	t.Cleanup(func() { c.ok("delete", "--force", c.id) })
@@ -89,6 +92,7 @@ func (c *cli) run(arguments ...string) (stdout, stderr string, code int) {
 	if err := command.Run(); err != nil {
 		require.IsType(c.t, &exec.ExitError{}, err)
 	}
+
 	text := func(f *os.File) string {
 		data, err := os.ReadFile(f.Name())
 		require.NoError(c.t, err)
@@ -139,7 +143,9 @@ func TestLifecycle(t *testing.T) {
 	assert.JSONEq(t, "["+strconv.Itoa(s.Pid)+"]", c.ok("ps", "--format", "json", c.id))
 	assert.Contains(t, c.ok("list"), c.id)
 	assert.Equal(t, c.id+"\n", c.ok("list", "-q"))
-	out, _, code := c.run("exec", "--env", "X=1", "--cwd", "/bin", "--user", "5:6", c.id, "sh", "-c", "echo $X $PWD; id -u; id -g; exit 42")
+
+	out, _, code := c.run("exec", "--env", "X=1", "--cwd", "/bin", "--user", "5:6", c.id, "sh", "-c",
+		"echo $X $PWD; id -u; id -g; exit 42")
 	assert.Equal(t, 42, code)
 	assert.Equal(t, "1 /bin\n5\n6\n", out)
 	_, errors, code := c.run("exec", c.id, "nothing")
@@ -199,6 +205,7 @@ func TestConsoleSocket(t *testing.T) {
 	name, oob := make([]byte, 100), make([]byte, 100)
 	n, m, _, _, err := connection.ReadMsgUnix(name, oob)
 	require.NoError(t, err)
+
 	assert.Equal(t, "/dev/pts/0", string(name[:n]))
 	messages, err := unix.ParseSocketControlMessage(oob[:m])
 	require.NoError(t, err)
@@ -209,6 +216,7 @@ func TestConsoleSocket(t *testing.T) {
 	c.ok("start", c.id)
 	var text strings.Builder
 	buffer := make([]byte, 1000)
+
 	for {
 		n, err := master.Read(buffer)
 		text.Write(buffer[:n])
@@ -216,6 +224,7 @@ func TestConsoleSocket(t *testing.T) {
 			break // EIO: the last process has closed the terminal
 		}
 	}
+
 	assert.Equal(t, "/dev/console\r\n40 100\r\n", strings.ReplaceAll(text.String(), "/dev/pts/0", "/dev/console"))
 }
 
@@ -246,11 +255,13 @@ func TestUpdate(t *testing.T) {
 	if _, err := os.Stat("/sys/fs/cgroup/pids/" + c.id); err != nil {
 		t.Skip("needs the pids controller of cgroup v1")
 	}
+
 	c.ok("update", "--pids-limit", "33", c.id)
 	data, err := os.ReadFile("/sys/fs/cgroup/pids/" + c.id + "/pids.max")
 	require.NoError(t, err)
 	assert.Equal(t, "33\n", string(data))
-	for text, want := range map[string]string{"67108864": "67108864\n", "96m": "100663296\n", "0.125GiB": "134217728\n"} {
+	for text, want := range map[string]string{"67108864": "67108864\n", "96m": "100663296\n",
+		"0.125GiB": "134217728\n"} {
 		c.ok("update", "--memory", text, c.id)
 		data, err := os.ReadFile("/sys/fs/cgroup/memory/" + c.id + "/memory.limit_in_bytes")
 		require.NoError(t, err)
@@ -292,6 +303,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		c.fails(want, arguments...)
 	}
+
 	log := filepath.Join(t.TempDir(), "log")
 	_, _, code := c.run("--log", log, "--log-format", "json", "state", "nobody")
 	assert.Equal(t, 1, code)

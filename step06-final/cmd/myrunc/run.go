@@ -24,6 +24,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	detach := truth(flags, "detach")
 	if o.Spec, o.Config, err = runtime.LoadSpec(o.Bundle); err != nil {
 		return 1, err
@@ -43,6 +44,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if !detach {
 		signal.Notify(signals, forwarded...)
 	}
+
 	container, err := c.runtime.Create(o)
 	if err != nil {
 		return 1, err
@@ -64,6 +66,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if detach {
 		return 0, nil
 	}
+
 	code, err := wait(container.Pid, signals, terminal, func() (int, error) { return runtime.WaitInit(container) })
 	if err != nil || truth(flags, "keep") {
 		return code, err
@@ -91,13 +94,15 @@ func killAndWait(container *runtime.Container) (int, error) {
 
 // forwarded are the signals that a foreground container gets too. Not all that there are: the Go
 // runtime switches threads several times for each.
-var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT,
+var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
+	unix.SIGALRM, unix.SIGCONT,
 	unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
 
 // wait passes signals on to a process, and changes of the window's size to its terminal, until the
 // process has ended.
 func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() (int, error)) (int, error) {
 	ended := make(chan struct{})
+
 	go func() {
 		for {
 			select {
@@ -108,6 +113,7 @@ func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() 
 					terminal.resize()
 					continue
 				}
+
 				// A process that has just ended cannot take it: that is what the wait is about to
 				// say.
 				_ = unix.Kill(pid, s.(unix.Signal))

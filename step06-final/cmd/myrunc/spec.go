@@ -38,6 +38,7 @@ func specCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if os.IsExist(err) {
 		return 1, fmt.Errorf("spec: %s exists already: remove it first", path)
@@ -46,6 +47,7 @@ func specCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if err != nil {
 		return 1, fmt.Errorf("spec: %w", err)
 	}
+
 	_, err = f.Write(append(data, '\n'))
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
@@ -59,6 +61,7 @@ func exampleSpec() *specs.Spec {
 	mount := func(destination, kind, source string, options ...string) specs.Mount {
 		return specs.Mount{Destination: destination, Type: kind, Source: source, Options: options}
 	}
+
 	return &specs.Spec{
 		Version:  oci.SpecVersion,
 		Root:     &specs.Root{Path: "rootfs", Readonly: true},
@@ -73,7 +76,8 @@ func exampleSpec() *specs.Spec {
 		Mounts: []specs.Mount{
 			mount("/proc", "proc", "proc"),
 			mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-			mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+			mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620",
+				"gid=5"),
 			mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
 			mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
 			mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
@@ -90,7 +94,8 @@ func exampleSpec() *specs.Spec {
 // exampleNamespaces has a cgroup namespace on v2 only, as runc's: on v1 a container sees its own
 // groups without one.
 func exampleNamespaces() []specs.LinuxNamespace {
-	kinds := []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
+	kinds := []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace},
+		{Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}}
 	if host, err := cgroup.Detect(); err == nil && host.Unified() {
 		kinds = append(kinds, specs.LinuxNamespace{Type: specs.CgroupNamespace})
@@ -104,6 +109,7 @@ func makeRootless(spec *specs.Spec) error {
 	if err != nil {
 		return err
 	}
+
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	spec.Linux.UIDMappings, spec.Linux.GIDMappings = uids, gids
 	spec.Linux.Resources = nil
@@ -115,8 +121,10 @@ func makeRootless(spec *specs.Spec) error {
 		if m.Type == "devpts" && !full {
 			m.Options = m.Options[:len(m.Options)-1] // gid=5 is not mapped
 		}
+
 		mounts = append(mounts, m)
 	}
+
 	spec.Mounts = mounts
 	return nil
 }
@@ -130,6 +138,7 @@ func featuresCommand(c *context, flags *flag.FlagSet) (int, error) {
 	if truth(flags, "default-seccomp") {
 		return 0, printJSON(security.DefaultSeccomp(security.DefaultCapabilities()))
 	}
+
 	yes, no := true, false
 	options := oci.MountOptions()
 	sort.Strings(options)
@@ -140,19 +149,24 @@ func featuresCommand(c *context, flags *flag.FlagSet) (int, error) {
 
 	return 0, printJSON(features.Features{
 		OCIVersionMin: "1.0.0", OCIVersionMax: oci.SpecVersion,
-		Hooks:        []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"},
+		Hooks: []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart",
+			"poststop"},
 		MountOptions: options,
 		Linux: &features.Linux{
 			Namespaces:   []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"},
 			Capabilities: security.AllCapabilities(),
 			Cgroup:       &features.Cgroup{V1: &yes, V2: &yes, Systemd: &no, SystemdUser: &no, Rdma: &yes},
 			Seccomp: &features.Seccomp{Enabled: &yes, Archs: archs,
-				Actions: []string{"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+				Actions: []string{"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+					"SCMP_ACT_KILL_THREAD",
 					"SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"},
-				Operators: []string{"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"},
-				KnownFlags: []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
+				Operators: []string{"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+					"SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"},
+				KnownFlags: []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+					"SECCOMP_FILTER_FLAG_TSYNC",
 					"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
-				SupportedFlags: []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
+				SupportedFlags: []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+					"SECCOMP_FILTER_FLAG_TSYNC",
 					"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}},
 
 			Apparmor: &features.Apparmor{Enabled: &yes}, Selinux: &features.Selinux{Enabled: &yes},

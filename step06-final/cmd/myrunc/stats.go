@@ -22,10 +22,12 @@ func eventData(s *cgroup.Stats) map[string]interface{} {
 	for size, h := range s.Huge {
 		huge[size] = m{"usage": h.Usage, "max": h.Max, "failcnt": h.Failcnt}
 	}
+
 	return m{
 		"cpu": m{
-			"usage":      m{"total": s.CPU.Usage, "percpu": s.CPU.PerCPU, "kernel": s.CPU.System, "user": s.CPU.User},
-			"throttling": m{"periods": s.CPU.Periods, "throttledPeriods": s.CPU.ThrottledPeriods, "throttledTime": s.CPU.ThrottledTime},
+			"usage": m{"total": s.CPU.Usage, "percpu": s.CPU.PerCPU, "kernel": s.CPU.System, "user": s.CPU.User},
+			"throttling": m{"periods": s.CPU.Periods, "throttledPeriods": s.CPU.ThrottledPeriods,
+				"throttledTime": s.CPU.ThrottledTime},
 		},
 		"memory": m{
 			"cache": s.Memory.Raw["cache"],

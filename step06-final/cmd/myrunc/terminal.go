@@ -29,7 +29,9 @@ func newForeground() (*foreground, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the console socket: %w", err)
 	}
+
 	t := &foreground{directory: directory, socket: filepath.Join(directory, "console"), done: make(chan struct{})}
+
 	// Not package net, whose start would be paid by every command.
 	if t.listener, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
 		if err = unix.Bind(t.listener, &unix.SockaddrUnix{Name: t.socket}); err == nil {
@@ -40,6 +42,7 @@ func newForeground() (*foreground, error) {
 		t.close()
 		return nil, fmt.Errorf("make the console socket: %w", err)
 	}
+
 	return t, nil
 }
 
@@ -57,6 +60,7 @@ func (t *foreground) connect() error {
 	}
 
 	t.master = master
+
 	// The terminal in front of us makes a carriage return and a line feed of a line feed; twice
 	// would be once too often.
 	if err := console.ClearONLCR(master.Fd()); err != nil {
@@ -76,6 +80,7 @@ func (t *foreground) connect() error {
 		if _, err := io.Copy(os.Stdout, master); err != nil && !errors.Is(err, unix.EIO) {
 			fmt.Fprintf(os.Stderr, "myrunc: read the terminal: %v\r\n", err)
 		}
+
 		close(t.done)
 	}()
 	go func() {

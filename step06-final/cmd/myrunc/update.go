@@ -14,7 +14,8 @@ import (
 )
 
 func updateFlags(f *flag.FlagSet) {
-	f.String("resources", "", "file with linux.resources as JSON; - is standard input. Other limits are not looked at then")
+	f.String(
+		"resources", "", "file with linux.resources as JSON; - is standard input. Other limits are not looked at then")
 	f.Var(f.Lookup("resources").Value, "r", "short for --resources")
 	f.String("memory", "", "limit in bytes, or with a unit such as 64m (-1: none)")
 	f.String("memory-swap", "", "limit of memory and swap together (-1: none)")
@@ -30,6 +31,7 @@ func updateFlags(f *flag.FlagSet) {
 	f.String("cpuset-cpus", "", "list such as 0-3,7")
 	f.String("cpuset-mems", "", "list such as 0")
 	f.String("pids-limit", "", "processes and threads (-1: no limit)")
+
 	f.String("blkio-weight", "", "10 to 1000")
 	f.String("kernel-memory", "", "accepted for compatibility with runc: the kernel has no such limit any more")
 	f.String("kernel-memory-tcp", "", "limit")
@@ -60,7 +62,8 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 		return &r, nil
 	}
 
-	r.Memory, r.CPU = &specs.LinuxMemory{}, &specs.LinuxCPU{Cpus: text(flags, "cpuset-cpus"), Mems: text(flags, "cpuset-mems")}
+	r.Memory, r.CPU = &specs.LinuxMemory{},
+		&specs.LinuxCPU{Cpus: text(flags, "cpuset-cpus"), Mems: text(flags, "cpuset-mems")}
 	for name, target := range map[string]**int64{"memory": &r.Memory.Limit, "memory-swap": &r.Memory.Swap,
 		"memory-reservation": &r.Memory.Reservation, "kernel-memory-tcp": &r.Memory.KernelTCP} {
 		if err := parseSize(flags, name, func(n int64) { *target = &n }); err != nil {
@@ -74,6 +77,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 			return nil, err
 		}
 	}
+
 	for name, target := range map[string]**uint64{"cpu-share": &r.CPU.Shares, "cpu-period": &r.CPU.Period,
 		"cpu-burst": &r.CPU.Burst, "cpu-rt-period": &r.CPU.RealtimePeriod} {
 		if err := parseNumber(flags, name, func(n int64) { u := uint64(n); *target = &u }); err != nil {
@@ -84,6 +88,7 @@ func resourcesOf(flags *flag.FlagSet) (*specs.LinuxResources, error) {
 	if err := parseNumber(flags, "pids-limit", func(n int64) { r.Pids = &specs.LinuxPids{Limit: &n} }); err != nil {
 		return nil, err
 	}
+
 	err := parseNumber(flags, "blkio-weight", func(n int64) {
 		weight := uint16(n)
 		r.BlockIO = &specs.LinuxBlockIO{Weight: &weight}
@@ -110,17 +115,20 @@ func parseSize(flags *flag.FlagSet, name string, use func(int64)) error {
 	if s == "" {
 		return nil
 	}
+
 	number := strings.TrimRight(strings.ToLower(s), "bkmgti ")
 	shift := map[string]uint{"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 	unit := strings.ToLower(strings.TrimSpace(s[len(number):]))
 	if len(unit) > 1 { // kb, kib
 		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
 	}
+
 	bits, known := shift[unit]
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !known || n < -1 || n*float64(uint64(1)<<bits) > math.MaxInt64/2 {
 		return fmt.Errorf("--%s %q: must be a number of bytes, with a unit such as 64m, or -1", name, s)
 	}
+
 	use(int64(n * float64(uint64(1)<<bits)))
 	return nil
 }

@@ -81,8 +81,10 @@ func (r *reader) v1(dirs map[string]string, s *Stats) {
 			s.CPU.PerCPU = append(s.CPU.PerCPU, n)
 		}
 	}
+
 	bandwidth := r.pairs(dirs["cpu"], "cpu.stat")
-	s.CPU.Periods, s.CPU.ThrottledPeriods, s.CPU.ThrottledTime = bandwidth["nr_periods"], bandwidth["nr_throttled"], bandwidth["throttled_time"]
+	s.CPU.Periods, s.CPU.ThrottledPeriods, s.CPU.ThrottledTime = bandwidth["nr_periods"], bandwidth["nr_throttled"],
+		bandwidth["throttled_time"]
 
 	memory := dirs["memory"]
 	s.Memory.Usage = r.uint(memory, "memory.usage_in_bytes")
@@ -105,12 +107,15 @@ func (r *reader) v1(dirs map[string]string, s *Stats) {
 	if dirs["blkio"] != "" && !exists(filepath.Join(dirs["blkio"], bytesFile)) { // CentOS 7
 		bytesFile, opsFile = "blkio.throttle.io_service_bytes", "blkio.throttle.io_serviced"
 	}
+
 	for _, line := range r.lines(dirs["blkio"], bytesFile) {
 		io.v1(line, func(d *IOStats) (*uint64, *uint64) { return &d.ReadBytes, &d.WriteBytes })
 	}
+
 	for _, line := range r.lines(dirs["blkio"], opsFile) {
 		io.v1(line, func(d *IOStats) (*uint64, *uint64) { return &d.ReadOps, &d.WriteOps })
 	}
+
 	s.IO = io.list
 	r.huge(dirs["hugetlb"], s, "usage_in_bytes", "max_usage_in_bytes", "failcnt")
 }
@@ -118,7 +123,8 @@ func (r *reader) v1(dirs map[string]string, s *Stats) {
 func (r *reader) v2(directory string, s *Stats) {
 	cpu := r.pairs(directory, "cpu.stat")
 	s.CPU.Usage, s.CPU.User, s.CPU.System = cpu["usage_usec"]*1000, cpu["user_usec"]*1000, cpu["system_usec"]*1000
-	s.CPU.Periods, s.CPU.ThrottledPeriods, s.CPU.ThrottledTime = cpu["nr_periods"], cpu["nr_throttled"], cpu["throttled_usec"]*1000
+	s.CPU.Periods, s.CPU.ThrottledPeriods, s.CPU.ThrottledTime = cpu["nr_periods"], cpu["nr_throttled"],
+		cpu["throttled_usec"]*1000
 
 	s.Memory.Usage = r.uint(directory, "memory.current")
 	s.Memory.Peak = r.uint(directory, "memory.peak") // Linux 5.19
@@ -136,6 +142,7 @@ func (r *reader) v2(directory string, s *Stats) {
 	for _, line := range r.lines(directory, "io.stat") {
 		io.v2(line)
 	}
+
 	s.IO = io.list
 	r.huge(directory, s, "current", "max", "events")
 }
@@ -145,14 +152,17 @@ func (r *reader) huge(directory string, s *Stats, usage, max, failcnt string) {
 	if directory == "" {
 		return
 	}
+
 	files, err := filepath.Glob(filepath.Join(directory, "hugetlb.*."+usage))
 	r.keep(err)
+
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), "."+usage)
 		size := strings.TrimPrefix(name, "hugetlb.")
 		if strings.Contains(size, ".") { // hugetlb.2MB.rsvd
 			continue
 		}
+
 		h := HugeStats{Usage: r.uint(directory, name+"."+usage)}
 		if max != "max" { // v2 has no peak
 			h.Max, h.Failcnt = r.uint(directory, name+"."+max), r.uint(directory, name+"."+failcnt)
@@ -160,6 +170,7 @@ func (r *reader) huge(directory string, s *Stats, usage, max, failcnt string) {
 		if s.Huge == nil {
 			s.Huge = map[string]HugeStats{}
 		}
+
 		s.Huge[size] = h
 	}
 }
@@ -172,16 +183,19 @@ func (t *ioTable) device(name string) *IOStats {
 	if len(parts) != 2 {
 		return nil
 	}
+
 	major, errMajor := strconv.ParseUint(parts[0], 10, 32)
 	minor, errMinor := strconv.ParseUint(parts[1], 10, 32)
 	if errMajor != nil || errMinor != nil {
 		return nil
 	}
+
 	for i := range t.list {
 		if t.list[i].Major == major && t.list[i].Minor == minor {
 			return &t.list[i]
 		}
 	}
+
 	t.list = append(t.list, IOStats{Major: major, Minor: minor})
 	return &t.list[len(t.list)-1]
 }
@@ -192,14 +206,17 @@ func (t *ioTable) v1(line string, fields func(*IOStats) (read, write *uint64)) {
 	if len(parts) != 3 {
 		return
 	}
+
 	n, err := strconv.ParseUint(parts[2], 10, 64)
 	if err != nil || parts[1] != "Read" && parts[1] != "Write" {
 		return
 	}
+
 	d := t.device(parts[0])
 	if d == nil {
 		return
 	}
+
 	read, write := fields(d)
 	if parts[1] == "Read" {
 		*read += n
@@ -214,6 +231,7 @@ func (t *ioTable) v2(line string) {
 	if len(parts) < 2 {
 		return
 	}
+
 	d := t.device(parts[0])
 	if d == nil {
 		return
@@ -224,10 +242,12 @@ func (t *ioTable) v2(line string) {
 		if len(pair) != 2 {
 			continue
 		}
+
 		n, err := strconv.ParseUint(pair[1], 10, 64)
 		if err != nil {
 			continue
 		}
+
 		switch pair[0] {
 		case "rbytes":
 			d.ReadBytes += n

@@ -20,19 +20,22 @@ func files(t *testing.T, contents map[string]string) string {
 }
 
 func TestCountersV1(t *testing.T) {
-	d := files(t, map[string]string{"cpuacct.usage": "12345\n", "cpuacct.stat": "user 3\nsystem 4\n", "cpu.stat": "nr_periods 5\nnr_throttled 6\nthrottled_time 7\n",
+	d := files(t, map[string]string{"cpuacct.usage": "12345\n", "cpuacct.stat": "user 3\nsystem 4\n",
+		"cpu.stat":              "nr_periods 5\nnr_throttled 6\nthrottled_time 7\n",
 		"memory.usage_in_bytes": "100\n", "memory.limit_in_bytes": "9223372036854771712\n", "memory.stat": "total_inactive_file 30\n",
 		"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "pids.current": "3\n", "pids.max": "max\n",
 		"blkio.throttle.io_service_bytes_recursive": "8:0 Read 10\n8:0 Write 20\n8:0 Total 30\n8:16 Read 1\nTotal 31\n"})
 	s, err := FromPaths(map[string]string{"cpu": d, "cpuacct": d, "memory": d, "pids": d, "blkio": d}).Stats()
 	require.NoError(t, err)
-	assert.Equal(t, CPUStats{Usage: 12345, User: 30000000, System: 40000000, Periods: 5, ThrottledPeriods: 6, ThrottledTime: 7}, s.CPU)
+	assert.Equal(t, CPUStats{Usage: 12345, User: 30000000, System: 40000000, Periods: 5, ThrottledPeriods: 6,
+		ThrottledTime: 7}, s.CPU)
 	assert.EqualValues(t, 100, s.Memory.Usage)
 	assert.EqualValues(t, 0, s.Memory.Limit, "no limit")
 	assert.EqualValues(t, 30, s.Memory.InactiveFile)
 	assert.EqualValues(t, 2, s.Memory.OOMKills)
 	assert.Equal(t, PidsStats{Current: 3}, s.Pids)
-	assert.Equal(t, []IOStats{{Major: 8, Minor: 0, ReadBytes: 10, WriteBytes: 20}, {Major: 8, Minor: 16, ReadBytes: 1}}, s.IO)
+	assert.Equal(t, []IOStats{{Major: 8, Minor: 0, ReadBytes: 10, WriteBytes: 20},
+		{Major: 8, Minor: 16, ReadBytes: 1}}, s.IO)
 }
 
 func TestCountersV2(t *testing.T) {
@@ -41,7 +44,8 @@ func TestCountersV2(t *testing.T) {
 		"pids.current": "2\n", "pids.max": "50\n", "io.stat": "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n"})
 	s, err := FromPaths(map[string]string{"": d}).Stats()
 	require.NoError(t, err)
-	assert.Equal(t, CPUStats{Usage: 10000, User: 6000, System: 4000, Periods: 1, ThrottledPeriods: 1, ThrottledTime: 2000}, s.CPU)
+	assert.Equal(t, CPUStats{Usage: 10000, User: 6000, System: 4000, Periods: 1, ThrottledPeriods: 1,
+		ThrottledTime: 2000}, s.CPU)
 	assert.Equal(t, []IOStats{{254, 0, 1, 2, 3, 4}}, s.IO)
 	assert.EqualValues(t, 120, s.Memory.Peak)
 	assert.EqualValues(t, 1, s.Memory.OOMKills)
@@ -64,7 +68,8 @@ func FuzzCounters(f *testing.F) {
 	})
 }
 
-// Before Linux 4.13 memory.oom_control does not count the kills: a limit that was reached and a SIGKILL together mean one.
+// Before Linux 4.13 memory.oom_control does not count the kills: a limit that was reached and a
+// SIGKILL together mean one.
 func TestOOMKillsThatAreNotCounted(t *testing.T) {
 	for _, c := range []struct {
 		m      MemoryStats

@@ -88,6 +88,7 @@ func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 	if IsEverything(r) {
 		return []string{"a"}
 	}
+
 	number := func(n *int64) string {
 		if n == nil || *n < 0 {
 			return "*"
@@ -99,6 +100,7 @@ func deviceLinesV1(r specs.LinuxDeviceCgroup) []string {
 	if access == "" {
 		return nil
 	}
+
 	kinds := []string{r.Type}
 	if r.Type == "" || r.Type == "a" {
 		kinds = []string{"c", "b"}

@@ -71,7 +71,8 @@ func deviceRule(r specs.LinuxDeviceCgroup) []instruction {
 	if access != 7 {
 		// All of what is asked for must be in the rule: access & rule == access. Register 1 is not
 		// needed any more.
-		tests = append(tests, instruction{moveReg, 0x31, 0, 0}, instruction{andImm, 1, 0, access}, instruction{jumpNotReg, 0x31, 0, 0})
+		tests = append(tests, instruction{moveReg, 0x31, 0, 0}, instruction{andImm, 1, 0, access},
+			instruction{jumpNotReg, 0x31, 0, 0})
 	}
 	if r.Major != nil && *r.Major >= 0 {
 		tests = append(tests, instruction{jumpNotImm, 4, 0, int32(*r.Major)})
@@ -80,6 +81,7 @@ func deviceRule(r specs.LinuxDeviceCgroup) []instruction {
 	if r.Minor != nil && *r.Minor >= 0 {
 		tests = append(tests, instruction{jumpNotImm, 5, 0, int32(*r.Minor)})
 	}
+
 	answer := int32(0)
 	if r.Allow {
 		answer = 1
@@ -122,6 +124,7 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 	if err := binary.Write(&code, nativeEndian(), program); err != nil {
 		return err
 	}
+
 	license := []byte("GPL\x00")
 	load := struct {
 		programType, count uint32
@@ -137,6 +140,7 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 	if errno != 0 {
 		return fmt.Errorf("load the eBPF program (needs Linux 4.15 and root): %w", errno)
 	}
+
 	defer unix.Close(int(fd))
 
 	target, err := unix.Open(directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -149,10 +153,13 @@ func attachDeviceProgram(directory string, rules []specs.LinuxDeviceCgroup) erro
 		return err
 	}
 
-	attach := struct{ target, program, attachType, flags, replace uint32 }{uint32(target), uint32(fd), attachDevice, allowMulti, 0}
-	if _, _, errno := unix.Syscall(unix.SYS_BPF, progAttach, uintptr(unsafe.Pointer(&attach)), unsafe.Sizeof(attach)); errno != 0 {
+	attach := struct{ target, program, attachType, flags, replace uint32 }{uint32(target), uint32(fd), attachDevice,
+		allowMulti, 0}
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, progAttach, uintptr(unsafe.Pointer(&attach)),
+		unsafe.Sizeof(attach)); errno != 0 {
 		return fmt.Errorf("attach the eBPF program to %s: %w", directory, errno)
 	}
+
 	// With several programs all must allow: the ones of before an update go.
 	for _, id := range old {
 		if err := detachDeviceProgram(target, id); err != nil {
@@ -172,7 +179,8 @@ func devicePrograms(target int) ([]uint32, error) {
 		target, attachType, queryFlags, attachFlags uint32
 		ids                                         uint64
 		count, pad                                  uint32
-	}{target: uint32(target), attachType: attachDevice, ids: uint64(uintptr(unsafe.Pointer(&ids[0]))), count: uint32(len(ids))}
+	}{target: uint32(target), attachType: attachDevice, ids: uint64(uintptr(unsafe.Pointer(&ids[0]))),
+		count: uint32(len(ids))}
 	_, _, errno := unix.Syscall(unix.SYS_BPF, progQuery, uintptr(unsafe.Pointer(&query)), unsafe.Sizeof(query))
 	runtime.KeepAlive(ids)
 	if errno != 0 {
@@ -193,7 +201,8 @@ func detachDeviceProgram(target int, id uint32) error {
 	}
 	defer unix.Close(int(fd))
 	detach := struct{ target, program, attachType, flags uint32 }{uint32(target), uint32(fd), attachDevice, 0}
-	if _, _, errno := unix.Syscall(unix.SYS_BPF, progDetach, uintptr(unsafe.Pointer(&detach)), unsafe.Sizeof(detach)); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, progDetach, uintptr(unsafe.Pointer(&detach)),
+		unsafe.Sizeof(detach)); errno != 0 {
 		return fmt.Errorf("detach eBPF program %d: %w", id, errno)
 	}
 	return nil

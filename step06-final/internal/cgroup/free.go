@@ -18,7 +18,9 @@ import (
 func (g *Group) CheckFree() (exists bool, err error) {
 	for _, directory := range g.directories() {
 		if directory == g.mountpoints[directory] {
-			return true, fmt.Errorf("linux.cgroupsPath: %s is the root of a cgroup tree: choose a path below it, such as /mydocker/ID", directory)
+			return true, fmt.Errorf(
+				"linux.cgroupsPath: %s is the root of a cgroup tree: choose a path below it, such as /mydocker/ID",
+				directory)
 		}
 
 		nearest := nearestExisting(directory, g.mountpoints[directory])
@@ -32,6 +34,7 @@ func (g *Group) CheckFree() (exists bool, err error) {
 			return exists, err
 		}
 	}
+
 	return exists, nil
 }
 
@@ -47,6 +50,7 @@ func nearestExisting(directory, mountpoint string) string {
 // namespaces are listed as 0.
 func checkEmpty(top string) error {
 	count := 0
+
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil // removed meanwhile
@@ -62,6 +66,7 @@ func checkEmpty(top string) error {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 			return nil
 		}
+
 		count += len(strings.Fields(processes))
 		return err
 	})
@@ -70,7 +75,8 @@ func checkEmpty(top string) error {
 	}
 
 	if count > 0 {
-		return fmt.Errorf("linux.cgroupsPath: container's cgroup is not empty: %d process(es) found in %s: choose another path, or end them first", count, top)
+		return fmt.Errorf(
+			"linux.cgroupsPath: container's cgroup is not empty: %d process(es) found in %s: choose another path, or end them first", count, top)
 	}
 	return nil
 }
@@ -83,11 +89,15 @@ func (g *Group) checkUsable(directory, mountpoint string) error {
 		return fmt.Errorf("linux.cgroupsPath: %w", err)
 	}
 	if frozen {
-		return fmt.Errorf("linux.cgroupsPath: container's cgroup unexpectedly frozen: thaw %s first, or choose another path", directory)
+		return fmt.Errorf(
+			"linux.cgroupsPath: container's cgroup unexpectedly frozen: thaw %s first, or choose another path",
+			directory)
 	}
 
-	if kind, err := readString(directory, "cgroup.type"); err == nil && kind != "domain" { // v1 and the root have no such file
-		return fmt.Errorf("linux.cgroupsPath: %s is a cgroup of type %q, which takes no container: choose a path in a group of type domain", directory, kind)
+	// v1 and the root have no such file
+	if kind, err := readString(directory, "cgroup.type"); err == nil && kind != "domain" {
+		return fmt.Errorf(
+			"linux.cgroupsPath: %s is a cgroup of type %q, which takes no container: choose a path in a group of type domain", directory, kind)
 	}
 	return nil
 }
@@ -112,5 +122,6 @@ func frozenAt(directory, mountpoint string, v2 bool) (bool, error) {
 			return true, nil
 		}
 	}
+
 	return false, nil
 }

@@ -29,6 +29,7 @@ func TestGroupsOfV2ThatTakeNoContainer(t *testing.T) {
 	if os.Geteuid() != 0 || host.V2 == nil {
 		t.Skip("needs root and a mounted cgroup2")
 	}
+
 	top := filepath.Join(host.V2.Mountpoint, "mydocker-test-"+filepath.Base(t.TempDir()))
 	require.NoError(t, os.Mkdir(top, 0o755))
 	t.Cleanup(func() { require.NoError(t, removeTree(top, time.Now().Add(2*time.Second))) })

@@ -33,7 +33,8 @@ func New(path string) (*Group, error) {
 		}
 	}
 	if strings.Contains(path, ":") && !strings.Contains(path, "/") {
-		return nil, fmt.Errorf("linux.cgroupsPath: %q is meant for systemd: give --systemd-cgroup, or use the cgroupfs manager and a path such as /mydocker/ID", path)
+		return nil, fmt.Errorf(
+			"linux.cgroupsPath: %q is meant for systemd: give --systemd-cgroup, or use the cgroupfs manager and a path such as /mydocker/ID", path)
 	}
 	host, err := Detect()
 	if err != nil {
@@ -46,14 +47,17 @@ func (h *Host) group(path string) *Group {
 	g := &Group{Dirs: map[string]string{}, mountpoints: map[string]string{}}
 	if h.Unified() {
 		g.Unified = h.V2.directory(path)
-		if beside := filepath.Dir(h.V2.ownDirectory()); os.Geteuid() != 0 && !filepath.IsAbs(path) && unix.Access(filepath.Join(beside, "cgroup.procs"), unix.W_OK) == nil {
+		if beside := filepath.Dir(h.V2.ownDirectory()); os.Geteuid() != 0 && !filepath.IsAbs(path) &&
+			unix.Access(filepath.Join(beside, "cgroup.procs"), unix.W_OK) == nil {
 			// An ordinary user's groups are beside his own where they can be: one with processes
 			// has no controllers for its children (cgroups(7)).
 			g.Unified = filepath.Join(beside, path)
 		}
+
 		g.mountpoints[g.Unified] = h.V2.Mountpoint
 		return g
 	}
+
 	for i := range h.V1 {
 		directory := h.V1[i].directory(path)
 		g.mountpoints[directory] = h.V1[i].Mountpoint
@@ -61,6 +65,7 @@ func (h *Host) group(path string) *Group {
 			g.Dirs[controller] = directory
 		}
 	}
+
 	return g
 }
 
@@ -128,7 +133,9 @@ func (g *Group) makeDirectories(mustBeNew bool) error {
 			return fmt.Errorf("make cgroup %s: %w%s", directory, err, advice(err))
 		}
 		if mustBeNew && len(g.made) == before {
-			return fmt.Errorf("make cgroup %s: somebody else has made it at the same time: choose another linux.cgroupsPath", directory)
+			return fmt.Errorf(
+				"make cgroup %s: somebody else has made it at the same time: choose another linux.cgroupsPath",
+				directory)
 		}
 	}
 
@@ -158,6 +165,7 @@ func (g *Group) makeAll(directory, mountpoint string) error {
 	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
+
 	parent := filepath.Dir(directory)
 	if !errors.Is(err, unix.ENOENT) || len(parent) < len(mountpoint) {
 		return err
@@ -165,6 +173,7 @@ func (g *Group) makeAll(directory, mountpoint string) error {
 	if err := g.makeAll(parent, mountpoint); err != nil {
 		return err
 	}
+
 	return g.makeAll(directory, mountpoint)
 }
 
@@ -188,6 +197,7 @@ func inheritCpuset(directory, mountpoint string) error {
 			return err
 		}
 	}
+
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		present, err := readString(directory, file)
 		if err != nil {
@@ -197,6 +207,7 @@ func inheritCpuset(directory, mountpoint string) error {
 		if present != "" {
 			continue
 		}
+
 		above, err := readString(parent, file)
 		if err != nil {
 			return err
@@ -255,6 +266,7 @@ func (g *Group) Processes() ([]int, error) {
 	}
 
 	var pids []int
+
 	err := filepath.Walk(top, func(path string, info os.FileInfo, err error) error {
 		if err != nil {
 			if os.IsNotExist(err) {
@@ -273,6 +285,7 @@ func (g *Group) Processes() ([]int, error) {
 			}
 			return fmt.Errorf("list processes: %w", err)
 		}
+
 		for _, field := range strings.Fields(string(data)) {
 			pid, err := strconv.Atoi(field)
 			if err != nil {
@@ -285,6 +298,7 @@ func (g *Group) Processes() ([]int, error) {
 
 		return nil
 	})
+
 	return pids, err
 }
 
@@ -297,6 +311,7 @@ func (g *Group) KillAll(limit time.Duration) error {
 			return nil
 		}
 	}
+
 	for deadline := time.Now().Add(limit); ; {
 		pids, err := g.Processes()
 		if err != nil || len(pids) == 0 {
@@ -309,8 +324,11 @@ func (g *Group) KillAll(limit time.Duration) error {
 			}
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("kill: %d processes of the container are still there (uninterruptible I/O? see /proc/%d/stack)", len(pids), pids[0])
+			return fmt.Errorf(
+				"kill: %d processes of the container are still there (uninterruptible I/O? see /proc/%d/stack)",
+				len(pids), pids[0])
 		}
+
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -339,6 +357,7 @@ func removeTree(directory string, deadline time.Time) error {
 	if readErr != nil && !os.IsNotExist(readErr) {
 		return readErr
 	}
+
 	for _, entry := range entries {
 		if entry.IsDir() {
 			if err := removeTree(filepath.Join(directory, entry.Name()), deadline); err != nil {
@@ -351,6 +370,7 @@ func removeTree(directory string, deadline time.Time) error {
 		if err = rmdir(directory); err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return err
 		}
+
 		time.Sleep(wait)
 	}
 }
@@ -412,13 +432,16 @@ func (g *Group) Hierarchies() []HierarchyDirectory {
 			h = &HierarchyDirectory{Name: filepath.Base(g.mountpoints[directory]), Directory: directory}
 			byDirectory[directory] = h
 		}
+
 		h.Controllers = append(h.Controllers, controller)
 	}
+
 	var all []HierarchyDirectory
 	for _, h := range byDirectory {
 		sort.Strings(h.Controllers)
 		all = append(all, *h)
 	}
+
 	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all
 }

@@ -76,10 +76,12 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	host := &Host{}
 	seen := map[string]bool{}
 	lines := bufio.NewScanner(bytes.NewReader(mounts))
 	lines.Buffer(nil, 1<<20)
+
 	for lines.Scan() {
 		h, ok := parseMount(lines.Text())
 		if !ok || !visible(h) {
@@ -100,6 +102,7 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 		for _, c := range h.Controllers {
 			seen[c] = true
 		}
+
 		h.Own = ownV1[h.Controllers[0]]
 		host.V1 = append(host.V1, h)
 	}
@@ -115,6 +118,7 @@ func parseMount(line string) (Hierarchy, bool) {
 	if separator < 0 {
 		return Hierarchy{}, false
 	}
+
 	left, right := strings.Fields(line[:separator]), strings.Fields(line[separator+3:])
 	if len(left) < 6 || len(right) < 3 {
 		return Hierarchy{}, false
@@ -139,8 +143,10 @@ func parseMount(line string) (Hierarchy, bool) {
 
 // knownController are the names that can stand among the mount options of a v1 tree; the others are
 // options.
-var knownController = map[string]bool{"cpu": true, "cpuacct": true, "cpuset": true, "memory": true, "devices": true, "freezer": true,
-	"blkio": true, "pids": true, "net_cls": true, "net_prio": true, "perf_event": true, "hugetlb": true, "rdma": true, "misc": true, "debug": true}
+var knownController = map[string]bool{"cpu": true, "cpuacct": true, "cpuset": true, "memory": true, "devices": true,
+	"freezer": true,
+	"blkio":   true, "pids": true, "net_cls": true, "net_prio": true, "perf_event": true, "hugetlb": true,
+	"rdma": true, "misc": true, "debug": true}
 
 // unescape undoes the \ooo of mountinfo.
 func unescape(s string) string {
@@ -157,10 +163,12 @@ func unescape(s string) string {
 // parseOwn reads /proc/self/cgroup: `4:cpu,cpuacct:/path` for v1, `0::/path` for v2.
 func parseOwn(data []byte) (v1 map[string]string, v2 string, err error) {
 	v1, v2 = map[string]string{}, "/"
+
 	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 		if line == "" {
 			continue
 		}
+
 		fields := strings.SplitN(line, ":", 3)
 		if len(fields) != 3 {
 			return nil, "", fmt.Errorf("read /proc/self/cgroup: line %q has no three fields", line)
@@ -169,10 +177,12 @@ func parseOwn(data []byte) (v1 map[string]string, v2 string, err error) {
 			v2 = fields[2]
 			continue
 		}
+
 		for _, controller := range strings.Split(fields[1], ",") {
 			v1[controller] = fields[2]
 		}
 	}
+
 	return v1, v2, nil
 }
 

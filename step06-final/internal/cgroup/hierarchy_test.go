@@ -47,19 +47,22 @@ func TestParseUnifiedAndHybrid(t *testing.T) {
 	assert.Equal(t, "/sys/fs/cgroup/mydocker/x", host.group("/mydocker/x").Unified)
 	assert.Equal(t, "/sys/fs/cgroup/user.slice/x", host.group("x").Unified)
 
-	host, err = parse([]byte(el7Mounts+"40 25 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"), []byte(el7Own+"0::/\n"), everything)
+	host, err = parse([]byte(el7Mounts+"40 25 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"),
+		[]byte(el7Own+"0::/\n"), everything)
 	require.NoError(t, err)
 	assert.False(t, host.Unified(), "the controllers are on v1")
 
 	// systemd's hybrid without controllers on v1
-	host, err = parse([]byte("26 25 0:22 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"+v2), []byte("0::/\n"), everything)
+	host, err = parse([]byte("26 25 0:22 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"+v2),
+		[]byte("0::/\n"), everything)
 	require.NoError(t, err)
 	assert.True(t, host.Unified())
 }
 
 func TestParseInsideOfAContainer(t *testing.T) {
 	// Only a part of the tree is mounted: the own path begins with it.
-	host, err := parse([]byte("32 25 0:28 /docker/abc /sys/fs/cgroup/memory\\040x rw - cgroup cgroup rw,memory\n"), []byte("10:memory:/docker/abc/child\n"), everything)
+	host, err := parse([]byte("32 25 0:28 /docker/abc /sys/fs/cgroup/memory\\040x rw - cgroup cgroup rw,memory\n"),
+		[]byte("10:memory:/docker/abc/child\n"), everything)
 	require.NoError(t, err)
 	assert.Equal(t, "/sys/fs/cgroup/memory x/child/y", host.group("y").Dirs["memory"])
 }
@@ -102,7 +105,8 @@ func TestDeviceRules(t *testing.T) {
 	privileged := DeviceRules([]specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}, {Allow: true, Access: "rwm"}})
 	assert.Len(t, privileged, 1)
 	assert.True(t, privileged[0].Allow)
-	assert.Equal(t, []string{"c 1:3 r"}, deviceLinesV1(specs.LinuxDeviceCgroup{Type: "c", Major: n(1), Minor: n(3), Access: "r"}))
+	assert.Equal(t, []string{"c 1:3 r"},
+		deviceLinesV1(specs.LinuxDeviceCgroup{Type: "c", Major: n(1), Minor: n(3), Access: "r"}))
 	assert.Equal(t, []string{"c *:* m", "b *:* m"}, deviceLinesV1(specs.LinuxDeviceCgroup{Access: "m"}))
 }
 
@@ -110,9 +114,11 @@ func TestDeviceRules(t *testing.T) {
 func decide(t *testing.T, program []instruction, kind, access, major, minor int64) bool {
 	context := map[int16]int64{0: kind | access<<16, 4: major, 8: minor}
 	var r [11]int64
+
 	for i := 0; i < len(program); i++ {
 		in := program[i]
 		destination, source := in.registers&15, in.registers>>4
+
 		switch in.code {
 		case loadWord:
 			require.EqualValues(t, 1, source)
@@ -137,6 +143,7 @@ func decide(t *testing.T, program []instruction, kind, access, major, minor int6
 			return r[0] == 1
 		}
 	}
+
 	require.FailNow(t, "the program has no end")
 	return false
 }
@@ -160,8 +167,10 @@ func TestDeviceProgram(t *testing.T) {
 		kind, access, major, minor int64
 		want                       bool
 	}{
-		{char, read | write, 1, 3, true}, {char, mknod, 99, 99, true}, {char, read, 1, 1, false}, {block, read, 8, 0, true}, {block, read, 8, 17, true},
-		{block, write, 8, 0, false}, {block, read | write, 8, 0, false}, {char, read, 8, 0, false}, {char, read, 136, 77, true},
+		{char, read | write, 1, 3, true}, {char, mknod, 99, 99, true}, {char, read, 1, 1, false},
+		{block, read, 8, 0, true}, {block, read, 8, 17, true},
+		{block, write, 8, 0, false}, {block, read | write, 8, 0, false}, {char, read, 8, 0, false},
+		{char, read, 136, 77, true},
 	} {
 		assert.Equal(t, c.want, decide(t, program, c.kind, c.access, c.major, c.minor), c)
 	}
@@ -183,25 +192,29 @@ func TestSettingsV2(t *testing.T) {
 	for _, s := range settings {
 		values[s.file] = s.value
 	}
-	assert.Equal(t, map[string]string{"memory.max": "100", "memory.swap.max": "50", "cpu.weight": "39", "cpu.max": "50000 100000",
+
+	assert.Equal(t, map[string]string{"memory.max": "100", "memory.swap.max": "50", "cpu.weight": "39",
+		"cpu.max":  "50000 100000",
 		"pids.max": "max", "memory.high": "90"}, values)
 	_, err = settingsV2(&specs.LinuxResources{Memory: &specs.LinuxMemory{Swap: i(1)}})
 	assert.ErrorContains(t, err, "memory.swap")
 }
 
-// A group on this host, whatever it has.
-// A group with processes that got cpu or pids for its children would become threaded, and nothing could be put below it: with limits it is an
-// error, without it stays as it is.
+// A group on this host, whatever it has. A group with processes that got cpu or pids for its
+// children would become threaded, and nothing could be put below it: with limits it is an error,
+// without it stays as it is.
 func TestGroupWithProcessesStaysADomain(t *testing.T) {
 	for name, processes := range map[string]string{"empty": "", "populated": "17\n"} {
 		root := t.TempDir()
 		parent := filepath.Join(root, "scope")
 		require.NoError(t, os.Mkdir(parent, 0o755))
 		for _, directory := range []string{root, parent} {
-			for file, content := range map[string]string{"cgroup.controllers": "cpu pids", "cgroup.subtree_control": "", "cgroup.procs": "1\n"} {
+			for file, content := range map[string]string{"cgroup.controllers": "cpu pids",
+				"cgroup.subtree_control": "", "cgroup.procs": "1\n"} {
 				require.NoError(t, os.WriteFile(filepath.Join(directory, file), []byte(content), 0o600))
 			}
 		}
+
 		require.NoError(t, os.WriteFile(filepath.Join(parent, "cgroup.type"), []byte("domain\n"), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(parent, "cgroup.procs"), []byte(processes), 0o600))
 		g := &Group{Unified: filepath.Join(parent, "container")}
@@ -210,7 +223,8 @@ func TestGroupWithProcessesStaysADomain(t *testing.T) {
 		require.NoError(t, g.enableControllers(nil), name)
 		enabled, err := readString(parent, "cgroup.subtree_control")
 		require.NoError(t, err)
-		limited := g.enableControllers([]setting{{controller: "pids", field: "pids.limit", file: "pids.max", value: "5"}})
+		limited := g.enableControllers([]setting{{controller: "pids", field: "pids.limit", file: "pids.max",
+			value: "5"}})
 		if processes == "" {
 			require.NotEmpty(t, enabled)
 			require.NoError(t, limited)
@@ -218,6 +232,7 @@ func TestGroupWithProcessesStaysADomain(t *testing.T) {
 			require.Empty(t, enabled)
 			require.ErrorContains(t, limited, "it has processes of its own")
 		}
+
 		above, err := readString(root, "cgroup.subtree_control") // the root may have processes and controllers
 		require.NoError(t, err)
 		require.NotEmpty(t, above)
@@ -228,17 +243,20 @@ func TestGroupOnThisHost(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("makes cgroups: needs root")
 	}
+
 	g, err := New("/mydocker-test-" + filepath.Base(t.TempDir()))
 	require.NoError(t, err)
 	if len(g.directories()) == 0 {
 		t.Skip("no cgroup file system is mounted")
 	}
+
 	require.NoError(t, g.Create(true))
 	defer func() {
 		require.NoError(t, g.Remove())
 		for _, directory := range g.directories() {
 			assert.False(t, exists(directory), directory)
 		}
+
 		require.NoError(t, g.Remove(), "twice is no error")
 	}()
 	pids, err := g.Processes()
@@ -247,6 +265,7 @@ func TestGroupOnThisHost(t *testing.T) {
 	if g.Dirs["pids"] == "" {
 		t.Skip("the rest needs the pids controller of v1")
 	}
+
 	limit := int64(17)
 	require.NoError(t, g.Set(&specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}))
 	stats, err := FromPaths(g.Paths()).Stats()

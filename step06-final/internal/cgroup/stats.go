@@ -34,8 +34,9 @@ type MemoryStats struct {
 	Raw          map[string]uint64 `json:"raw,omitempty"`
 }
 
-// KilledBy says whether a process that ended with this status was killed for want of memory. Where the kernel counts no such kills (v1
-// before Linux 4.13) it is concluded: the limit was reached, and the process ended by SIGKILL.
+// KilledBy says whether a process that ended with this status was killed for want of memory.
+// Where the kernel counts no such kills (v1 before Linux 4.13) it is concluded: the limit was
+// reached, and the process ended by SIGKILL.
 func (m MemoryStats) KilledBy(status int) bool {
 	return m.OOMKills > 0 || m.OOMUncounted && m.Failcnt > 0 && status == 128+9
 }

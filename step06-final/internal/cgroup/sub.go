@@ -14,11 +14,13 @@ import (
 // of the group.
 func (g *Group) Sub(choices []string) (*Group, error) {
 	sub := FromPaths(g.Paths())
+
 	for _, choice := range choices {
 		controllers, path := "", choice
 		if i := strings.IndexByte(choice, ':'); i >= 0 {
 			controllers, path = choice[:i], choice[i+1:]
 		}
+
 		clean := filepath.Join("/", path)
 		if path == "" || !insidePath(path) {
 			return nil, fmt.Errorf("cgroup %s: %s is not a sub cgroup path", choice, path)
@@ -31,6 +33,7 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 			sub.Unified = filepath.Join(g.Unified, clean)
 			continue
 		}
+
 		for controller, directory := range g.Dirs {
 			if controllers == "" {
 				sub.Dirs[controller] = filepath.Join(directory, clean)
@@ -40,6 +43,7 @@ func (g *Group) Sub(choices []string) (*Group, error) {
 		if controllers == "" {
 			continue
 		}
+
 		for _, controller := range strings.Split(controllers, ",") {
 			directory, known := g.Dirs[controller]
 			if !known {
@@ -88,14 +92,17 @@ func (g *Group) ForProcessBeside(init int) (*Group, error) {
 	if err != nil || host.V2 == nil {
 		return g, err
 	}
+
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", init))
 	if err != nil {
 		return nil, err
 	}
+
 	_, path, err := parseOwn(data)
 	if err != nil {
 		return nil, err
 	}
+
 	of := *host.V2
 	of.Own = path
 	return &Group{Dirs: map[string]string{}, Unified: of.ownDirectory()}, nil
@@ -124,6 +131,7 @@ func (g *Group) NotifyOOM() (<-chan struct{}, error) {
 	if g.Unified != "" {
 		return g.notifyOOMv2()
 	}
+
 	directory := g.Dirs["memory"]
 	if directory == "" {
 		return nil, fmt.Errorf("this host has no memory controller mounted")
@@ -135,11 +143,13 @@ func (g *Group) NotifyOOM() (<-chan struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		control.Close()
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
+
 	event := os.NewFile(uintptr(fd), "oom")
 	if err := write(directory, "cgroup.event_control", fmt.Sprintf("%d %d", fd, control.Fd())); err != nil {
 		event.Close()
@@ -155,6 +165,7 @@ func (g *Group) notifyOOMv2() (<-chan struct{}, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inotify_init: %w", err)
 	}
+
 	events := os.NewFile(uintptr(fd), "memory.events")
 	path := filepath.Join(g.Unified, "memory.events")
 	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_MODIFY); err != nil {
@@ -181,12 +192,14 @@ func (g *Group) notifyOOMv2() (<-chan struct{}, error) {
 // watch reads wake-ups until the file that they are about is gone.
 func watch(events *os.File, size int, counts func() bool, path string, keep ...*os.File) <-chan struct{} {
 	c := make(chan struct{}, 1)
+
 	go func() {
 		defer close(c)
 		defer events.Close()
 		for _, f := range keep {
 			defer f.Close()
 		}
+
 		buffer := make([]byte, size)
 		for {
 			if _, err := events.Read(buffer); err != nil || !exists(path) {
@@ -197,5 +210,6 @@ func watch(events *os.File, size int, counts func() bool, path string, keep ...*
 			}
 		}
 	}()
+
 	return c
 }

@@ -27,6 +27,7 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 	if err := g.setMemoryV1(r.Memory); err != nil {
 		return err
 	}
+
 	settings := cpuV1(r.CPU)
 	if r.Pids != nil {
 		settings = append(settings, setting{"pids", "pids.limit", "pids.max", limitOrMax(r.Pids.Limit)})
@@ -36,10 +37,13 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 	settings = append(settings, hugetlb(r.HugepageLimits, "limit_in_bytes")...)
 	if r.Network != nil {
 		if r.Network.ClassID != nil {
-			settings = append(settings, setting{"net_cls", "network.classID", "net_cls.classid", strconv.FormatUint(uint64(*r.Network.ClassID), 10)})
+			settings = append(settings, setting{"net_cls", "network.classID", "net_cls.classid",
+				strconv.FormatUint(uint64(*r.Network.ClassID), 10)})
 		}
+
 		for _, p := range r.Network.Priorities {
-			settings = append(settings, setting{"net_prio", "network.priorities", "net_prio.ifpriomap", fmt.Sprintf("%s %d", p.Name, p.Priority)})
+			settings = append(settings, setting{"net_prio", "network.priorities", "net_prio.ifpriomap",
+				fmt.Sprintf("%s %d", p.Name, p.Priority)})
 		}
 	}
 
@@ -54,9 +58,11 @@ func (g *Group) setV1(r *specs.LinuxResources) error {
 // or for what the group above allows: it is written once more when the new quota is there.
 func (g *Group) applyAll(settings []setting) error {
 	var period *setting
+
 	for i, s := range settings {
 		err := g.apply(s)
-		if errors.Is(err, unix.EINVAL) && s.file == "cpu.cfs_period_us" && i+1 < len(settings) && settings[i+1].file == "cpu.cfs_quota_us" {
+		if errors.Is(err, unix.EINVAL) && s.file == "cpu.cfs_period_us" && i+1 < len(settings) &&
+			settings[i+1].file == "cpu.cfs_quota_us" {
 			period = &settings[i]
 			continue
 		}
@@ -74,6 +80,7 @@ func (g *Group) applyAll(settings []setting) error {
 			period = nil
 		}
 	}
+
 	return nil
 }
 
@@ -93,7 +100,8 @@ func hugetlb(limits []specs.LinuxHugepageLimit, file string) []setting {
 func (g *Group) apply(s setting) error {
 	directory := g.Dirs[s.controller]
 	if directory == "" {
-		return fmt.Errorf("linux.resources.%s: this host has no %s controller mounted (see /proc/cgroups)", s.field, s.controller)
+		return fmt.Errorf("linux.resources.%s: this host has no %s controller mounted (see /proc/cgroups)", s.field,
+			s.controller)
 	}
 	g.debug("write %s to %s", s.value, filepath.Join(directory, s.file))
 	if err := write(directory, s.file, s.value); err != nil {
@@ -117,6 +125,7 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	if c == nil {
 		return nil
 	}
+
 	var s []setting
 	if c.Shares != nil && *c.Shares != 0 {
 		s = append(s, setting{"cpu", "cpu.shares", "cpu.shares", strconv.FormatUint(*c.Shares, 10)})
@@ -133,10 +142,12 @@ func cpuV1(c *specs.LinuxCPU) []setting {
 	}
 
 	if c.RealtimePeriod != nil && *c.RealtimePeriod != 0 {
-		s = append(s, setting{"cpu", "cpu.realtimePeriod", "cpu.rt_period_us", strconv.FormatUint(*c.RealtimePeriod, 10)})
+		s = append(s, setting{"cpu", "cpu.realtimePeriod", "cpu.rt_period_us",
+			strconv.FormatUint(*c.RealtimePeriod, 10)})
 	}
 	if c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0 {
-		s = append(s, setting{"cpu", "cpu.realtimeRuntime", "cpu.rt_runtime_us", strconv.FormatInt(*c.RealtimeRuntime, 10)})
+		s = append(s, setting{"cpu", "cpu.realtimeRuntime", "cpu.rt_runtime_us",
+			strconv.FormatInt(*c.RealtimeRuntime, 10)})
 	}
 	if c.Idle != nil {
 		s = append(s, setting{"cpu", "cpu.idle", "cpu.idle", strconv.FormatInt(*c.Idle, 10)})
@@ -156,6 +167,7 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 	if m == nil {
 		return nil
 	}
+
 	directory := g.Dirs["memory"]
 	if m.CheckBeforeUpdate != nil && *m.CheckBeforeUpdate && m.Limit != nil && *m.Limit > 0 && directory != "" {
 		usage, err := readUint(directory, "memory.usage_in_bytes")
@@ -170,18 +182,22 @@ func (g *Group) setMemoryV1(m *specs.LinuxMemory) error {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	limits := memoryAndSwapV1(directory, m)
 	if m.Reservation != nil && *m.Reservation != 0 {
-		limits = append(limits, setting{"memory", "memory.reservation", "memory.soft_limit_in_bytes", number(*m.Reservation)})
+		limits = append(limits, setting{"memory", "memory.reservation", "memory.soft_limit_in_bytes",
+			number(*m.Reservation)})
 	}
 	if m.KernelTCP != nil && *m.KernelTCP != 0 {
-		limits = append(limits, setting{"memory", "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", number(*m.KernelTCP)})
+		limits = append(limits, setting{"memory", "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes",
+			number(*m.KernelTCP)})
 	}
 
 	if m.Swappiness != nil {
-		limits = append(limits, setting{"memory", "memory.swappiness", "memory.swappiness", strconv.FormatUint(*m.Swappiness, 10)})
+		limits = append(limits, setting{"memory", "memory.swappiness", "memory.swappiness",
+			strconv.FormatUint(*m.Swappiness, 10)})
 	}
 	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
 		limits = append(limits, setting{"memory", "memory.disableOOMKiller", "memory.oom_control", "1"})
 	}
+
 	for _, s := range limits {
 		if err := g.apply(s); err != nil {
 			if errors.Is(err, unix.EBUSY) {
@@ -210,6 +226,7 @@ func memoryAndSwapV1(directory string, m *specs.LinuxMemory) []setting {
 	if m.Limit != nil && *m.Limit != 0 {
 		limit = &setting{"memory", "memory.limit", "memory.limit_in_bytes", strconv.FormatInt(*m.Limit, 10)}
 	}
+
 	unlimited := limit != nil && *m.Limit < 0
 	if m.Swap != nil && *m.Swap != 0 {
 		swap = &setting{"memory", "memory.swap", "memory.memsw.limit_in_bytes", strconv.FormatInt(*m.Swap, 10)}
@@ -239,6 +256,7 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 	if b == nil {
 		return nil
 	}
+
 	weight, weightDevice := "blkio.weight", "blkio.weight_device"
 	if !exists(filepath.Join(g.Dirs["blkio"], weight)) {
 		weight, weightDevice = "blkio.bfq.weight", "blkio.bfq.weight_device"
@@ -254,10 +272,12 @@ func (g *Group) blkioV1(b *specs.LinuxBlockIO) []setting {
 
 	for _, d := range b.WeightDevice {
 		if d.Weight != nil {
-			s = append(s, setting{"blkio", "blockIO.weightDevice", weightDevice, fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.Weight)})
+			s = append(s, setting{"blkio", "blockIO.weightDevice", weightDevice,
+				fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.Weight)})
 		}
 		if d.LeafWeight != nil {
-			s = append(s, setting{"blkio", "blockIO.weightDevice", "blkio.leaf_weight_device", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.LeafWeight)})
+			s = append(s, setting{"blkio", "blockIO.weightDevice", "blkio.leaf_weight_device",
+				fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.LeafWeight)})
 		}
 	}
 

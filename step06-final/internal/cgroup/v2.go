@@ -32,13 +32,15 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 			}
 			s.value = strings.Split(present, " ")[0] + s.value
 		}
+
 		g.debug("write %s to %s", s.value, filepath.Join(g.Unified, s.file))
 		err := write(g.Unified, s.file, s.value)
 		if errors.Is(err, os.ErrNotExist) {
 			if s.optional() || s.file == "memory.swap.max" && (s.value == "max" || s.value == "0") {
 				continue // a kernel without swap accounting has no swap to limit
 			}
-			return fmt.Errorf("linux.resources.%s: this cgroup has no %s: the %s controller is missing or not delegated (see cgroup.controllers of the parent)", s.field, s.file, s.controller)
+			return fmt.Errorf(
+				"linux.resources.%s: this cgroup has no %s: the %s controller is missing or not delegated (see cgroup.controllers of the parent)", s.field, s.file, s.controller)
 		}
 		if err != nil {
 			return fmt.Errorf("linux.resources.%s: %w", s.field, err)
@@ -57,11 +59,13 @@ func (g *Group) setV2(r *specs.LinuxResources) error {
 // with processes of its own cannot have controllers for its children ("no internal processes"):
 // that is reported where it happens.
 func (g *Group) enableControllers(settings []setting) error {
-	wanted := map[string]bool{"cpu": true, "memory": true, "pids": true, "io": true, "cpuset": true} // counters and limits that may come later
+	// counters and limits that may come later
+	wanted := map[string]bool{"cpu": true, "memory": true, "pids": true, "io": true, "cpuset": true}
 	required := map[string]bool{}
 	for _, s := range settings {
 		wanted[s.controller], required[s.controller] = true, true
 	}
+
 	mountpoint := g.mountpoints[g.Unified]
 	if mountpoint == "" {
 		return nil // an update: enabled at creation
@@ -71,6 +75,7 @@ func (g *Group) enableControllers(settings []setting) error {
 	for d := filepath.Dir(g.Unified); len(d) >= len(mountpoint); d = filepath.Dir(d) {
 		chain = append([]string{d}, chain...)
 	}
+
 	for _, directory := range chain {
 		available, err := readString(directory, "cgroup.controllers")
 		if err != nil {
@@ -81,6 +86,7 @@ func (g *Group) enableControllers(settings []setting) error {
 		if err != nil {
 			return err
 		}
+
 		populated, err := hasProcesses(directory)
 		if err != nil {
 			return err
@@ -94,9 +100,11 @@ func (g *Group) enableControllers(settings []setting) error {
 			if !populated {
 				err = write(directory, "cgroup.subtree_control", "+"+controller)
 			}
+
 			if err != nil && required[controller] {
 				if errors.Is(err, unix.EBUSY) {
-					return fmt.Errorf("enable the %s controller in %s: it has processes of its own (move them to a child group first): %w", controller, directory, err)
+					return fmt.Errorf(
+						"enable the %s controller in %s: it has processes of its own (move them to a child group first): %w", controller, directory, err)
 				}
 				return fmt.Errorf("enable the %s controller in %s: %w", controller, directory, err)
 			}
@@ -135,6 +143,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 	add := func(controller, field, file, value string) {
 		s = append(s, setting{controller, field, file, value})
 	}
+
 	if m := r.Memory; m != nil {
 		if m.Limit != nil && *m.Limit != 0 {
 			add("memory", "memory.limit", "memory.max", limitOrMax(m.Limit))
@@ -156,6 +165,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 		if c.Shares != nil && *c.Shares != 0 {
 			add("cpu", "cpu.shares", "cpu.weight", strconv.FormatUint(WeightOfShares(*c.Shares), 10))
 		}
+
 		if c.Quota != nil && *c.Quota != 0 || c.Period != nil && *c.Period != 0 {
 			value := ""
 			if c.Quota != nil && *c.Quota != 0 {
@@ -174,7 +184,8 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 			add("cpu", "cpu.idle", "cpu.idle", strconv.FormatInt(*c.Idle, 10))
 		}
 		if c.RealtimePeriod != nil && *c.RealtimePeriod != 0 || c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0 {
-			return nil, errors.New("linux.resources.cpu.realtimeRuntime: cgroup v2 has no limit for real-time scheduling")
+			return nil, errors.New(
+				"linux.resources.cpu.realtimeRuntime: cgroup v2 has no limit for real-time scheduling")
 		}
 
 		if c.Cpus != "" {
@@ -188,13 +199,16 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 	if r.Pids != nil {
 		add("pids", "pids.limit", "pids.max", limitOrMax(r.Pids.Limit))
 	}
+
 	if b := r.BlockIO; b != nil {
 		if b.Weight != nil && *b.Weight != 0 {
 			add("io", "blockIO.weight", "io.weight", strconv.FormatUint(weightOfBlkio(uint64(*b.Weight)), 10))
 		}
+
 		for _, d := range b.WeightDevice {
 			if d.Weight != nil {
-				add("io", "blockIO.weightDevice", "io.weight", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, weightOfBlkio(uint64(*d.Weight))))
+				add("io", "blockIO.weightDevice", "io.weight",
+					fmt.Sprintf("%d:%d %d", d.Major, d.Minor, weightOfBlkio(uint64(*d.Weight))))
 			}
 		}
 
@@ -217,6 +231,7 @@ func settingsV2(r *specs.LinuxResources) ([]setting, error) {
 	if r.Network != nil && (r.Network.ClassID != nil || len(r.Network.Priorities) > 0) {
 		return nil, errors.New("linux.resources.network: cgroup v2 has neither net_cls nor net_prio")
 	}
+
 	s = append(s, rdma(r.Rdma)...)
 	return append(s, unifiedV2(r.Unified)...), nil
 }
@@ -233,6 +248,7 @@ func swapV2(m *specs.LinuxMemory) (string, error) {
 	if *m.Swap < 0 {
 		return "max", nil
 	}
+
 	if m.Limit == nil || *m.Limit <= 0 {
 		return "", errors.New("linux.resources.memory.swap: needs memory.limit (it is the limit of both together)")
 	}

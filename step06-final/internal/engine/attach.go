@@ -61,6 +61,7 @@ func (a *Attachment) Serve(s Streams) error {
 	if s.Stdin != nil {
 		go func() { input <- a.sendInput(s) }()
 	}
+
 	output := make(chan error, 1)
 	go func() { output <- a.receive(s) }()
 
@@ -88,9 +89,11 @@ func (a *Attachment) send(kind byte, payload []byte) error {
 func (a *Attachment) sendInput(s Streams) error {
 	buffer := make([]byte, early.MaxFramePayload)
 	keys := detector{keys: s.DetachKeys}
+
 	for {
 		n, err := s.Stdin.Read(buffer)
 		data, detach := keys.filter(buffer[:n])
+
 		// with a part of the keys that was held back it may be more than was read
 		for len(data) > 0 {
 			part := data
@@ -119,12 +122,15 @@ func (a *Attachment) sendInput(s Streams) error {
 func (a *Attachment) receive(s Streams) error {
 	reader := bufio.NewReaderSize(a.conn, 4*early.MaxFramePayload)
 	var frame early.FrameReader
+
 	for {
 		n, err := reader.Read(frame.Space())
 		if err != nil {
-			return fmt.Errorf("the connection to container %s was cut off: %w; its supervisor may have been killed, and output may be missing here: "+
-				"see `mydocker ps -a` and `mydocker logs %s`", a.name, err, a.name)
+			return fmt.Errorf(
+				"the connection to container %s was cut off: %w; its supervisor may have been killed, and output may be missing here: "+
+					"see `mydocker ps -a` and `mydocker logs %s`", a.name, err, a.name)
 		}
+
 		kind, payload, complete, err := frame.Add(n)
 		if err != nil {
 			return fmt.Errorf("attach to container %s: %w; was it started by another version of mydocker?", a.name, err)
@@ -143,6 +149,7 @@ func (a *Attachment) receive(s Streams) error {
 		default:
 			err = s.deliver(kind == early.FrameStderr, payload)
 		}
+
 		if err != nil {
 			return err
 		}
@@ -176,8 +183,9 @@ func (a *Attachment) catchUp(s Streams, gap early.Gap) error {
 		return err
 	}
 	if missing > 0 {
-		return fmt.Errorf("%d bytes of the output of container %s are lost: we were too slow to take them, and its log does not have them any more; "+
-			"a larger --log-opt max-size keeps more", missing, a.name)
+		return fmt.Errorf(
+			"%d bytes of the output of container %s are lost: we were too slow to take them, and its log does not have them any more; "+
+				"a larger --log-opt max-size keeps more", missing, a.name)
 	}
 	return nil
 }
@@ -194,6 +202,7 @@ func (d *detector) filter(data []byte) (forward []byte, detach bool) {
 	if len(d.keys) == 0 {
 		return data, false
 	}
+
 	for _, b := range data {
 		if b == d.keys[d.matched] {
 			if d.matched++; d.matched == len(d.keys) {
@@ -201,14 +210,17 @@ func (d *detector) filter(data []byte) (forward []byte, detach bool) {
 			}
 			continue
 		}
+
 		forward = append(forward, d.keys[:d.matched]...)
 		d.matched = 0
 		if b == d.keys[0] && len(d.keys) > 1 {
 			d.matched = 1
 			continue
 		}
+
 		forward = append(forward, b)
 	}
+
 	return forward, false
 }
 
@@ -218,12 +230,15 @@ func ParseDetachKeys(text string) ([]byte, error) {
 	if text == "" {
 		return []byte{16, 17}, nil // ctrl-p, ctrl-q
 	}
+
 	var keys []byte
 	start := 0
+
 	for i := 0; i <= len(text); i++ {
 		if i < len(text) && text[i] != ',' {
 			continue
 		}
+
 		key := text[start:i]
 		start = i + 1
 		switch {

@@ -33,6 +33,7 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if err != nil {
 		return err
 	}
+
 	id := c.ID
 	c.Name, c.Image = "build_"+id[:12], "build"
 	c.Config = spec.Config{Env: image.Env, Cmd: argv, User: image.User, WorkingDir: image.WorkingDir}
@@ -48,15 +49,18 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if err := s.Mount(""); err != nil {
 		return err
 	}
+
 	defer func() { err = withFirst(err, s.Unmount()) }()
 	in, err := e.input(c, s.Root())
 	if err != nil {
 		return err
 	}
+
 	ociSpec, err := spec.Build(in)
 	if err != nil {
 		return err
 	}
+
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make a pipe for the output of RUN: %w", err)
@@ -68,12 +72,14 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if err != nil {
 		return fmt.Errorf("RUN %s: %w", strings.Join(argv, " "), err)
 	}
+
 	if err := e.attachNetworks(c, rc, nil); err != nil {
 		return err
 	}
 	if err := rc.Start(); err != nil {
 		return fmt.Errorf("RUN %s: %w", strings.Join(argv, " "), err)
 	}
+
 	finished := make(chan struct{})
 	defer close(finished)
 	go func() {
@@ -87,6 +93,7 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if _, err := io.Copy(out, reader); err != nil {
 		return fmt.Errorf("read the output of RUN: %w", err)
 	}
+
 	code, err := runtime.WaitInit(rc)
 	if err != nil {
 		return err
@@ -97,5 +104,6 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 	if code != 0 {
 		return fmt.Errorf("RUN %s: exit status %d", strings.Join(argv, " "), code)
 	}
+
 	return nil
 }

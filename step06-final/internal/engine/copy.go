@@ -50,6 +50,7 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 		}
 		defer lock.Unlock()
 	}
+
 	s, err := e.Snapshots.Get(v.ID)
 	if err != nil {
 		return fmt.Errorf("find the file system of container %s: %w", v.Name, err)
@@ -65,6 +66,7 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	if err := s.Mount(""); err != nil {
 		return err
 	}
+
 	stop := cleanOnSignal(func() { s.Unmount() })
 	err = use(s)
 	stop()
@@ -81,6 +83,7 @@ func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error)
 				return err
 			}
 		}
+
 		t, o := s.Tree()
 		t.ReadOnly = v.HostConfig.ReadonlyRootfs
 		for _, name := range []string{"hosts", "resolv.conf", "hostname"} {
@@ -109,8 +112,10 @@ func (e *Engine) withTree(v View, use func(t layer.Tree, o layer.Options) error)
 					mount.Source, mount.Missing = fmt.Sprintf("/proc/self/fd/%d", file.Fd()), ""
 				}
 			}
+
 			t.Mounts = append(t.Mounts, mount)
 		}
+
 		return use(t, o)
 	})
 }
@@ -122,6 +127,7 @@ func (e *Engine) openTmpfs(v View, name string) (*os.File, error) {
 	if !v.Running || Rootless() {
 		return nil, nil
 	}
+
 	root, err := os.Open(fmt.Sprintf("/proc/%d/root", v.Pid))
 	if err != nil {
 		return nil, fmt.Errorf("open the root of container %s: %w", v.Name, err)
@@ -135,7 +141,9 @@ func (e *Engine) openTmpfs(v View, name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s in container %s: %w", name, v.Name, err)
 	}
+
 	var st unix.Statfs_t
+
 	// fstatfs(2) of an O_PATH descriptor needs Linux 3.12
 	path := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 	if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC {
@@ -180,6 +188,7 @@ func (s copySource) place(typed, real string, mode uint32) (dir, name string, er
 	case slash && !s.isDir:
 		return "", "", fmt.Errorf("copy to %s: no such directory; make it first", typed)
 	}
+
 	return path.Dir(real), path.Base(real), nil
 }
 
@@ -201,6 +210,7 @@ func (e *Engine) CopyFrom(v View, source, target string, w io.Writer, o CopyOpti
 		if err != nil {
 			return fmt.Errorf("find %s in container %s: %w", source, v.Name, err)
 		}
+
 		s.isDir = found.Mode&unix.S_IFMT == unix.S_IFDIR
 		if follow && !s.isDir {
 			return fmt.Errorf("%s in container %s: not a directory", source, v.Name)
@@ -216,14 +226,17 @@ func (e *Engine) CopyFrom(v View, source, target string, w io.Writer, o CopyOpti
 		if err != nil {
 			return fmt.Errorf("copy to %s: %w", target, err)
 		}
+
 		place, err := layer.Tree{Root: "/"}.Lookup(absolute, true)
 		if err != nil {
 			return fmt.Errorf("copy to %s: %w", target, err)
 		}
+
 		dir, name, err := s.place(target, "/"+place.Name, place.Mode)
 		if err != nil {
 			return err
 		}
+
 		host := layer.Options{Whiteouts: layer.Plain, Merge: true, NoChown: !o.Archive, Harmless: e.Warn}
 		return layer.UnpackFrom(context.Background(), dir, host, func(w io.Writer) error {
 			return t.Pack(w, found.Name, name, packing)
@@ -238,6 +251,7 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 	if err != nil {
 		return err
 	}
+
 	return e.withTree(v, func(t layer.Tree, unpacking layer.Options) error {
 		found, err := t.Lookup(target, true)
 		if errors.Is(err, unix.ENOENT) {
@@ -251,6 +265,7 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 			return fmt.Errorf("copy to %s: the container's rootfs or volume %w; copy to a writable volume", target,
 				layer.ErrReadOnly)
 		}
+
 		unpacking.Merge = true
 		if source == "-" {
 			if found.Mode&unix.S_IFMT != unix.S_IFDIR {
@@ -268,6 +283,7 @@ func (e *Engine) CopyTo(v View, source, target string, r io.Reader, o CopyOption
 		if err != nil {
 			return err
 		}
+
 		packing := layer.Options{Whiteouts: layer.Plain, NoChown: !o.Archive}
 		return layer.Connect(
 			func(w io.Writer) error {
@@ -282,10 +298,12 @@ func hostSource(source string, o CopyOptions) (s copySource, file string, err er
 	if source == "-" {
 		return s, "", nil
 	}
+
 	file, err = filepath.Abs(source)
 	if err != nil {
 		return s, "", fmt.Errorf("copy from the host: %w", err)
 	}
+
 	_, follow := sourceOf(source)
 	s, _ = sourceOf(file) // the working directory has a name, too
 	s.content = s.content || strings.HasSuffix(source, "/.") || source == "."
@@ -302,5 +320,6 @@ func hostSource(source string, o CopyOptions) (s copySource, file string, err er
 	if s.isDir = info.IsDir(); follow && !s.isDir {
 		return s, "", fmt.Errorf("copy from the host: %s: not a directory", source)
 	}
+
 	return s, file, nil
 }

@@ -37,6 +37,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err := e.Sweep(); err != nil {
 		e.Warn("%v", err)
 	}
+
 	img, err := e.Images.Resolve(o.Config.Image)
 	if err != nil {
 		return nil, err
@@ -45,6 +46,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if c, err = e.Store.New(); err != nil {
 		return nil, err
 	}
+
 	c.Name, c.Image, c.ImageID, c.Config, c.HostConfig = o.Name, o.Config.Image, img.ID, o.Config, o.HostConfig
 	if c.Name == "" {
 		c.Name = makeName(c.ID)
@@ -57,6 +59,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	applyImage(&c.Config, settings, o)
 	if err := e.resolveJoined(&c.Config, &c.HostConfig); err != nil {
 		return nil, err
@@ -85,6 +88,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 			err = withNote(err, e.erase(id))
 		}
 	}()
+
 	if made, err = e.makeVolumes(c); err != nil {
 		return nil, err
 	}
@@ -95,6 +99,7 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	if err := c.Save(); err != nil {
 		return nil, err
 	}
+
 	e.event(c, "create", nil)
 	return c, nil
 }
@@ -110,6 +115,7 @@ func withNote(err, second error) error {
 // applyImage fills in what the flags left open from the image's config.
 func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	unset := withoutValue(c.Env)
+
 	// they take away what the start would add, too
 	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...)
 	switch {
@@ -134,6 +140,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	if c.StopSignal == "" {
 		c.StopSignal = i.StopSignal
 	}
+
 	labels := map[string]string{}
 	for key, value := range i.Labels {
 		labels[key] = value
@@ -142,6 +149,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	for key, value := range c.Labels {
 		labels[key] = value
 	}
+
 	c.Labels = labels
 	c.Volumes = i.Volumes
 	ports := map[string]struct{}{}
@@ -152,6 +160,7 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	for port := range c.ExposedPorts {
 		ports[port] = struct{}{}
 	}
+
 	c.ExposedPorts, c.OnBuild, c.Shell = ports, i.OnBuild, i.Shell
 	c.Healthcheck = spec.MergeHealthcheck(i.Healthcheck, c.Healthcheck)
 }
@@ -218,6 +227,7 @@ func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) 
 		uids, gids, _, err = userns.Mappings()
 		return uids, gids, err
 	}
+
 	switch h.UsernsMode {
 	case "", "host":
 		return nil, nil, nil
@@ -236,6 +246,7 @@ func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) 
 		}
 		return []specs.LinuxIDMapping{uid}, []specs.LinuxIDMapping{gid}, nil
 	}
+
 	return nil, nil, fmt.Errorf("invalid --userns %q: want host, or remap for a user namespace with unprivileged ids",
 		h.UsernsMode)
 }
@@ -273,6 +284,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 			}
 			return nil
 		}
+
 		taken[m.Destination] = m
 		list = append(list, m)
 		return nil
@@ -293,10 +305,12 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 			return nil, err
 		}
 	}
+
 	for path := range c.HostConfig.Tmpfs {
 		if _, exists := taken[path]; exists {
 			return nil, fmt.Errorf("duplicate mount point: %s is given twice", path)
 		}
+
 		taken[path] = spec.Mount{Type: "tmpfs"}
 	}
 
@@ -305,6 +319,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, m := range from {
 			if err := add(m, false); err != nil {
 				return nil, err
@@ -316,6 +331,7 @@ func (e *Engine) collectMounts(c *store.Container) ([]spec.Mount, error) {
 	for path := range c.Config.Volumes {
 		fromImage = append(fromImage, filepath.Clean(path))
 	}
+
 	sort.Strings(fromImage)
 	for _, path := range fromImage {
 		if err := add(spec.Mount{Type: "volume", Destination: path, Anonymous: true}, false); err != nil {
@@ -335,6 +351,7 @@ func (e *Engine) volumesFrom(value string) ([]spec.Mount, error) {
 		default:
 			return nil, fmt.Errorf("invalid --volumes-from %q: want CONTAINER[:ro|rw]", value)
 		}
+
 		name = value[:i]
 	}
 
@@ -342,6 +359,7 @@ func (e *Engine) volumesFrom(value string) ([]spec.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	mounts := append([]spec.Mount(nil), from.Mounts...)
 	for i := range mounts {
 		mounts[i].ReadOnly = mounts[i].ReadOnly || readonly
@@ -356,7 +374,9 @@ func makeSources(mounts []spec.Mount) error {
 	for _, m := range mounts {
 		if m.Type == "bind" && m.MakeSource {
 			if err := os.MkdirAll(m.Source, 0o755); err != nil && !errors.Is(err, unix.ENOTDIR) {
-				return fmt.Errorf("make the bind source %s: %w; make it yourself, or write a name without / for a named volume", m.Source, err)
+				return fmt.Errorf(
+					"make the bind source %s: %w; make it yourself, or write a name without / for a named volume",
+					m.Source, err)
 			}
 		}
 	}
@@ -372,7 +392,8 @@ func checkSources(mounts []spec.Mount) error {
 			continue
 		}
 		if _, err := os.Stat(m.Source); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("bind source path does not exist: %s; make it first (mkdir -p %s), or write a name without / for a named volume", m.Source, m.Source)
+			return fmt.Errorf(
+				"bind source path does not exist: %s; make it first (mkdir -p %s), or write a name without / for a named volume", m.Source, m.Source)
 		} else if err != nil {
 			return fmt.Errorf("bind source %s: %w", m.Source, err)
 		}
@@ -393,6 +414,7 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 				return anonymous, err
 			}
 		}
+
 		v, err := e.Store.CreateVolume(m.Name, nil, m.Anonymous)
 		if err != nil {
 			return anonymous, err
@@ -401,9 +423,11 @@ func (e *Engine) makeVolumes(c *store.Container) (anonymous []string, err error)
 		if m.Anonymous {
 			anonymous = append(anonymous, m.Name)
 		}
+
 		m.Source = v.Mountpoint
 		e.report("volume", "create", m.Name, map[string]string{"driver": "local"})
 	}
+
 	return anonymous, nil
 }
 
@@ -442,6 +466,7 @@ func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error
 		if err != nil {
 			return r, err
 		}
+
 		r.Ports = append(r.Ports, ports...)
 	}
 
@@ -450,8 +475,10 @@ func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error
 		if err != nil {
 			return r, err
 		}
+
 		r.Ports = append(r.Ports, ports...)
 	}
+
 	return r, nil
 }
 
@@ -462,6 +489,7 @@ func exposedPorts(c *store.Container, published []network.PortMapping) ([]networ
 	for _, p := range published {
 		taken[fmt.Sprintf("%d/%s", p.ContainerPort, p.Proto)] = true
 	}
+
 	var exposed []string
 	for port := range c.Config.ExposedPorts {
 		exposed = append(exposed, port)
@@ -474,12 +502,14 @@ func exposedPorts(c *store.Container, published []network.PortMapping) ([]networ
 		if err != nil {
 			return nil, err
 		}
+
 		for _, m := range mappings {
 			if !taken[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] {
 				list = append(list, m)
 			}
 		}
 	}
+
 	return list, nil
 }
 
@@ -489,6 +519,7 @@ func (e *Engine) checkNetwork(c *store.Container) error {
 		_, err := e.Store.Find(name)
 		return err
 	}
+
 	r, err := e.attachRequest(c)
 	if err != nil {
 		return err
@@ -499,6 +530,7 @@ func (e *Engine) checkNetwork(c *store.Container) error {
 		}
 		return nil
 	}
+
 	r.Ports = nil // who has a port now may be gone at the start, so only that fails, as with docker
 	return e.Networks.Check(r)
 }

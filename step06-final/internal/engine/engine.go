@@ -69,6 +69,7 @@ func DefaultState() string {
 // Open prepares the engine; root and state are absolute paths.
 func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine, error) {
 	e := &Engine{Root: root, State: state, Debug: debug, Warn: warn}
+
 	// Containers' users read what is made for them, whatever the umask of the caller is. What is
 	// secret has a mode that says so.
 	unix.Umask(0o022)

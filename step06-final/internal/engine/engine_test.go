@@ -13,8 +13,8 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
-// What the engine does with processes and the kernel is tested from outside, by the tests of package main, which run the program.
-// Here are the rules that need neither.
+// What the engine does with processes and the kernel is tested from outside, by the tests of
+// package main, which run the program. Here are the rules that need neither.
 
 func TestDetachKeys(t *testing.T) {
 	keys, err := ParseDetachKeys("ctrl-a,x,ctrl-@")
@@ -38,9 +38,11 @@ func TestDetachKeys(t *testing.T) {
 }
 
 func TestImageSettingsGiveWayToFlags(t *testing.T) {
-	img := spec.Config{Entrypoint: []string{"/entry"}, Cmd: []string{"default"}, Env: []string{"A=image", "B=image"}, User: "web", WorkingDir: "/srv",
+	img := spec.Config{Entrypoint: []string{"/entry"}, Cmd: []string{"default"},
+		Env: []string{"A=image", "B=image"}, User: "web", WorkingDir: "/srv",
 		Labels: map[string]string{"a": "image", "b": "image"}}
 	empty, other := "", "/other"
+
 	for _, c := range []struct {
 		entrypoint      *string
 		args            []string
@@ -60,6 +62,7 @@ func TestImageSettingsGiveWayToFlags(t *testing.T) {
 		require.Equal(t, map[string]string{"a": "image", "b": "flag"}, config.Labels)
 		require.Equal(t, "web /srv", config.User+" "+config.WorkingDir)
 	}
+
 	config := spec.Config{User: "1:1", WorkingDir: "/tmp"}
 	applyImage(&config, img, CreateOptions{})
 	require.Equal(t, "1:1 /tmp", config.User+" "+config.WorkingDir)
@@ -78,7 +81,8 @@ func TestUpdateKeepsWhatIsNotGiven(t *testing.T) {
 
 func TestRestartPolicy(t *testing.T) {
 	with := func(name string, max int) *store.Container {
-		return &store.Container{HostConfig: spec.HostConfig{RestartPolicy: spec.RestartPolicy{Name: name, MaximumRetryCount: max}}}
+		return &store.Container{HostConfig: spec.HostConfig{RestartPolicy: spec.RestartPolicy{Name: name,
+			MaximumRetryCount: max}}}
 	}
 	failed := store.State{Status: store.Exited, ExitCode: 1, RestartCount: 2}
 	require.False(t, wantsRestart(with("no", 0), failed))
@@ -88,9 +92,11 @@ func TestRestartPolicy(t *testing.T) {
 	require.False(t, wantsRestart(with("on-failure", 2), failed))
 	require.False(t, wantsRestart(with("on-failure", 0), store.State{Status: store.Exited}))
 	for _, policy := range []string{"always", "unless-stopped", "on-failure"} {
-		require.False(t, wantsRestart(with(policy, 0), store.State{Status: store.Exited, ExitCode: 1, StopRequest: true}), policy)
+		require.False(t, wantsRestart(with(policy, 0),
+			store.State{Status: store.Exited, ExitCode: 1, StopRequest: true}), policy)
 		require.False(t, wantsRestart(with(policy, 0), store.State{Status: store.Running}), policy)
 	}
+
 	require.Equal(t, 100*time.Millisecond, backoff(0))
 	require.Equal(t, 800*time.Millisecond, backoff(3))
 	require.Equal(t, time.Minute, backoff(1000))
@@ -98,7 +104,9 @@ func TestRestartPolicy(t *testing.T) {
 
 // docker's rules for the target of cp.
 func TestCopyTarget(t *testing.T) {
-	file, dir, content := copySource{name: "a"}, copySource{name: "a", isDir: true}, copySource{name: "a", isDir: true, content: true}
+	file, dir, content := copySource{name: "a"}, copySource{name: "a", isDir: true},
+		copySource{name: "a", isDir: true, content: true}
+
 	for _, c := range []struct {
 		source            copySource
 		typed             string
@@ -117,6 +125,7 @@ func TestCopyTarget(t *testing.T) {
 		require.NoError(t, err, c)
 		require.Equal(t, c.wantDir+" "+c.wantName, gotDir+" "+gotName, c)
 	}
+
 	for _, c := range []struct {
 		source copySource
 		typed  string
@@ -136,7 +145,8 @@ func TestDamagedExitFile(t *testing.T) {
 	c, err := s.New()
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(c.Dir(), 0o700))
-	for text, good := range map[string]bool{"137 1700000000000000000\n": true, "": false, "1": false, "x 1": false, "1 2 3": false} {
+	for text, good := range map[string]bool{"137 1700000000000000000\n": true, "": false, "1": false, "x 1": false,
+		"1 2 3": false} {
 		require.NoError(t, os.WriteFile(exitPath(c), []byte(text), 0o600))
 		code, _, err := readExit(c)
 		require.Equal(t, good, err == nil, "%q", text)
@@ -147,6 +157,7 @@ func TestDamagedExitFile(t *testing.T) {
 // --userns=remap never uses ids that belong to somebody of the host.
 func TestRemapRange(t *testing.T) {
 	dir := t.TempDir()
+
 	for _, c := range []struct {
 		subordinates, accounts, wrong string
 		first                         uint32
@@ -169,9 +180,11 @@ func TestRemapRange(t *testing.T) {
 			require.ErrorContains(t, err, c.wrong)
 			continue
 		}
+
 		require.NoError(t, err, c)
 		require.Equal(t, c.first, m.HostID)
 	}
+
 	m, err := remapRange(filepath.Join(dir, "none"), filepath.Join(dir, "none"))
 	require.NoError(t, err)
 	require.Equal(t, uint32(100000), m.HostID)

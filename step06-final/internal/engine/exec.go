@@ -42,6 +42,7 @@ func (e *Engine) Exec(v View, o ExecOptions) (int, error) {
 	if err != nil {
 		return 0, &CannotExecError{err}
 	}
+
 	id, err := store.NewID()
 	if err != nil {
 		return 0, err
@@ -104,6 +105,7 @@ func execPipes(rc *runtime.Container, options runtime.ExecOptions, o ExecOptions
 	if o.Interactive {
 		go streams.copyInput(false, nil)
 	}
+
 	code, err := p.Wait()
 	if outputErr := streams.finishOutput(); err == nil {
 		err = outputErr
@@ -117,10 +119,12 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 	if err != nil {
 		return 0, &CannotExecError{err}
 	}
+
 	master, err := p.Terminal()
 	if err != nil {
 		return 0, fmt.Errorf("receive the terminal of the process: %w", err)
 	}
+
 	streams := &execStreams{input: master}
 	streams.addOutput(master, os.Stdout)
 	defer streams.close()
@@ -147,6 +151,7 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 			}
 		}()
 	}
+
 	select {
 	case <-detached:
 		return 0, ErrDetached
@@ -161,6 +166,7 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 // execProcess is the container's own process description with what the flags change.
 func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*specs.Process, error) {
 	process := *rc.Spec.Process
+
 	// In the background nobody holds a terminal's other end, and the process would be hung up on.
 	process.Args, process.Terminal = o.Args, o.Tty && !o.Detach
 	process.ConsoleSize = consoleSize()
@@ -169,6 +175,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 		if !filepath.IsAbs(o.WorkingDir) {
 			return nil, fmt.Errorf("invalid working directory %q: it must be an absolute path", o.WorkingDir)
 		}
+
 		process.Cwd = o.WorkingDir
 	}
 
@@ -177,6 +184,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 		if err != nil {
 			return nil, err
 		}
+
 		process.User = user
 		if !spec.HasVariable(v.Config.Env, "HOME") && !spec.HasVariable(o.Env, "HOME") {
 			process.Env = spec.MergeEnv(process.Env, "HOME="+home)
@@ -187,6 +195,7 @@ func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*spe
 	if err != nil {
 		return nil, err
 	}
+
 	process.Capabilities = &specs.LinuxCapabilities{Bounding: caps}
 	if process.User.UID == 0 {
 		process.Capabilities.Effective, process.Capabilities.Permitted = caps, caps

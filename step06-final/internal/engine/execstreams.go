@@ -13,9 +13,10 @@ import (
 	"mydocker/step06-final/internal/runtime"
 )
 
-// execStreams are our ends of the standard streams of a process that joins a container. The process never gets the
-// caller's own: it could rewrite the file that was given as its input, or go on to read the caller's terminal after we have
-// ended. So everything goes through pipes, or through a terminal of the container's own.
+// execStreams are our ends of the standard streams of a process that joins a container. The
+// process never gets the caller's own: it could rewrite the file that was given as its input, or
+// go on to read the caller's terminal after we have ended. So everything goes through pipes, or
+// through a terminal of the container's own.
 type execStreams struct {
 	input   *os.File // write end; nil: the process has no input of ours
 	theirs  []*os.File
@@ -46,11 +47,13 @@ func openPipes(rc *runtime.Container, o ExecOptions, options *runtime.ExecOption
 		if err != nil {
 			return nil, fmt.Errorf("make a pipe for exec: %w", err)
 		}
+
 		ours := read
 		*theirs = write
 		if input {
 			ours, *theirs = write, read
 		}
+
 		s.theirs = append(s.theirs, *theirs)
 		return ours, nil
 	}
@@ -61,6 +64,7 @@ func openPipes(rc *runtime.Container, o ExecOptions, options *runtime.ExecOption
 			return s, err
 		}
 	}
+
 	for _, output := range []struct {
 		theirs **os.File
 		to     io.Writer
@@ -69,8 +73,10 @@ func openPipes(rc *runtime.Container, o ExecOptions, options *runtime.ExecOption
 		if err != nil {
 			return s, err
 		}
+
 		s.addOutput(from, output.to)
 	}
+
 	return s, nil
 }
 
@@ -121,6 +127,7 @@ func (c *outputCopy) copy() error {
 	buffer := make([]byte, 32<<10)
 	const largestPipe, noWait = 1 << 20, time.Millisecond
 	late, rest := false, 0
+
 	for {
 		n, err := c.from.Read(buffer)
 		if _, writeErr := c.to.Write(buffer[:n]); writeErr != nil {
@@ -146,6 +153,7 @@ func (c *outputCopy) copy() error {
 func (s *execStreams) copyInput(terminal bool, detachKeys []byte) (detached bool) {
 	keys := detector{keys: detachKeys}
 	buffer := make([]byte, 32<<10)
+
 	for {
 		n, err := os.Stdin.Read(buffer)
 		data, detach := keys.filter(buffer[:n])

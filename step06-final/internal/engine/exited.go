@@ -34,6 +34,7 @@ func (e *Engine) Exited(id string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+
 	if err != nil || v.Running {
 		return err
 	}
@@ -52,6 +53,7 @@ func (e *Engine) restartByPolicy(c *store.Container) error {
 		if err != nil || !again {
 			return err
 		}
+
 		time.Sleep(wait)
 		started, err := e.restartNow(c)
 		if errors.Is(err, os.ErrNotExist) {
@@ -81,6 +83,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	}
 	defer lock.Unlock()
 	state, err := c.State()
+
 	// `update --restart` may have changed the policy: Lock has read it
 	if err != nil || !wantsRestart(c, state) {
 		if state.Status == store.Restarting || state.RestartDue {
@@ -95,6 +98,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	} else {
 		wait = backoff(state.RestartCount)
 	}
+
 	state.Status, state.RestartDue, state.NotBefore = store.Restarting, false, time.Now().Add(wait)
 	return wait, true, c.SaveState(state)
 }
@@ -145,6 +149,7 @@ func (e *Engine) restartNow(c *store.Container) (started bool, err error) {
 	if v.Running || v.State.Status != store.Restarting {
 		return true, nil // somebody started or stopped it meanwhile
 	}
+
 	v.State.RestartCount++
 	if err := e.startLocked(c, v.State, nil); err != nil {
 		return false, err
@@ -159,6 +164,7 @@ func (e *Engine) Restore() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var names []string
 	for _, v := range views {
 		name := v.HostConfig.RestartPolicy.Name
@@ -169,7 +175,9 @@ func (e *Engine) Restore() ([]string, error) {
 			e.Warn("%v", err)
 			continue
 		}
+
 		names = append(names, v.Name)
 	}
+
 	return names, nil
 }

@@ -37,6 +37,7 @@ func cleanOnSignal(clean func()) (stop func()) {
 			signal.Notify(signals, s)
 		}
 	}
+
 	done := make(chan struct{})
 	go func() {
 		for {
@@ -53,6 +54,7 @@ func cleanOnSignal(clean func()) (stop func()) {
 			}
 		}
 	}()
+
 	return func() { signal.Stop(signals); close(done) }
 }
 

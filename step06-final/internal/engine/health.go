@@ -78,6 +78,7 @@ func (e *Engine) CheckHealth(id string) error {
 	if err != nil {
 		return err
 	}
+
 	v, err := e.look(c)
 	if errors.Is(err, errStale) || err == nil && v.State.Status != store.Running {
 		return nil // it has ended meanwhile, or is paused
@@ -98,6 +99,7 @@ func (e *Engine) CheckHealth(id string) error {
 	if err := disk.WriteJSON(healthPath(c), h); err != nil {
 		return fmt.Errorf("record the health of container %s: %w", c.Name, err)
 	}
+
 	if h.Status != before {
 		e.event(c, "health_status: "+h.Status, nil)
 	}
@@ -140,6 +142,7 @@ func (e *Engine) execCheck(v View, check spec.Healthcheck, code *int) (string, e
 	if err != nil {
 		return "", err
 	}
+
 	process, err := e.execProcess(v, rc, ExecOptions{Args: check.Argv(v.Config.Shell)})
 	if err != nil {
 		return "", err
@@ -164,6 +167,7 @@ func (e *Engine) execCheck(v View, check spec.Healthcheck, code *int) (string, e
 		io.Copy(io.Discard, reader)
 	}()
 	ended := waitAsync(p)
+
 	select {
 	case result := <-ended:
 		*code = result.code

@@ -21,6 +21,7 @@ func TestHealthConclusions(t *testing.T) {
 	for i := 0; i < 4; i++ {
 		step(1, true, HealthStarting, 0) // while it starts nothing counts
 	}
+
 	step(1, false, HealthStarting, 1)
 	step(-1, false, HealthUnhealthy, 2)
 	step(0, false, HealthHealthy, 0)

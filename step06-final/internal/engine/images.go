@@ -39,6 +39,7 @@ func (e *Engine) Commit(v View, o CommitOptions) (*image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the image of container %s: %w", v.Name, err)
 	}
+
 	s, err := e.Snapshots.Get(v.ID)
 	if err != nil {
 		return nil, fmt.Errorf("find the file system of container %s: %w", v.Name, err)
@@ -73,6 +74,7 @@ func (e *Engine) Commit(v View, o CommitOptions) (*image.Image, error) {
 	if o.Name != "" {
 		e.NamedImageEvent("tag", o.Name)
 	}
+
 	e.event(v.Container, "commit", map[string]string{"comment": o.Message, "imageID": img.ID, "imageRef": o.Name})
 	return img, nil
 }

@@ -42,14 +42,18 @@ func (e *Engine) initProgram() (path string, arguments []string, err error) {
 			return found, []string{"--"}, nil
 		}
 	}
+
 	const self = "/proc/self/exe"
 	if !isStatic(self) {
-		return "", nil, fmt.Errorf("--init needs a static init program: install tini or catatonit, or build mydocker with CGO_ENABLED=0 so that it can be one itself")
+		return "", nil, fmt.Errorf(
+			"--init needs a static init program: install tini or catatonit, or build mydocker with CGO_ENABLED=0 so that it can be one itself")
 	}
+
 	info, err := os.Stat(self)
 	if err != nil {
 		return "", nil, fmt.Errorf("find our own program: %w", err)
 	}
+
 	path = filepath.Join(e.State, fmt.Sprintf("init-%d-%d", info.Size(), info.ModTime().UnixNano()))
 	if _, err := os.Stat(path); err == nil {
 		return path, []string{"internal-init"}, nil
@@ -72,6 +76,7 @@ func copyFile(source, target string) (err error) {
 		out.Close()
 		return fmt.Errorf("copy %s: %w", source, err)
 	}
+
 	if err := out.Chmod(0o755); err != nil {
 		out.Close()
 		return fmt.Errorf("copy %s: %w", source, err)
@@ -106,8 +111,10 @@ func RunInit(argv []string) (int, error) {
 	if err != nil {
 		return ExitNotFound, fmt.Errorf("%s: executable file not found in $PATH of the container", argv[0])
 	}
+
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
+
 	// With a terminal the command leads its foreground group, as it would without us in front.
 	child, err := os.StartProcess(path, argv, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys: commandGroup()})
@@ -127,6 +134,7 @@ func RunInit(argv []string) (int, error) {
 			unix.Kill(child.Pid, number) // ended meanwhile: SIGCHLD tells
 		}
 	}
+
 	return ExitFailure, nil
 }
 
@@ -141,6 +149,7 @@ func reapAll(main int) (status int, ended bool) {
 		if err != nil || pid <= 0 {
 			return status, ended
 		}
+
 		if pid == main {
 			status, ended = w.ExitStatus(), true
 			if w.Signaled() {

@@ -24,11 +24,13 @@ func (e *Engine) Inspect(v View) (*Inspection, error) {
 	config := v.Config
 	out := &Inspection{
 		ID: v.ID, Created: stamp(v.Created), Path: argv[0], Args: argv[1:], Image: v.ImageID, Name: "/" + v.Name,
-		RestartCount: v.State.RestartCount, Platform: "linux", State: inspectState(v), Mounts: []InspectedMount{}, Config: &config,
+		RestartCount: v.State.RestartCount, Platform: "linux", State: inspectState(v), Mounts: []InspectedMount{},
+		Config: &config,
 	}
 	if config.Hostname == "" {
 		config.Hostname = v.ID[:12]
 	}
+
 	config.Env, config.Volumes = orNull(config.Env), askedVolumes(v)
 
 	// The files are made by the first start.
@@ -36,6 +38,7 @@ func (e *Engine) Inspect(v View) (*Inspection, error) {
 		out.ResolvConfPath, out.HostnamePath = filepath.Join(v.Dir(), "resolv.conf"), filepath.Join(v.Dir(), "hostname")
 		out.HostsPath, out.LogPath = filepath.Join(v.Dir(), "hosts"), LogPath(v.Container)
 	}
+
 	for _, m := range v.Mounts {
 		out.Mounts = append(out.Mounts, inspectMount(m))
 	}
@@ -44,10 +47,12 @@ func (e *Engine) Inspect(v View) (*Inspection, error) {
 	if out.GraphDriver, err = e.containerDriver(v.ID); err != nil {
 		return nil, err
 	}
+
 	out.Driver = out.GraphDriver.Name
 	if out.HostConfig, err = inspectHostConfig(v.HostConfig); err != nil {
 		return nil, err
 	}
+
 	out.NetworkSettings, err = e.networkSettings(v)
 	return out, err
 }
@@ -69,8 +74,9 @@ func askedVolumes(v View) map[string]struct{} {
 
 func inspectState(v View) *InspectedState {
 	return &InspectedState{
-		Status: v.State.Status, Running: v.Running, Paused: v.State.Status == store.Paused, Restarting: v.State.Status == store.Restarting,
-		OOMKilled: v.State.OOMKilled, Pid: v.Pid, ExitCode: v.State.ExitCode, Error: v.State.Error,
+		Status: v.State.Status, Running: v.Running, Paused: v.State.Status == store.Paused,
+		Restarting: v.State.Status == store.Restarting,
+		OOMKilled:  v.State.OOMKilled, Pid: v.Pid, ExitCode: v.State.ExitCode, Error: v.State.Error,
 		StartedAt: stamp(v.State.StartedAt), FinishedAt: stamp(v.State.FinishedAt),
 		Health: v.Health(),
 	}
@@ -118,18 +124,26 @@ func inspectMount(m spec.Mount) InspectedMount {
 func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	out := &InspectedHostConfig{
 		LogConfig: InspectedLogConfig{h.LogConfig.Type, map[string]string{}}, NetworkMode: h.NetworkMode,
-		PortBindings: map[string][]PortBinding{}, RestartPolicy: h.RestartPolicy, AutoRemove: h.AutoRemove, VolumesFrom: orNull(h.VolumesFrom),
-		CapAdd: orNull(h.CapAdd), CapDrop: orNull(h.CapDrop), CgroupnsMode: orDefault(h.CgroupnsMode, "private"),
-		DNS: orEmpty(h.DNS), DNSOptions: orEmpty(h.DNSOptions), DNSSearch: orEmpty(h.DNSSearch), ExtraHosts: orNull(h.ExtraHosts),
-		GroupAdd: orNull(h.GroupAdd), IpcMode: orDefault(h.IpcMode,
+		PortBindings: map[string][]PortBinding{}, RestartPolicy: h.RestartPolicy, AutoRemove: h.AutoRemove,
+		VolumesFrom: orNull(h.VolumesFrom),
+		CapAdd:      orNull(h.CapAdd), CapDrop: orNull(h.CapDrop), CgroupnsMode: orDefault(h.CgroupnsMode, "private"),
+		DNS: orEmpty(h.DNS), DNSOptions: orEmpty(h.DNSOptions), DNSSearch: orEmpty(h.DNSSearch),
+		ExtraHosts: orNull(h.ExtraHosts),
+		GroupAdd:   orNull(h.GroupAdd), IpcMode: orDefault(h.IpcMode,
 			"private"), PidMode: h.PidMode, Privileged: h.Privileged,
-		PublishAllPorts: h.PublishAll, ReadonlyRootfs: h.ReadonlyRootfs, SecurityOpt: orNull(h.SecurityOpt), Tmpfs: h.Tmpfs, UTSMode: h.UTSMode,
-		UsernsMode: h.UsernsMode, ShmSize: h.ShmSize, Sysctls: h.Sysctls, Runtime: "runc", CPUShares: h.CPUShares, Memory: h.Memory,
-		NanoCPUs: h.NanoCPUs, CgroupParent: h.CgroupParent, BlkioWeight: h.BlkioWeight, BlkioWeightDevice: []spec.Throttle{},
-		BlkioDeviceReadBps: h.DeviceReadBps, BlkioDeviceWriteBps: h.DeviceWriteBps, BlkioDeviceReadIOps: h.DeviceReadIOps,
-		BlkioDeviceWriteIOps: h.DeviceWriteIOps, CPUPeriod: h.CPUPeriod, CPUQuota: h.CPUQuota, CpusetCpus: h.CpusetCpus, CpusetMems: h.CpusetMems,
-		Devices: []InspectedDevice{}, DeviceCgroupRules: orNull(h.DeviceCgroupRules), MemoryReservation: h.MemoryReservation,
-		MemorySwap: h.MemorySwap, OomKillDisable: &h.OomKillDisable, NetClsClassID: h.NetClsClassID,
+		PublishAllPorts: h.PublishAll, ReadonlyRootfs: h.ReadonlyRootfs, SecurityOpt: orNull(h.SecurityOpt),
+		Tmpfs: h.Tmpfs, UTSMode: h.UTSMode,
+		UsernsMode: h.UsernsMode, ShmSize: h.ShmSize, Sysctls: h.Sysctls, Runtime: "runc", CPUShares: h.CPUShares,
+		Memory:   h.Memory,
+		NanoCPUs: h.NanoCPUs, CgroupParent: h.CgroupParent, BlkioWeight: h.BlkioWeight,
+		BlkioWeightDevice:  []spec.Throttle{},
+		BlkioDeviceReadBps: h.DeviceReadBps, BlkioDeviceWriteBps: h.DeviceWriteBps,
+		BlkioDeviceReadIOps:  h.DeviceReadIOps,
+		BlkioDeviceWriteIOps: h.DeviceWriteIOps, CPUPeriod: h.CPUPeriod, CPUQuota: h.CPUQuota,
+		CpusetCpus: h.CpusetCpus, CpusetMems: h.CpusetMems,
+		Devices: []InspectedDevice{}, DeviceCgroupRules: orNull(h.DeviceCgroupRules),
+		MemoryReservation: h.MemoryReservation,
+		MemorySwap:        h.MemorySwap, OomKillDisable: &h.OomKillDisable, NetClsClassID: h.NetClsClassID,
 		MaskedPaths: security.MaskedPaths(), ReadonlyPaths: security.ReadonlyPaths(),
 	}
 
@@ -162,6 +176,7 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 			out.Binds = append(out.Binds, value)
 		}
 	}
+
 	for key, value := range h.LogConfig.Options {
 		out.LogConfig.Config[key] = value
 	}
@@ -169,9 +184,11 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 	for _, d := range h.Devices {
 		out.Devices = append(out.Devices, InspectedDevice{d.PathOnHost, d.PathInContainer, d.Permissions})
 	}
+
 	for _, u := range h.Ulimits {
 		out.Ulimits = append(out.Ulimits, InspectedUlimit{u.Name, u.Hard, u.Soft})
 	}
+
 	for _, m := range h.Mounts {
 		out.Mounts = append(out.Mounts, inspectHostMount(m))
 	}
@@ -181,11 +198,13 @@ func inspectHostConfig(h spec.HostConfig) (*InspectedHostConfig, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, p := range ports {
 			key := fmt.Sprintf("%d/%s", p.ContainerPort, p.Proto)
 			out.PortBindings[key] = append(out.PortBindings[key], binding(p))
 		}
 	}
+
 	return out, nil
 }
 
@@ -211,6 +230,7 @@ func inspectHostMount(m spec.Mount) HostMount {
 			}
 		}
 	}
+
 	return out
 }
 
@@ -263,6 +283,7 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 	for port := range v.Config.ExposedPorts {
 		s.Ports[port] = nil
 	}
+
 	s.SandboxKey = fmt.Sprintf("/proc/%d/ns/net", v.Pid)
 	endpoints, err := e.Networks.Endpoints(v.ID)
 	if err != nil {
@@ -275,13 +296,15 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 			in = &InspectedEndpoint{}
 			s.Networks[ep.Network] = in
 		}
+
 		in.MacAddress, in.IPAddress, in.IPPrefixLen = ep.MAC, ep.IP.String(), ep.Mask
 		in.EndpointID = derivedID("endpoint", v.ID, ep.Network)
 		if ep.Gateway != nil {
 			in.Gateway = ep.Gateway.String()
 		}
 		if ep.Network == network.DefaultNetwork {
-			s.EndpointID, s.IPAddress, s.IPPrefixLen, s.Gateway, s.MacAddress = in.EndpointID, in.IPAddress, in.IPPrefixLen, in.Gateway, in.MacAddress
+			s.EndpointID, s.IPAddress, s.IPPrefixLen, s.Gateway, s.MacAddress = in.EndpointID, in.IPAddress,
+				in.IPPrefixLen, in.Gateway, in.MacAddress
 		}
 
 		for _, p := range ep.Ports {
@@ -293,6 +316,7 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 			s.Ports[key] = append(s.Ports[key], b)
 		}
 	}
+
 	return s, nil
 }
 
@@ -305,6 +329,7 @@ func (e *Engine) plannedNetworks(v View) map[string]*InspectedEndpoint {
 		if ip != "" {
 			in.IPAMConfig = &IPAMConfig{ip}
 		}
+
 		switch name {
 		case network.DefaultNetwork, network.ModeHost, network.ModeNone:
 		default:
@@ -313,12 +338,14 @@ func (e *Engine) plannedNetworks(v View) map[string]*InspectedEndpoint {
 		if n, err := e.Networks.Inspect(name); err == nil && !v.State.StartedAt.IsZero() {
 			in.NetworkID = n.ID
 		}
+
 		networks[name] = in
 	}
 
 	if _, shared := sharedNetwork(v.HostConfig.NetworkMode); shared {
 		return networks
 	}
+
 	plan(networkName(v.Container), v.HostConfig.IPAddress, v.HostConfig.NetworkAliases)
 	for _, more := range v.Networks {
 		plan(more.Network, more.IP, more.Aliases)
@@ -332,13 +359,17 @@ func (e *Engine) InspectImage(img *image.Image) (*ImageInspection, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	kind, _, err := e.Snapshots.Kind()
 	if err != nil {
 		return nil, err
 	}
+
 	out := &ImageInspection{
-		ID: img.ID, RepoTags: orEmpty(img.RepoTags), RepoDigests: orEmpty(img.RepoDigests), Created: stamp(img.Created), Author: img.Config.Author,
-		ContainerConfig: &spec.Config{}, Config: &config, Architecture: img.Config.Architecture, Variant: img.Config.Variant, Os: img.Config.OS,
+		ID: img.ID, RepoTags: orEmpty(img.RepoTags), RepoDigests: orEmpty(img.RepoDigests),
+		Created: stamp(img.Created), Author: img.Config.Author,
+		ContainerConfig: &spec.Config{}, Config: &config, Architecture: img.Config.Architecture,
+		Variant: img.Config.Variant, Os: img.Config.OS,
 		Size: img.Size, VirtualSize: img.Size, RootFS: RootFS{"layers", orEmpty(img.Layers)},
 		GraphDriver: GraphDriver{Name: DriverName(kind), Data: map[string]string{}},
 	}
@@ -346,6 +377,7 @@ func (e *Engine) InspectImage(img *image.Image) (*ImageInspection, error) {
 	if n := len(img.Config.History); n > 0 {
 		out.Comment = img.Config.History[n-1].Comment
 	}
+
 	return out, nil
 }
 
@@ -374,16 +406,20 @@ func (e *Engine) InspectNetwork(name string) (*NetworkInspection, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	out := &NetworkInspection{Name: n.Name, ID: n.ID, Created: stamp(n.Created), Scope: "local", Driver: n.Driver,
 		Internal: n.Internal,
 		IPAM: IPAM{Driver: "default",
-			Config: []Pool{}}, Containers: map[string]NetworkContainer{}, Options: map[string]string{}, Labels: map[string]string{}}
+			Config: []Pool{}}, Containers: map[string]NetworkContainer{}, Options: map[string]string{},
+		Labels: map[string]string{}}
 	if n.Subnet != "" {
 		out.IPAM.Config = append(out.IPAM.Config, Pool{n.Subnet, n.IPRange, n.Gateway})
 	}
+
 	for key, value := range n.Options {
 		out.Options[key] = value
 	}
+
 	for key, value := range n.Labels {
 		out.Labels[key] = value
 	}
@@ -439,10 +475,12 @@ func integers(value interface{}) interface{} {
 		for key := range v {
 			v[key] = integers(v[key])
 		}
+
 	case []interface{}:
 		for i := range v {
 			v[i] = integers(v[i])
 		}
 	}
+
 	return value
 }

@@ -30,6 +30,7 @@ func sharedNetwork(mode string) (name string, shared bool) {
 func checkConflicts(c spec.Config, h spec.HostConfig) error {
 	_, shared := sharedNetwork(h.NetworkMode)
 	host := h.NetworkMode == network.ModeHost
+
 	for _, conflict := range []struct {
 		holds bool
 		flags string
@@ -82,8 +83,10 @@ func (e *Engine) resolveJoined(c *spec.Config, h *spec.HostConfig) error {
 		if err != nil {
 			return fmt.Errorf("read the host's name: %w", err)
 		}
+
 		c.Hostname = own
 	}
+
 	return nil
 }
 
@@ -103,10 +106,12 @@ func (e *Engine) join(c *store.Container, in *spec.Input) error {
 		if files, in.NetNS, err = e.joined(name, "net"); err != nil {
 			return err
 		}
+
 		in.Config.Hostname = hostname(files)
 	} else if err := e.writeFiles(c); err != nil {
 		return err
 	}
+
 	in.HostsFile, in.ResolvFile, in.HostnameFile = filepath.Join(files.Dir(), "hosts"), filepath.Join(files.Dir(),
 		"resolv.conf"), filepath.Join(files.Dir(), "hostname")
 
@@ -115,15 +120,18 @@ func (e *Engine) join(c *store.Container, in *spec.Input) error {
 			return err
 		}
 	}
+
 	if name, shared := sharedNetwork(c.HostConfig.IpcMode); shared {
 		other, path, err := e.joined(name, "ipc")
 		if err != nil {
 			return err
 		}
+
 		in.IPCNS = path
 		in.ShmSource, err = e.sharedMemoryOf(other)
 		return err
 	}
+
 	if c.HostConfig.IpcMode == "shareable" && !Rootless() {
 		in.ShmSource = shmPath(c)
 		return e.makeSharedMemory(c)
@@ -138,7 +146,9 @@ func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
 		return nil, "", err
 	}
 	if !v.Running {
-		return nil, "", fmt.Errorf("cannot join the %s namespace of container %s: it is not running; `mydocker start %s` first", kind, v.Name, v.Name)
+		return nil, "", fmt.Errorf(
+			"cannot join the %s namespace of container %s: it is not running; `mydocker start %s` first", kind,
+			v.Name, v.Name)
 	}
 	return v.Container, fmt.Sprintf("/proc/%d/ns/%s", v.Pid, kind), nil
 }
@@ -157,6 +167,7 @@ func (e *Engine) sharedMemoryOf(other *store.Container) (string, error) {
 		}
 		return e.sharedMemoryOf(further)
 	}
+
 	switch {
 	case mode == "host":
 		return "/dev/shm", nil
@@ -166,7 +177,10 @@ func (e *Engine) sharedMemoryOf(other *store.Container) (string, error) {
 	case mode == "shareable":
 		return shmPath(other), nil
 	}
-	return "", fmt.Errorf("cannot join the IPC of container %s: it is not shareable; create that container with --ipc shareable", other.Name)
+
+	return "", fmt.Errorf(
+		"cannot join the IPC of container %s: it is not shareable; create that container with --ipc shareable",
+		other.Name)
 }
 
 // makeSharedMemory mounts what a shareable container has as /dev/shm. release unmounts it.
@@ -174,6 +188,7 @@ func (e *Engine) makeSharedMemory(c *store.Container) error {
 	if err := os.Mkdir(shmPath(c), 0o700); err != nil && !os.IsExist(err) {
 		return fmt.Errorf("make the directory of /dev/shm: %w", err)
 	}
+
 	size := c.HostConfig.ShmSize
 	if size == 0 {
 		size = spec.DefaultShmSize
@@ -189,8 +204,10 @@ func (e *Engine) makeSharedMemory(c *store.Container) error {
 		if err != nil {
 			return err
 		}
+
 		data += fmt.Sprintf(",uid=%d,gid=%d", uid, gid)
 	}
+
 	if err := unix.Mount("shm", shmPath(c), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, data); err != nil {
 		return fmt.Errorf("mount /dev/shm of container %s on %s: %w", c.Name, shmPath(c), err)
 	}

@@ -4,11 +4,13 @@ import "strconv"
 
 var adjectives = []string{"agile", "brave", "calm", "clever", "eager", "fair", "gentle", "happy", "keen", "kind",
 	"lively", "lucid",
-	"merry", "neat", "patient", "proud", "quick", "quiet", "sharp", "steady", "sunny", "tidy", "vivid", "warm", "wise", "witty"}
+	"merry", "neat", "patient", "proud", "quick", "quiet", "sharp", "steady", "sunny", "tidy", "vivid", "warm",
+	"wise", "witty"}
 
 // People without whom there would be no containers, or no systems to run them on.
 var people = []string{"biederman", "cox", "dijkstra", "engelbart", "galvin", "gray", "hamilton", "hopper",
-	"kernighan", "knuth", "lamport", "liskov", "lovelace", "mccarthy", "menage", "pike", "rashid", "ritchie", "shannon", "stallman",
+	"kernighan", "knuth", "lamport", "liskov", "lovelace", "mccarthy", "menage", "pike", "rashid", "ritchie",
+	"shannon", "stallman",
 	"tanenbaum", "thompson", "torvalds", "turing", "viro", "wirth"}
 
 // makeName makes up a name for a container that was given none. It depends on the id, whose digits

@@ -43,6 +43,7 @@ func (e *Engine) ConnectNetwork(v View, name string, ip string, aliases []string
 		if err != nil {
 			return err
 		}
+
 		r.Network, r.IP, r.MAC, r.Ports, r.Aliases, r.Pid = name, net.ParseIP(ip), "", nil, aliases, v.Pid
 		if _, err := e.Networks.Attach(r); err != nil {
 			return err
@@ -70,11 +71,13 @@ func (e *Engine) DisconnectNetwork(v View, name string) error {
 
 		rest = append(rest, n)
 	}
+
 	if networkName(v.Container) == name {
 		found = true
 		v.HostConfig.NetworkMode, v.HostConfig.NetworkAliases, v.HostConfig.IPAddress = network.ModeNone, nil, ""
 		if len(rest) > 0 { // the next network becomes the first
-			v.HostConfig.NetworkMode, v.HostConfig.IPAddress, v.HostConfig.NetworkAliases = rest[0].Network, rest[0].IP, rest[0].Aliases
+			v.HostConfig.NetworkMode, v.HostConfig.IPAddress, v.HostConfig.NetworkAliases = rest[0].Network,
+				rest[0].IP, rest[0].Aliases
 			rest = rest[1:]
 		}
 	}
@@ -85,6 +88,7 @@ func (e *Engine) DisconnectNetwork(v View, name string) error {
 	if err := e.Networks.Detach(v.ID, name); err != nil {
 		return err
 	}
+
 	e.networkEvent(v.Container, "disconnect", name)
 	v.Networks = rest
 	return v.Save()

@@ -33,6 +33,7 @@ func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
 	if err != nil {
 		return m, err
 	}
+
 	own := ""
 	for _, name := range []string{"mydocker", "dockremap", "root"} {
 		for _, r := range ranges {
@@ -48,6 +49,7 @@ func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
 			free = end
 		}
 	}
+
 	for _, r := range ranges {
 		if r.owner != own && r.overlaps(m) {
 			return m, fmt.Errorf("--userns=remap: ids %d to %d of %s belong to %s; give mydocker a range of its "+
@@ -55,6 +57,7 @@ func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
 				r.first, r.first+r.count-1, path, r.owner, free)
 		}
 	}
+
 	owner, err := accountIn(accounts, m)
 	if err == nil && owner != "" {
 		err = fmt.Errorf("--userns=remap: the range from %d holds the id of %s (%s); give mydocker another in "+
@@ -69,17 +72,20 @@ func readSubordinates(path string) (ranges []subordinate, err error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("read subordinate ids: %w", err)
 	}
+
 	for _, line := range strings.Split(string(data), "\n") {
 		fields := strings.Split(strings.TrimSpace(line), ":")
 		if len(fields) != 3 {
 			continue
 		}
+
 		first, firstErr := strconv.ParseUint(fields[1], 10, 32)
 		count, countErr := strconv.ParseUint(fields[2], 10, 32)
 		if firstErr == nil && countErr == nil {
 			ranges = append(ranges, subordinate{fields[0], first, count})
 		}
 	}
+
 	return ranges, nil
 }
 
@@ -114,6 +120,7 @@ func guardVolumes(dir string) error {
 			group, mode = int(m.HostID), 0o710
 		}
 	}
+
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil {
 		return fmt.Errorf("guard the volumes: %s: %w", dir, err)

@@ -27,10 +27,12 @@ func (e *Engine) RemoveNamed(nameOrID string, o RemoveOptions) error {
 	if !o.Force || !errors.As(err, new(*store.DamagedError)) {
 		return err
 	}
+
 	id, err := e.Store.FindID(nameOrID)
 	if err != nil {
 		return err
 	}
+
 	lock, err := e.Store.LockID(id)
 	if err != nil {
 		return err
@@ -79,6 +81,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 	if err := e.erase(c.ID); err != nil {
 		return err
 	}
+
 	if o.Volumes {
 		for _, m := range c.Mounts {
 			if !m.Anonymous || m.Name == "" {
@@ -108,6 +111,7 @@ func (e *Engine) kill(v View) error {
 	if err := e.requestStop(v.Container); err != nil {
 		return gone(err)
 	}
+
 	rc, err := e.running(v)
 	if errors.As(err, new(*ErrNotRunning)) {
 		return nil
@@ -126,7 +130,9 @@ func (e *Engine) kill(v View) error {
 	}
 
 	if !waitGone(rc, 10) {
-		return fmt.Errorf("container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)", v.Name)
+		return fmt.Errorf(
+			"container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)",
+			v.Name)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (e *Engine) RunAttached(c *store.Container, o AttachOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	if attachment == nil {
 		return 0, fmt.Errorf("container %s is already running; `mydocker attach %s` connects to it", c.Name, c.Name)
 	}
@@ -56,6 +57,7 @@ func (e *Engine) Attach(v View, o AttachOptions) (int, error) {
 	if v.State.Status == store.Paused {
 		return 0, fmt.Errorf("container %s is paused; `mydocker unpause %s` first", v.Name, v.Name)
 	}
+
 	release, err := e.Hold(v.Container)
 	if err != nil {
 		return 0, err
@@ -65,6 +67,7 @@ func (e *Engine) Attach(v View, o AttachOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	e.event(v.Container, "attach", nil)
 	return e.serve(v.Container, attachment, o)
 }
@@ -81,6 +84,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 	if o.Stdin && c.Config.OpenStdin {
 		streams.Stdin = io.Reader(os.Stdin)
 	}
+
 	if c.Config.Tty {
 		if terminal, err := NewTerminal(os.Stdin); err == nil {
 			streams.Terminal = terminal
@@ -104,6 +108,7 @@ func (e *Engine) serve(c *store.Container, attachment *Attachment, o AttachOptio
 	if err := attachment.Serve(streams); err != nil {
 		return 0, &AttachError{err}
 	}
+
 	return e.waitEnd(c)
 }
 

@@ -30,12 +30,14 @@ func (e *Engine) Start(c *store.Container, ready func() error) error {
 	if err != nil {
 		return err
 	}
+
 	if v.Running {
 		if v.State.Status == store.Paused {
 			return fmt.Errorf("container %s is paused; `mydocker unpause %s` first", c.Name, c.Name)
 		}
 		return nil // docker: starting a running container is no error
 	}
+
 	v.State.RestartCount = 0
 	return e.startLocked(c, v.State, ready)
 }
@@ -46,17 +48,20 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 		if err == nil {
 			return
 		}
+
 		err = withNote(err, e.release(c))
 		err = withNote(err, e.Networks.Tidy(0))
 		state.ExitCode, state.Error, state.FinishedAt = ExitCode(err), err.Error(), time.Now()
 		if state.Status != store.Created {
 			state.Status = store.Exited
 		}
+
 		err = withNote(err, c.SaveState(state))
 	}()
 	if err := e.release(c); err != nil { // of an earlier run, when a crash kept it from doing so
 		return err
 	}
+
 	if err := makeSources(c.Mounts); err != nil {
 		return err
 	}
@@ -64,6 +69,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := checkSources(c.Mounts); err != nil {
 		return err
 	}
+
 	snap, err := e.Snapshots.Get(c.ID)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("the file system of container %s is gone; remove it (rm %s) and create it anew", c.Name,
@@ -81,6 +87,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := e.fillVolumes(c, rootfs); err != nil {
 		return err
 	}
+
 	in, err := e.input(c, rootfs)
 	if err != nil {
 		return err
@@ -91,6 +98,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 			return err
 		}
 	}
+
 	s, err := spec.Build(in)
 	if err != nil {
 		return err
@@ -102,6 +110,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := os.Remove(exitPath(c)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("remove the exit status of the last run: %w", err)
 	}
+
 	supervisor := e.supervisor(c)
 	if err := e.beginHealth(c, supervisor); err != nil {
 		return err
@@ -117,6 +126,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err != nil {
 		return fmt.Errorf("create the process of container %s: %w", c.Name, err)
 	}
+
 	if err := e.attachNetworks(c, rc, ports); err != nil {
 		return err
 	}
@@ -126,6 +136,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 			return err
 		}
 	}
+
 	// Recorded before the first instruction: a crash in between leaves a record that says "running"
 	// about an init that never began, which the next command finds out. The other order would leave
 	// a running container nobody knows of.
@@ -135,6 +146,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 	if err := c.SaveState(state); err != nil {
 		return err
 	}
+
 	if err := rc.Start(); err != nil {
 		state = before
 		return fmt.Errorf("start container %s: %w", c.Name, err)
@@ -167,12 +179,14 @@ func (e *Engine) writeFiles(c *store.Container) error {
 	if err != nil {
 		return err
 	}
+
 	resolv, err := network.ResolvConf(network.ResolvOptions{Servers: c.HostConfig.DNS, Search: c.HostConfig.DNSSearch,
 		Options:     c.HostConfig.DNSOptions,
 		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err
 	}
+
 	for name, content := range map[string][]byte{"hosts": hosts, "resolv.conf": resolv,
 		"hostname": []byte(hostname(c) + "\n")} {
 		if err := writeInPlace(filepath.Join(c.Dir(), name), content); err != nil {
@@ -213,6 +227,7 @@ func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
 	if o.LogMaxSize == 0 {
 		o.LogMaxSize = 20 << 20
 	}
+
 	if o.LogMaxFiles == 0 {
 		o.LogMaxFiles = 5
 	}
@@ -252,22 +267,27 @@ func (e *Engine) attachNetworks(c *store.Container, rc *runtime.Container, ports
 	if !ownNetwork(c) {
 		return nil
 	}
+
 	r, err := e.attachRequest(c)
 	if err != nil {
 		return err
 	}
+
 	r.Pid, r.Held = rc.Pid, ports
 	if _, err := e.Networks.Attach(r); err != nil {
 		return err
 	}
+
 	for _, extra := range c.Networks {
 		more := r
-		more.Network, more.IP, more.MAC, more.Ports, more.Aliases = extra.Network, net.ParseIP(extra.IP), "", nil, extra.Aliases
+		more.Network, more.IP, more.MAC, more.Ports, more.Aliases = extra.Network, net.ParseIP(extra.IP), "", nil,
+			extra.Aliases
 		more.Held = nil
 		if _, err := e.Networks.Attach(more); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -23,10 +23,12 @@ func (e *Engine) Sample(v View) (*Sample, error) {
 	if err != nil || !v.Running {
 		return nil, &ErrNotRunning{v.Name}
 	}
+
 	stats, err := rc.Stats()
 	if err != nil {
 		return nil, err
 	}
+
 	s := &Sample{At: time.Now(), Cgroup: stats}
 	counters, err := network.ReadCounters(v.Pid)
 	if errors.Is(err, os.ErrNotExist) {

@@ -22,6 +22,7 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if err := e.requestStop(v.Container); err != nil {
 		return err
 	}
+
 	rc, err := e.running(v)
 	if errors.As(err, new(*ErrNotRunning)) {
 		return nil
@@ -57,14 +58,18 @@ func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	}
 
 	if ignored && seconds > 0 {
-		e.Warn("container %s: its first process has no handler for signal %d, and PID 1 of a namespace only gets signals that it handles; it was killed after %d s. `run --init` puts an init in front that does, --stop-signal names another signal", v.Name, number, seconds)
+		e.Warn(
+			"container %s: its first process has no handler for signal %d, and PID 1 of a namespace only gets signals that it handles; it was killed after %d s. `run --init` puts an init in front that does, --stop-signal names another signal", v.Name, number, seconds)
 	}
 	if err := e.signalInit(v.Container, rc, unix.SIGKILL); err != nil {
 		return err
 	}
 	if !waitGone(rc, 10) {
-		return fmt.Errorf("container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)", v.Name)
+		return fmt.Errorf(
+			"container %s did not end on SIGKILL within 10 s: a process of it waits in the kernel (state D in ps)",
+			v.Name)
 	}
+
 	return e.stopped(v.Container)
 }
 
@@ -88,6 +93,7 @@ func (e *Engine) requestStop(c *store.Container) error {
 	if err != nil || state.StopRequest {
 		return err
 	}
+
 	state.StopRequest = true
 	if state.Status == store.Restarting {
 		state.Status = store.Exited
@@ -96,6 +102,7 @@ func (e *Engine) requestStop(c *store.Container) error {
 		// On a full disk a container must be stopped all the more.
 		e.Warn("that container %s is to stay stopped cannot be recorded: %v", c.Name, err)
 	}
+
 	return nil
 }
 
@@ -168,6 +175,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if signal == "" {
 		signal = "KILL"
 	}
+
 	number, err := spec.ParseSignal(signal)
 	if err != nil {
 		return err
@@ -177,6 +185,7 @@ func (e *Engine) Kill(v View, signal string) error {
 	if err != nil {
 		return err
 	}
+
 	// Only what is meant to end the container keeps its restart policy from starting it again:
 	// others may be handled, as a HUP is.
 	stop, err := stopSignal(v.Container, "")
@@ -194,6 +203,7 @@ func (e *Engine) Kill(v View, signal string) error {
 			return err
 		}
 	}
+
 	if err := rc.Kill(number, false); err != nil {
 		return fmt.Errorf("kill container %s: %w", v.Name, err)
 	}

@@ -15,10 +15,12 @@ func (e *Engine) Sweep() error {
 	if err := e.Networks.Tidy(network.Linger); err != nil {
 		return err
 	}
+
 	half, err := e.Store.HalfMade()
 	if err != nil {
 		return err
 	}
+
 	for id, lock := range half {
 		e.Debug("sweep: container %.12s is half made or half removed", id)
 		err := e.erase(id)
@@ -30,6 +32,7 @@ func (e *Engine) Sweep() error {
 	if len(half) > 0 {
 		return e.Networks.Tidy(0) // no process of theirs will do it
 	}
+
 	return nil
 }
 
@@ -55,6 +58,7 @@ func (e *Engine) erase(id string) error {
 	if err := e.Networks.Leave(id); err != nil {
 		return err
 	}
+
 	if err := os.Remove(e.attachSocket(id)); err != nil && !os.IsNotExist(err) {
 		return err
 	}

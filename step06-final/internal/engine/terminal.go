@@ -58,6 +58,7 @@ func (t *Terminal) OnResize(resize func(rows, columns uint16)) (stop func()) {
 		}
 	}
 	tell()
+
 	go func() {
 		for {
 			select {

@@ -14,6 +14,7 @@ func (e *Engine) Rename(v View, name string) error {
 	if err := spec.CheckName(name); err != nil {
 		return err
 	}
+
 	lock, err := v.Lock()
 	if err != nil {
 		return err
@@ -22,6 +23,7 @@ func (e *Engine) Rename(v View, name string) error {
 	if name == v.Name {
 		return fmt.Errorf("container %s has that name already", name)
 	}
+
 	old := v.Name
 	if err := v.Container.Rename(name); err != nil {
 		return err
@@ -29,6 +31,7 @@ func (e *Engine) Rename(v View, name string) error {
 	if err := e.Networks.Rename(v.ID, name); err != nil {
 		return err
 	}
+
 	e.event(v.Container, "rename", map[string]string{"oldName": old})
 	return nil
 }
@@ -50,13 +53,16 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 	defer lock.Unlock()
 	if before, memory := v.HostConfig.MemorySwap, o.Resources.Memory; before > 0 && memory > before &&
 		o.Resources.MemorySwap == 0 {
-		return fmt.Errorf("--memory %d is more than the limit of memory and swap together, %d: give --memory-swap too", memory, before)
+		return fmt.Errorf(
+			"--memory %d is more than the limit of memory and swap together, %d: give --memory-swap too", memory,
+			before)
 	}
 
 	merged := mergeResources(v.HostConfig.Resources, o.Resources)
 	if err := spec.CheckResources(merged); err != nil {
 		return err
 	}
+
 	if o.RestartGiven {
 		policy, err := spec.ParseRestart(o.Restart)
 		if err != nil {
@@ -72,11 +78,13 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 	if v, err = e.withState(v); err != nil {
 		return err
 	}
+
 	if v.Running {
 		rc, err := e.running(v)
 		if err != nil {
 			return err
 		}
+
 		resources, err := spec.LinuxResources(merged)
 		if err != nil {
 			return err
@@ -93,6 +101,7 @@ func (e *Engine) Update(v View, o UpdateOptions) error {
 	if err := v.Save(); err != nil {
 		return err
 	}
+
 	e.event(v.Container, "update", nil)
 	return nil
 }

@@ -39,6 +39,7 @@ func (e *Engine) look(c *store.Container) (View, error) {
 	if state.BootID != BootID() {
 		return v, errStale
 	}
+
 	rc, err := e.Runtime.LoadState(c.ID)
 	if err != nil {
 		return v, errStale
@@ -52,6 +53,7 @@ func (e *Engine) look(c *store.Container) (View, error) {
 	default:
 		return v, errStale
 	}
+
 	v.Pid, v.Running = rc.Pid, true
 	return v, nil
 }
@@ -85,6 +87,7 @@ func (e *Engine) Views() ([]View, error) {
 	if err := e.Sweep(); err != nil {
 		e.Warn("%v", err)
 	}
+
 	containers, damaged, err := e.Store.List()
 	if err != nil {
 		return nil, err
@@ -93,12 +96,14 @@ func (e *Engine) Views() ([]View, error) {
 	for _, err := range damaged {
 		e.Warn("%v", err)
 	}
+
 	mounted, err := mountedIDs()
 	if err != nil {
 		return nil, err
 	}
 
 	var views []View
+
 	for _, c := range containers {
 		v, err := e.View(c)
 		if errors.Is(err, os.ErrNotExist) {
@@ -108,11 +113,13 @@ func (e *Engine) Views() ([]View, error) {
 			e.Warn("container %s: %v", c.Name, err)
 			continue
 		}
+
 		if !v.Running && mounted[c.ID] {
 			if err := e.unmountIdle(c); err != nil {
 				e.Warn("container %s: %v", c.Name, err)
 			}
 		}
+
 		views = append(views, v)
 	}
 
@@ -148,6 +155,7 @@ func (e *Engine) unmountIdle(c *store.Container) error {
 	if mounted, err := s.Mounted(); err != nil || !mounted {
 		return err
 	}
+
 	lock, err := c.TryLock()
 	if err != nil {
 		return nil // somebody works on it, and will unmount it
@@ -156,6 +164,7 @@ func (e *Engine) unmountIdle(c *store.Container) error {
 	if v, err := e.look(c); err != nil || v.Running {
 		return nil // started meanwhile
 	}
+
 	return s.Unmount()
 }
 
@@ -180,6 +189,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 	if err == nil || !errors.Is(err, errStale) {
 		return v, err
 	}
+
 	state := v.State
 	rc, loadErr := e.Runtime.Load(c.ID)
 	if loadErr == nil && rc.Status() == specs.StateStopped {
@@ -200,6 +210,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 	}
 
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
+
 	// in the same step as the end: whoever restarts it may be killed before it says so
 	state.RestartDue = wantsRestart(c, state)
 	releaseErr := e.release(c)
@@ -211,6 +222,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 		e.event(c, "die", map[string]string{"exitCode": strconv.Itoa(code)})
 		e.ended(c)
 	}
+
 	if releaseErr != nil {
 		e.Warn("%v", releaseErr)
 	}
@@ -239,6 +251,7 @@ func (e *Engine) release(c *store.Container) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		note(err)
 	}
+
 	note(dropSharedMemory(c.Dir()))
 	if err := os.Remove(e.attachSocket(c.ID)); err != nil && !os.IsNotExist(err) {
 		note(err)

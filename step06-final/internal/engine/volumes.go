@@ -14,6 +14,7 @@ func (e *Engine) fillVolumes(c *store.Container, rootfs string) error {
 		if m.Type != "volume" || m.NoCopy {
 			continue
 		}
+
 		entries, err := os.ReadDir(m.Source)
 		if os.IsNotExist(err) {
 			return fmt.Errorf("volume %s is gone; remove the container (rm %s) and create it anew", m.Name, c.Name)
@@ -24,10 +25,12 @@ func (e *Engine) fillVolumes(c *store.Container, rootfs string) error {
 		if len(entries) > 0 {
 			continue
 		}
+
 		if err := copyTree(rootfs, m.Destination, m.Source); err != nil {
 			return fmt.Errorf("fill volume %s from the image: %w", m.Name, err)
 		}
 	}
+
 	return nil
 }
 
@@ -86,10 +89,12 @@ func (e *Engine) PruneVolumes(all bool, keep func(*store.Volume) bool) ([]string
 	if err != nil {
 		return nil, err
 	}
+
 	volumes, err := e.Store.Volumes()
 	if err != nil {
 		return nil, err
 	}
+
 	var removed []string
 	for _, v := range volumes {
 		if users[v.Name] > 0 || (!all && !v.Anonymous) || (keep != nil && keep(v)) {
@@ -98,7 +103,9 @@ func (e *Engine) PruneVolumes(all bool, keep func(*store.Volume) bool) ([]string
 		if err := e.RemoveVolume(v.Name); err != nil {
 			return removed, err
 		}
+
 		removed = append(removed, v.Name)
 	}
+
 	return removed, nil
 }

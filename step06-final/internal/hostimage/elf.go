@@ -25,7 +25,8 @@ func isELF(program string) (bool, error) {
 	return string(magic) == elf.ELFMAG, err
 }
 
-// isStatic says whether a program needs neither a loader (PT_INTERP) nor libraries (DT_NEEDED); elf(5).
+// isStatic says whether a program needs neither a loader (PT_INTERP) nor libraries (DT_NEEDED);
+// elf(5).
 func isStatic(program string) (bool, error) {
 	f, err := elf.Open(program)
 	if err != nil {
@@ -54,25 +55,29 @@ func loaderOf(f *elf.File) (string, error) {
 	return "", nil
 }
 
-// needed lists the loader and all libraries of a program, also those that its libraries need, as ldd(1) does, but
-// without running the program's loader. The order of search is that of ld.so(8).
+// needed lists the loader and all libraries of a program, also those that its libraries need, as
+// ldd(1) does, but without running the program's loader. The order of search is that of ld.so(8).
 func needed(program string) ([]string, error) {
 	if yes, err := isELF(program); err != nil || !yes {
 		return nil, err // a script needs an interpreter, which is a tool of its own
 	}
+
 	first, err := elf.Open(program)
 	if err != nil {
 		return nil, err
 	}
+
 	loader, err := loaderOf(first)
 	class := first.Class
 	first.Close()
 	if err != nil || loader == "" {
 		return nil, err
 	}
+
 	found := []string{loader}
 	seen := map[string]bool{filepath.Base(loader): true}
 	queue := []string{program}
+
 	for len(queue) > 0 {
 		file := queue[0]
 		queue = queue[1:]
@@ -80,6 +85,7 @@ func needed(program string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
+
 		for _, name := range names {
 			if seen[name] {
 				continue
@@ -93,6 +99,7 @@ func needed(program string) ([]string, error) {
 			queue = append(queue, library)
 		}
 	}
+
 	return found, nil
 }
 
@@ -106,11 +113,13 @@ func dynamic(file string) (names, paths []string, err error) {
 	if names, err = f.ImportedLibraries(); err != nil {
 		return nil, nil, fmt.Errorf("read DT_NEEDED: %w", err)
 	}
+
 	for _, tag := range []elf.DynTag{elf.DT_RUNPATH, elf.DT_RPATH} {
 		values, err := f.DynString(tag)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read %s: %w", tag, err)
 		}
+
 		for _, value := range values {
 			for _, dir := range strings.Split(value, ":") {
 				dir = strings.NewReplacer("$ORIGIN", filepath.Dir(file), "${ORIGIN}", filepath.Dir(file)).Replace(dir)
@@ -120,10 +129,12 @@ func dynamic(file string) (names, paths []string, err error) {
 			}
 		}
 	}
+
 	return names, paths, nil
 }
 
-// findLibrary takes the first file of the right class (a 64-bit host may have 32-bit libraries too).
+// findLibrary takes the first file of the right class (a 64-bit host may have 32-bit libraries
+// too).
 func findLibrary(name string, dirs []string, class elf.Class) string {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, name)
@@ -160,6 +171,7 @@ func configured(file string, depth int) []string {
 	}
 	defer f.Close()
 	var dirs []string
+
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		line := strings.TrimSpace(strings.SplitN(lines.Text(), "#", 2)[0])
 		if strings.HasPrefix(line, "include") {
@@ -176,5 +188,6 @@ func configured(file string, depth int) []string {
 			dirs = append(dirs, line)
 		}
 	}
+
 	return dirs
 }

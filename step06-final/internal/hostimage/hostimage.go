@@ -1,9 +1,10 @@
-// Package hostimage makes a small root file system from the host's own tools, as scripts/mkrootfs.sh does: nothing is
-// downloaded, so the first container runs in a room without internet.
+// Package hostimage makes a small root file system from the host's own tools, as
+// scripts/mkrootfs.sh does: nothing is downloaded, so the first container runs in a room without
+// internet.
 //
-// A static busybox is one file that is all the tools. Where the host has none, its shell and tools are taken with the
-// libraries that they are linked with; which those are is written in the ELF files themselves. Its story is
-// told in docs/zh/08-step06-images.md.
+// A static busybox is one file that is all the tools. Where the host has none, its shell and
+// tools are taken with the libraries that they are linked with; which those are is written in the
+// ELF files themselves. Its story is told in docs/zh/08-step06-images.md.
 package hostimage
 
 import (
@@ -41,8 +42,10 @@ var files = map[string]string{
 }
 
 var directories = map[string]int64{
-	"": 0755, "bin": 0755, "sbin": 0755, "usr": 0755, "usr/bin": 0755, "usr/sbin": 0755, "etc": 0755, "proc": 0755, "sys": 0755,
-	"dev": 0755, "tmp": 01777, "run": 0755, "root": 0700, "home": 0755, "var": 0755, "var/tmp": 01777, "var/log": 0755, "mnt": 0755,
+	"": 0755, "bin": 0755, "sbin": 0755, "usr": 0755, "usr/bin": 0755, "usr/sbin": 0755, "etc": 0755, "proc": 0755,
+	"sys": 0755,
+	"dev": 0755, "tmp": 01777, "run": 0755, "root": 0700, "home": 0755, "var": 0755, "var/tmp": 01777,
+	"var/log": 0755, "mnt": 0755,
 }
 
 // Options of Write.
@@ -50,15 +53,18 @@ type Options struct {
 	HostTools bool // do not use busybox, even if the host has a static one
 }
 
-// Write writes the root file system as a tar and says what it was made of. The same host gives the same bytes.
+// Write writes the root file system as a tar and says what it was made of. The same host gives
+// the same bytes.
 func Write(w io.Writer, o Options) (madeOf string, err error) {
 	t := &tree{entries: map[string]entry{}}
 	for dir, mode := range directories {
 		t.entries[dir] = entry{kind: tar.TypeDir, mode: mode}
 	}
+
 	for name, content := range files {
 		t.entries[name] = entry{kind: tar.TypeReg, mode: 0644, content: content}
 	}
+
 	busybox := ""
 	if !o.HostTools {
 		busybox = staticBusybox()
@@ -70,6 +76,7 @@ func Write(w io.Writer, o Options) (madeOf string, err error) {
 		madeOf = "the host's tools and their libraries"
 		err = t.addTools()
 	}
+
 	if err != nil {
 		return "", fmt.Errorf("make the image of the host's tools: %w", err)
 	}
@@ -115,34 +122,42 @@ func (t *tree) addTools() error {
 		if err != nil {
 			continue
 		}
+
 		real, err := filepath.EvalSymlinks(found)
 		if err != nil || filepath.Base(real) == "busybox" {
 			continue // a dynamic one: the real tools of this host are enough
 		}
+
 		t.entries["bin/"+name] = entry{kind: tar.TypeReg, mode: 0755, source: real}
 		if err := t.addLibraries(real); err != nil {
 			return err
 		}
 	}
+
 	if _, ok := t.entries["bin/sh"]; !ok {
 		return errors.New("the host has no sh that can be copied; install busybox-static")
 	}
+
 	t.entries["usr/bin/env"] = entry{kind: tar.TypeSymlink, mode: 0777, link: "../../bin/env"}
-	// Before glibc 2.34 names of users are looked up through a library that no program is linked with.
+
+	// Before glibc 2.34 names of users are looked up through a library that no program is linked
+	// with.
 	for _, pattern := range []string{"/lib64/libnss_files.so.2", "/lib/*-linux-gnu/libnss_files.so.2"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
 		}
+
 		for _, library := range found {
 			t.entries[strings.TrimPrefix(library, "/")] = entry{kind: tar.TypeReg, mode: 0755, source: library}
 		}
 	}
+
 	return nil
 }
 
-// addLibraries adds the loader of a program and the libraries it needs, each under its own name, where the loader will
-// look for it. Scripts need none.
+// addLibraries adds the loader of a program and the libraries it needs, each under its own name,
+// where the loader will look for it. Scripts need none.
 func (t *tree) addLibraries(program string) error {
 	libraries, err := needed(program)
 	if err != nil {
@@ -174,10 +189,12 @@ func (t *tree) write(w io.Writer) error {
 			}
 		}
 	}
+
 	names := make([]string, 0, len(t.entries))
 	for name := range t.entries {
 		names = append(names, name)
 	}
+
 	sort.Strings(names)
 	archive := tar.NewWriter(w)
 	for _, name := range names {
@@ -188,14 +205,17 @@ func (t *tree) write(w io.Writer) error {
 	if err := archive.Close(); err != nil {
 		return fmt.Errorf("finish the image: %w", err)
 	}
+
 	return nil
 }
 
 func writeEntry(archive *tar.Writer, name string, e entry) error {
-	h := &tar.Header{Typeflag: e.kind, Name: name, Mode: e.mode, Linkname: e.link, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	h := &tar.Header{Typeflag: e.kind, Name: name, Mode: e.mode, Linkname: e.link, ModTime: time.Unix(0, 0),
+		Format: tar.FormatPAX}
 	if e.kind == tar.TypeDir {
 		h.Name = strings.TrimSuffix("./"+name, "/") + "/"
 	}
+
 	var content io.Reader = strings.NewReader(e.content)
 	h.Size = int64(len(e.content))
 	if e.source != "" {
@@ -208,11 +228,14 @@ func writeEntry(archive *tar.Writer, name string, e entry) error {
 		if err != nil {
 			return err
 		}
+
 		h.Size, content = info.Size(), f
 	}
+
 	if err := archive.WriteHeader(h); err != nil {
 		return err
 	}
+
 	_, err := io.Copy(archive, content)
 	return err
 }

@@ -36,14 +36,18 @@ func TestWrite(t *testing.T) {
 				require.Zero(t, h.Uid)
 				require.False(t, strings.HasPrefix(h.Name, "/"), h.Name)
 			}
+
 			if os.Getuid() != 0 {
 				t.Skip("needs root: running the image's shell needs chroot(2)")
 			}
 			root := t.TempDir()
 			_, err = layer.Unpack(context.Background(), root, &first, layer.Options{Whiteouts: layer.Plain})
 			require.NoError(t, err)
+
 			// Nothing of the host is in reach: what runs has all its libraries.
-			cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", "ls / | grep -q tmp && env | sort | head -n 1 && cat /etc/passwd | wc -l && /usr/bin/env true && echo ok"},
+			cmd := &exec.Cmd{Path: "/bin/sh",
+				Args: []string{"sh", "-c",
+					"ls / | grep -q tmp && env | sort | head -n 1 && cat /etc/passwd | wc -l && /usr/bin/env true && echo ok"},
 				Dir: "/", Env: []string{"PATH=" + Path}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, string(out))
@@ -63,6 +67,7 @@ func TestNeededAgreesWithLdd(t *testing.T) {
 	if err != nil {
 		t.Skip("no ldd here, or ls is static: ", err)
 	}
+
 	libraries, err := needed(program)
 	require.NoError(t, err)
 	same := func(path string) string {
@@ -74,6 +79,7 @@ func TestNeededAgreesWithLdd(t *testing.T) {
 	for _, library := range libraries {
 		got[same(library)] = true
 	}
+
 	for _, field := range strings.Fields(string(out)) {
 		if filepath.IsAbs(field) {
 			require.True(t, got[same(field)], "%s is missing from %v", field, libraries)

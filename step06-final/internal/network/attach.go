@@ -8,8 +8,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Check makes every test of Attach (network, address, MAC, ports, names) without changing anything: for use before the
-// container's process is created. Pid and NetNS are not looked at.
+// Check makes every test of Attach (network, address, MAC, ports, names) without changing
+// anything: for use before the container's process is created. Pid and NetNS are not looked at.
 func (m *Manager) Check(r AttachRequest) error {
 	err := m.locked(func(s *state) error {
 		_, _, reserved, err := m.plan(s, r)
@@ -24,10 +24,12 @@ func (m *Manager) Check(r AttachRequest) error {
 	return nil
 }
 
-// Attach joins a container's network namespace to a network: interface, address, default route, published ports, names.
-// `network connect` of a running container is the same call. On error nothing is left behind.
+// Attach joins a container's network namespace to a network: interface, address, default route,
+// published ports, names. `network connect` of a running container is the same call. On error
+// nothing is left behind.
 func (m *Manager) Attach(r AttachRequest) (*Endpoint, error) {
 	var attached *Endpoint
+
 	err := m.locked(func(s *state) error {
 		n, e, reserved, err := m.plan(s, r)
 		if err != nil {
@@ -37,6 +39,7 @@ func (m *Manager) Attach(r AttachRequest) (*Endpoint, error) {
 		if err := e.locate(r); err != nil {
 			return err
 		}
+
 		ns, err := openNetNS(e)
 		if err != nil {
 			return err
@@ -47,21 +50,25 @@ func (m *Manager) Attach(r AttachRequest) (*Endpoint, error) {
 		} else {
 			err = m.attachBridge(s, n, e, ns)
 		}
+
 		attached = e
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("attach container %s to network %s: %w", r.containerName(), r.network(), err)
 	}
+
 	return attached, nil
 }
 
-// attachBridge writes the plan down first, then follows it: a crash in between is then known to the next operation.
+// attachBridge writes the plan down first, then follows it: a crash in between is then known to
+// the next operation.
 func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) error {
 	name, err := freeInterfaceName(ns)
 	if err != nil {
 		return err
 	}
+
 	e.Interface = name
 	first := true
 	for _, other := range s.ofContainer(e.ContainerID) {
@@ -72,10 +79,12 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 			return err
 		}
 	}
+
 	s.endpoints = append(s.endpoints, *e)
 	if err := m.saveEndpoints(s); err != nil {
 		return err
 	}
+
 	err = m.becomeUsed(s, n.Name)
 	if err == nil {
 		err = m.plumb(s, n, e, ns, first && !n.Internal)
@@ -83,6 +92,7 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 	if err == nil {
 		err = m.hostSideOperational(n, e)
 	}
+
 	if err != nil {
 		undoErr := m.release(s, *e)
 		if undoErr == nil {
@@ -93,11 +103,13 @@ func (m *Manager) attachBridge(s *state, n *Network, e *Endpoint, ns *os.File) e
 		}
 		return err
 	}
+
 	m.refreshHosts(s, *e)
 	return nil
 }
 
-// plumb makes the kernel objects in the order of the chapter: bridge, pair of interfaces, the container's end, rules.
+// plumb makes the kernel objects in the order of the chapter: bridge, pair of interfaces, the
+// container's end, rules.
 func (m *Manager) plumb(s *state, n *Network, e *Endpoint, ns *os.File, defaultRoute bool) error {
 	if err := m.bridgeUp(n); err != nil {
 		return err
@@ -115,7 +127,8 @@ func (m *Manager) plumb(s *state, n *Network, e *Endpoint, ns *os.File, defaultR
 	return nil
 }
 
-// rulesUp writes the rules. Where nobody can, a container that was promised nothing that needs them goes without.
+// rulesUp writes the rules. Where nobody can, a container that was promised nothing that needs
+// them goes without.
 func (m *Manager) rulesUp(s *state, n *Network, e *Endpoint) error {
 	err := m.updateRules(s)
 	if !errors.Is(err, errNoRules) {

@@ -18,8 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachMain is another process of the engine. Arguments in the environment: the directories, a prefix for ids, how many
-// containers, and whether to do it once, with a pause while all are attached, or until killed.
+// attachMain is another process of the engine. Arguments in the environment: the directories, a
+// prefix for ids, how many containers, and whether to do it once, with a pause while all are
+// attached, or until killed.
 func attachMain() {
 	count, err := strconv.Atoi(os.Getenv("COUNT"))
 	if err == nil {
@@ -36,7 +37,8 @@ func attachMain() {
 	os.Exit(0)
 }
 
-// attachMany attaches all containers in parallel, prints their addresses, waits until standard input ends, detaches all.
+// attachMany attaches all containers in parallel, prints their addresses, waits until standard
+// input ends, detaches all.
 func attachMany(m *Manager, prefix string, count int) error {
 	open := make(chan *os.File, count)
 	defer func() {
@@ -45,10 +47,12 @@ func attachMany(m *Manager, prefix string, count int) error {
 		}
 	}()
 	results := make(chan error, count)
+
 	inParallel := func(f func(id string) error) error {
 		for i := 0; i < count; i++ {
 			go func(i int) { results <- f(fmt.Sprintf("%s%03d", prefix, i)) }(i)
 		}
+
 		var first error
 		for i := 0; i < count; i++ {
 			if err := <-results; err != nil && first == nil {
@@ -57,14 +61,17 @@ func attachMany(m *Manager, prefix string, count int) error {
 		}
 		return first
 	}
+
 	err := inParallel(func(id string) error {
 		ns, err := newNamespace()
 		if err != nil {
 			return err
 		}
+
 		path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd())
 		open <- ns // until the container is detached, as its process would keep it
-		e, err := m.Attach(AttachRequest{ContainerID: id, NetNS: path, Ports: []PortMapping{{ContainerPort: 80, Proto: "tcp"}}})
+		e, err := m.Attach(AttachRequest{ContainerID: id, NetNS: path,
+			Ports: []PortMapping{{ContainerPort: 80, Proto: "tcp"}}})
 		if err == nil {
 			fmt.Printf("%s %d\n", e.IP, e.Ports[0].HostPort)
 		}
@@ -73,6 +80,7 @@ func attachMany(m *Manager, prefix string, count int) error {
 	if err != nil {
 		return err
 	}
+
 	io.Copy(io.Discard, os.Stdin)
 	return inParallel(func(id string) error { return m.Detach(id, "") })
 }
@@ -84,6 +92,7 @@ func newNamespace() (*os.File, error) {
 		err error
 	}
 	made := make(chan result)
+
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
 		host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
@@ -95,18 +104,21 @@ func newNamespace() (*os.File, error) {
 			made <- result{nil, err}
 			return
 		}
+
 		ns, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
 		unix.Setns(int(host.Fd()), unix.CLONE_NEWNET)
 		made <- result{ns, err}
 	}()
 	r := <-made
+
 	return r.ns, r.err
 }
 
 func otherEngine(m *Manager, prefix string, count int) *exec.Cmd {
 	data, state := dirs(m)
 	command := exec.Command("/proc/self/exe")
-	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix, fmt.Sprintf("COUNT=%d", count))
+	command.Env = append(os.Environ(), roleVariable+"=attach", "DATA="+data, "STATE="+state, "PREFIX="+prefix,
+		fmt.Sprintf("COUNT=%d", count))
 	command.Stderr = os.Stderr
 	return command
 }
@@ -116,14 +128,15 @@ func dirs(m *Manager) (data, state string) {
 	return strings.TrimSuffix(m.dataDir, "/network"), strings.TrimSuffix(m.stateDir, "/network")
 }
 
-// Two hundred containers come in parallel, from ten processes, are all there at once, and go in parallel: no address or
-// port is given twice, and no address, rule or interface is left.
+// Two hundred containers come in parallel, from ten processes, are all there at once, and go in
+// parallel: no address or port is given twice, and no address, rule or interface is left.
 func TestTwoHundredInParallel(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)
 	var engines []*exec.Cmd
 	var stdins []io.Closer
 	lines := make(chan string)
+
 	for i := 0; i < 10; i++ {
 		other := otherEngine(m, fmt.Sprintf("p%d-", i), 20)
 		other.Env = append(other.Env, "ONCE=1")
@@ -140,49 +153,58 @@ func TestTwoHundredInParallel(t *testing.T) {
 			lines <- ""
 		}()
 	}
+
 	addresses, hostPorts := map[string]bool{}, map[string]bool{}
 	for i := 0; i < 200; i++ {
 		words := strings.Fields(<-lines)
 		require.Len(t, words, 2, "an engine has failed")
 		addresses[words[0]], hostPorts[words[1]] = true, true
 	}
+
 	require.Len(t, addresses, 200)
 	require.Len(t, hostPorts, 200)
 	for i, other := range engines {
 		require.NoError(t, stdins[i].Close())
 		defer func(other *exec.Cmd) { require.NoError(t, other.Wait()) }(other)
 	}
+
 	for range engines {
 		require.Empty(t, <-lines)
 	}
+
 	require.Eventually(t, func() bool {
 		s, err := m.load()
 		return err == nil && len(s.endpoints) == 0 && hostState(t) == before
 	}, time.Minute, 20*time.Millisecond)
 }
 
-// SIGKILL at any point: Repair puts everything right, and the next container gets the first address.
+// SIGKILL at any point: Repair puts everything right, and the next container gets the first
+// address.
 func TestKilledAnywhere(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewSource(seed))
+
 	for i := 0; i < 40; i++ {
 		other := otherEngine(m, "killed-", 2)
 		require.NoError(t, other.Start())
-		time.Sleep(time.Duration(20+random.Intn(100)) * time.Millisecond) // the point of the kill, not a wait for something
+		// the point of the kill, not a wait for something
+		time.Sleep(time.Duration(20+random.Intn(100)) * time.Millisecond)
 		require.NoError(t, other.Process.Kill())
 		other.Wait()
 		if i%2 == 0 {
 			require.NoError(t, m.Repair(nil))
 			require.Equal(t, before, hostState(t))
 		}
+
 		b := newBox(t)
 		e := b.attach(m, AttachRequest{ContainerID: b.id, Ports: ports(t, "8080:80")})
 		if i%2 == 0 {
 			require.Equal(t, "172.28.0.2", e.IP.String())
 		}
+
 		require.NoError(t, m.Detach(b.id, ""))
 		b.end()
 	}
@@ -201,7 +223,8 @@ func TestDeadContainerIsReleased(t *testing.T) {
 	require.Empty(t, list)
 }
 
-// A container that another command starts while Repair is on its way is not in Repair's list, and stays attached.
+// A container that another command starts while Repair is on its way is not in Repair's list, and
+// stays attached.
 func TestRepairSparesTheLiving(t *testing.T) {
 	m := manager(t)
 	a := newBox(t)
@@ -217,7 +240,8 @@ func TestRepairSparesTheLiving(t *testing.T) {
 	require.Empty(t, list)
 }
 
-// A list of endpoints cut short at every length: what is attached is found again in the kernel, no address is given twice.
+// A list of endpoints cut short at every length: what is attached is found again in the kernel,
+// no address is given twice.
 func TestEndpointsFileCutShort(t *testing.T) {
 	m := manager(t)
 	a := newBox(t)
@@ -232,6 +256,7 @@ func TestEndpointsFileCutShort(t *testing.T) {
 		require.Equal(t, e.IP.String(), list[0].IP.String())
 		require.Equal(t, e.HostVeth, list[0].HostVeth)
 	}
+
 	b := newBox(t)
 	other := b.attach(m, AttachRequest{})
 	require.NotEqual(t, e.IP.String(), other.IP.String())
@@ -268,7 +293,8 @@ func TestRepairRemovesStrays(t *testing.T) {
 	require.Equal(t, before, hostState(t))
 }
 
-// Somebody flushed the rules (a firewall was reloaded): Repair, and every Attach, writes them again.
+// Somebody flushed the rules (a firewall was reloaded): Repair, and every Attach, writes them
+// again.
 func TestRulesFlushedByOthers(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		a := newBox(t)
@@ -287,6 +313,7 @@ func TestRulesFlushedByOthers(t *testing.T) {
 		flush()
 		_, err := askHost("tcp", "127.0.0.1:8080")
 		require.Error(t, err)
+
 		require.NoError(t, m.Repair(map[string]bool{a.id: true}))
 		answer, err := askHost("tcp", "127.0.0.1:8080")
 		require.NoError(t, err)
@@ -342,13 +369,15 @@ func TestKernelWithoutTables(t *testing.T) {
 	require.Equal(t, before, hostState(t))
 }
 
-// iptables 1.4.21, as CentOS 7 has it: iptables-restore knows no -w, and fails when others change the table.
+// iptables 1.4.21, as CentOS 7 has it: iptables-restore knows no -w, and fails when others change
+// the table.
 func TestOldIptables(t *testing.T) {
 	m := manager(t)
 	path, err := findProgram("iptables-restore")
 	if err != nil {
 		t.Skip("iptables is not installed")
 	}
+
 	dir := t.TempDir()
 	script := fmt.Sprintf(`#!/bin/sh
 for a; do [ "$a" != -w ] || { echo "iptables-restore: invalid option -- 'w'" >&2; exit 2; }; done
@@ -356,7 +385,8 @@ for a; do [ "$a" != -w ] || { echo "iptables-restore: invalid option -- 'w'" >&2
 exec %[2]s "$@"
 `, dir, path)
 	require.NoError(t, os.WriteFile(dir+"/iptables-restore", []byte(script), 0o755))
-	m.firewall = &iptables{save: strings.Replace(path, "restore", "save", 1), restore: dir + "/iptables-restore", suffix: m.suffix}
+	m.firewall = &iptables{save: strings.Replace(path, "restore", "save", 1), restore: dir + "/iptables-restore",
+		suffix: m.suffix}
 	a := newBox(t)
 	a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})
 	a.serve(80, "a")
@@ -366,7 +396,8 @@ exec %[2]s "$@"
 	require.NoError(t, m.Detach(a.id, ""))
 }
 
-// A full disk: an error that says so before anything has changed; what is attached can still be detached afterwards.
+// A full disk: an error that says so before anything has changed; what is attached can still be
+// detached afterwards.
 func TestFullDisk(t *testing.T) {
 	m := manager(t)
 	_, state := dirs(m)
@@ -380,6 +411,7 @@ func TestFullDisk(t *testing.T) {
 	for err = error(nil); err == nil; {
 		_, err = filler.Write(make([]byte, 4096))
 	}
+
 	require.ErrorIs(t, err, unix.ENOSPC)
 	before := hostState(t)
 	_, err = m.Attach(AttachRequest{ContainerID: b.id, Pid: b.pid})

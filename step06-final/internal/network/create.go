@@ -22,22 +22,26 @@ const (
 )
 
 // errNoUserDefined is what an ordinary user gets for everything that needs a bridge.
-var errNoUserDefined = errors.New("networks of your own need root (a bridge and rules on the host); an ordinary user has bridge (through slirp4netns or pasta), host and none")
+var errNoUserDefined = errors.New(
+	"networks of your own need root (a bridge and rules on the host); an ordinary user has bridge (through slirp4netns or pasta), host and none")
 
 // Create defines a network. Nothing changes in the kernel before the first container is attached.
 func (m *Manager) Create(o CreateOptions) (*Network, error) {
 	if m.userMode {
 		return nil, fmt.Errorf("create network %s: %w", o.Name, errNoUserDefined)
 	}
+
 	var created *Network
 	err := m.locked(func(s *state) error {
 		if err := m.addDefault(s); err != nil {
 			return err
 		}
+
 		n, err := m.newNetwork(s, o)
 		if err != nil {
 			return err
 		}
+
 		s.networks = append(s.networks, *n)
 		created = n
 		return m.saveNetworks(s)
@@ -45,7 +49,9 @@ func (m *Manager) Create(o CreateOptions) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create network %s: %w", o.Name, err)
 	}
-	logrus.Debugf("network %s defined: subnet %s, gateway %s, bridge %s", created.Name, created.Subnet, created.Gateway, created.Bridge)
+
+	logrus.Debugf("network %s defined: subnet %s, gateway %s, bridge %s", created.Name, created.Subnet,
+		created.Gateway, created.Bridge)
 	return created, nil
 }
 
@@ -57,25 +63,31 @@ func (m *Manager) newNetwork(s *state, o CreateOptions) (*Network, error) {
 	if o.Driver != "" && o.Driver != "bridge" {
 		return nil, fmt.Errorf("driver %q is not supported: only bridge is", o.Driver)
 	}
+
 	subnet, err := m.chooseSubnet(s, o.Subnet)
 	if err != nil {
 		return nil, err
 	}
+
 	gateway, err := chooseGateway(subnet, o)
 	if err != nil {
 		return nil, err
 	}
+
 	id, err := newID()
 	if err != nil {
 		return nil, err
 	}
+
 	n := &Network{
-		Name: o.Name, ID: id, Created: time.Now().UTC(), Driver: "bridge", Subnet: subnet.String(), Gateway: gateway.String(),
+		Name: o.Name, ID: id, Created: time.Now().UTC(), Driver: "bridge", Subnet: subnet.String(),
+		Gateway: gateway.String(),
 		IPRange: o.IPRange, Internal: o.Internal, Bridge: "md-" + id[:12], Labels: o.Labels, Options: o.Options,
 	}
 	if err := n.applyOptions(m.nl, s); err != nil {
 		return nil, err
 	}
+
 	return n, n.validate()
 }
 
@@ -88,7 +100,8 @@ func checkNewName(s *state, name string) error {
 	}
 	for _, n := range s.networks {
 		if n.Name == name {
-			return fmt.Errorf("a network of this name exists (id %s): choose another name or remove it first", short(n.ID))
+			return fmt.Errorf("a network of this name exists (id %s): choose another name or remove it first",
+				short(n.ID))
 		}
 	}
 	return nil
@@ -98,20 +111,25 @@ func (m *Manager) chooseSubnet(s *state, wanted string) (*net.IPNet, error) {
 	if wanted == "" {
 		return m.freeSubnet(s)
 	}
+
 	subnet, err := parseCIDR(wanted)
 	if err != nil {
 		return nil, fmt.Errorf("subnet: %w", err)
 	}
 	if other := s.networkOver(subnet); other != nil {
-		return nil, fmt.Errorf("subnet %s overlaps network %s (%s): choose another one", subnet, other.Name, other.Subnet)
+		return nil, fmt.Errorf("subnet %s overlaps network %s (%s): choose another one", subnet, other.Name,
+			other.Subnet)
 	}
+
 	used, err := m.hostSubnets(nil)
 	if err != nil {
 		return nil, err
 	}
 	if taken := overlapping(subnet, used); taken != nil {
-		return nil, fmt.Errorf("subnet %s overlaps %s, which the host already reaches another way (see `ip route`): choose another one", subnet, taken)
+		return nil, fmt.Errorf(
+			"subnet %s overlaps %s, which the host already reaches another way (see `ip route`): choose another one", subnet, taken)
 	}
+
 	return subnet, nil
 }
 
@@ -145,14 +163,17 @@ func (n *Network) applyOptions(nl *netlink.Handle, s *state) error {
 			return fmt.Errorf("option %q is not supported; supported are %s and %s", key, optionBridge, optionMTU)
 		}
 	}
+
 	if err := validInterfaceName(n.Bridge); err != nil {
 		return err
 	}
+
 	for _, other := range s.networks {
 		if other.Bridge == n.Bridge {
 			return fmt.Errorf("bridge %s belongs to network %s: choose another name", n.Bridge, other.Name)
 		}
 	}
+
 	_, err := nl.LinkByName(n.Bridge)
 	if err == nil {
 		return fmt.Errorf("an interface %s exists on the host already: choose another name", n.Bridge)
@@ -160,11 +181,12 @@ func (n *Network) applyOptions(nl *netlink.Handle, s *state) error {
 	if !isLinkNotFound(err) {
 		return fmt.Errorf("look up interface %s: %w", n.Bridge, err)
 	}
+
 	return nil
 }
 
-// validInterfaceName is the kernel's rule (dev_valid_name): at most 15 bytes, no slash, colon or space, not . or ..
-// A leading dash and characters with a meaning in rules are refused as well.
+// validInterfaceName is the kernel's rule (dev_valid_name): at most 15 bytes, no slash, colon or
+// space, not . or .. A leading dash and characters with a meaning in rules are refused as well.
 func validInterfaceName(name string) error {
 	if len(name) > 15 || !isName(name) {
 		return fmt.Errorf("interface name %q is not allowed: at most 15 letters, digits, _ . -", name)
@@ -194,16 +216,19 @@ func (m *Manager) addDefault(s *state) error {
 	return nil
 }
 
-// newDefault chooses the subnet and the bridge name mydocker0, or the next that the host does not use.
+// newDefault chooses the subnet and the bridge name mydocker0, or the next that the host does not
+// use.
 func (m *Manager) newDefault(s *state) (*Network, error) {
 	subnet, err := m.freeSubnet(s)
 	if err != nil {
 		return nil, err
 	}
+
 	id, err := newID()
 	if err != nil {
 		return nil, err
 	}
+
 	n := &Network{Name: DefaultNetwork, ID: id, Created: time.Now().UTC(), Driver: "bridge",
 		Subnet: subnet.String(), Gateway: nextIP(subnet.IP).String()}
 	for i := 0; i < 100; i++ {
@@ -212,5 +237,6 @@ func (m *Manager) newDefault(s *state) (*Network, error) {
 			return n, nil
 		}
 	}
+
 	return nil, err
 }

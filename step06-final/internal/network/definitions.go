@@ -9,12 +9,14 @@ import (
 
 // predefined are the networks without an interface of their own.
 func predefined() []Network {
-	return []Network{{Name: ModeHost, ID: strings.Repeat("1", 64), Driver: "host"}, {Name: ModeNone, ID: strings.Repeat("0", 64), Driver: "null"}}
+	return []Network{{Name: ModeHost, ID: strings.Repeat("1", 64), Driver: "host"},
+		{Name: ModeNone, ID: strings.Repeat("0", 64), Driver: "null"}}
 }
 
 // userNetwork stands for `bridge` in what an ordinary user lists.
 func userNetwork() Network {
-	return Network{Name: DefaultNetwork, ID: strings.Repeat("2", 64), Driver: "user", Subnet: userSubnet, Gateway: userGateway}
+	return Network{Name: DefaultNetwork, ID: strings.Repeat("2", 64), Driver: "user", Subnet: userSubnet,
+		Gateway: userGateway}
 }
 
 // withPredefined is every network that a user can name, sorted by name.
@@ -55,16 +57,19 @@ func (m *Manager) Inspect(nameOrID string) (*Details, error) {
 		if err != nil {
 			return err
 		}
+
 		n, err := all.network(nameOrID)
 		if err != nil {
 			return err
 		}
+
 		details = &Details{*n, s.members(n.Name)}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("inspect network %s: %w", nameOrID, err)
 	}
+
 	return details, nil
 }
 
@@ -75,6 +80,7 @@ func (m *Manager) Remove(nameOrID string) error {
 		if err != nil {
 			return err
 		}
+
 		n, err := all.network(nameOrID)
 		if err != nil {
 			return err
@@ -82,9 +88,11 @@ func (m *Manager) Remove(nameOrID string) error {
 		if n.Name == DefaultNetwork || n.Driver != "bridge" {
 			return errors.New("it is predefined and cannot be removed")
 		}
+
 		m.dropDead(s)
 		if members := s.members(n.Name); len(members) > 0 {
-			return fmt.Errorf("container %s (%s) is attached: `mydocker network disconnect` it or stop it first", members[0].Name, short(members[0].ContainerID))
+			return fmt.Errorf("container %s (%s) is attached: `mydocker network disconnect` it or stop it first",
+				members[0].Name, short(members[0].ContainerID))
 		}
 		if err := m.tidy(s, 0); err != nil {
 			return err
@@ -94,6 +102,7 @@ func (m *Manager) Remove(nameOrID string) error {
 	if err != nil {
 		return fmt.Errorf("remove network %s: %w", nameOrID, err)
 	}
+
 	return nil
 }
 
@@ -102,15 +111,18 @@ func (m *Manager) removeDefinition(s *state, name string) error {
 	return m.saveNetworks(s)
 }
 
-// Prune removes every user-defined network for which keep is false and that no container is attached to; it returns their
-// names. keep is asked for each (label filters; networks that stopped containers will want again).
+// Prune removes every user-defined network for which keep is false and that no container is
+// attached to; it returns their names. keep is asked for each (label filters; networks that
+// stopped containers will want again).
 func (m *Manager) Prune(keep func(Network) bool) ([]string, error) {
 	var removed []string
+
 	err := m.locked(func(s *state) error {
 		m.dropDead(s)
 		if err := m.tidy(s, 0); err != nil {
 			return err
 		}
+
 		for _, n := range append([]Network{}, s.networks...) {
 			if n.Name == DefaultNetwork || len(s.members(n.Name)) > 0 || keep(n) {
 				continue
@@ -125,5 +137,6 @@ func (m *Manager) Prune(keep func(Network) bool) ([]string, error) {
 	if err != nil {
 		return removed, fmt.Errorf("prune networks: %w", err)
 	}
+
 	return removed, nil
 }

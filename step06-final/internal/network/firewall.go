@@ -45,14 +45,15 @@ func rulesOf(s *state) rules {
 	return r
 }
 
-// chain is one chain of ours. The packets of a built-in chain (hook) come to it; or those that another chain of ours
-// sends there, when hook is "".
+// chain is one chain of ours. The packets of a built-in chain (hook) come to it; or those that
+// another chain of ours sends there, when hook is "".
 type chain struct {
 	name, table, hook string
 	rules             []rule
 }
 
-// rule is one line of a chain, in words that every firewall can say. A field that is empty matches every packet.
+// rule is one line of a chain, in words that every firewall can say. A field that is empty
+// matches every packet.
 type rule struct {
 	src, notSrc, dst, notDst string // address or CIDR
 	in, out, notOut          string // interface by which the packet came, or will leave
@@ -85,9 +86,10 @@ func (r rules) chains() []chain {
 	}
 }
 
-// raw keeps containers out of the host's loopback, which route_localnet would open to them: they may send neither to it nor
-// in its name, nor in any other name that is not of their subnet. Answers to packets from 127.0.0.1 are no exception:
-// here, before address translation is undone, they still carry the bridge's address.
+// raw keeps containers out of the host's loopback, which route_localnet would open to them: they
+// may send neither to it nor in its name, nor in any other name that is not of their subnet.
+// Answers to packets from 127.0.0.1 are no exception: here, before address translation is undone,
+// they still carry the bridge's address.
 func (r rules) raw() []rule {
 	var list []rule
 	for _, b := range r.bridges {
@@ -98,18 +100,21 @@ func (r rules) raw() []rule {
 	return list
 }
 
-// dnat publishes ports. Packets that arrive and packets of the host itself come here by the chains PREROUTING and OUTPUT.
-// A packet to 127.0.0.0/8 that arrives is forged, and must not reach a port that is published on 127.0.0.1.
+// dnat publishes ports. Packets that arrive and packets of the host itself come here by the
+// chains PREROUTING and OUTPUT. A packet to 127.0.0.0/8 that arrives is forged, and must not
+// reach a port that is published on 127.0.0.1.
 func (r rules) dnat() []rule {
 	var list []rule
 	for _, p := range r.ports {
-		list = append(list, rule{dst: p.hostIP, proto: p.proto, port: p.hostPort, then: "DNAT", toIP: p.ip, toPort: p.port})
+		list = append(list, rule{dst: p.hostIP, proto: p.proto, port: p.hostPort, then: "DNAT", toIP: p.ip,
+			toPort: p.port})
 	}
 	return list
 }
 
-// masquerade puts the host's address in place of the container's: for packets that leave, for those that go back to the
-// same bridge through a published port, and for those that the host's own 127.0.0.1 sends in.
+// masquerade puts the host's address in place of the container's: for packets that leave, for
+// those that go back to the same bridge through a published port, and for those that the host's
+// own 127.0.0.1 sends in.
 func (r rules) masquerade() []rule {
 	var list []rule
 	for _, b := range r.bridges {
@@ -123,24 +128,28 @@ func (r rules) masquerade() []rule {
 	return list
 }
 
-// forward: into a network come answers and what a published port was meant for, nothing else; so networks are isolated
-// from each other, and a neighbour of the host cannot reach containers by a route of its own. Out may go everything.
+// forward: into a network come answers and what a published port was meant for, nothing else; so
+// networks are isolated from each other, and a neighbour of the host cannot reach containers by a
+// route of its own. Out may go everything.
 func (r rules) forward() []rule {
 	var within, internal, in, out []rule
 	for _, b := range r.bridges {
-		// Members of one network meet here only where the kernel shows bridged packets to iptables (br_netfilter).
+		// Members of one network meet here only where the kernel shows bridged packets to
+		// iptables (br_netfilter).
 		within = append(within, rule{in: b.name, out: b.name, then: "ACCEPT"})
 
 		if b.internal {
 			internal = append(internal, rule{in: b.name, then: "DROP"}, rule{out: b.name, then: "DROP"})
 			continue
 		}
+
 		in = append(in,
 			rule{out: b.name, state: answered, then: "ACCEPT"},
 			rule{out: b.name, state: published, then: "ACCEPT"},
 			rule{out: b.name, then: "DROP"})
 		out = append(out, rule{in: b.name, then: "ACCEPT"})
 	}
+
 	return append(append(append(within, internal...), in...), out...)
 }
 
@@ -159,6 +168,7 @@ func (r rule) words(chainName func(string) string) string {
 	add("-i %s", r.in)
 	add("! -o %s", r.notOut)
 	add("-o %s", r.out)
+
 	if r.proto != "" {
 		add("-p %[1]s -m %[1]s", r.proto)
 		add("--dport %s", fmt.Sprint(r.port))
@@ -166,6 +176,7 @@ func (r rule) words(chainName func(string) string) string {
 	if r.local {
 		add("-m addrtype --dst-type %s", "LOCAL")
 	}
+
 	add("-m conntrack --ctstate %s", r.state)
 
 	switch r.then {
@@ -176,6 +187,7 @@ func (r rule) words(chainName func(string) string) string {
 	default:
 		add("-j %s", chainName(r.then))
 	}
+
 	return strings.Join(words, " ")
 }
 
@@ -196,22 +208,24 @@ func withPrefix(address string) string {
 	return address + "/32"
 }
 
-// firewall puts rules into the kernel. replace makes the kernel hold exactly r in the chains of this engine, and nothing of
-// ours at all when r is empty. Rules of others are not touched.
+// firewall puts rules into the kernel. replace makes the kernel hold exactly r in the chains of
+// this engine, and nothing of ours at all when r is empty. Rules of others are not touched.
 type firewall interface {
 	replace(r rules) error
 	place(chain string) string // names a chain of ours, for people
 }
 
 // errNoRules: the host has neither of the two ways to write rules.
-var errNoRules = errors.New("this host can write no rules: iptables is not installed, and the kernel has no nf_tables (or not all of it)")
+var errNoRules = errors.New(
+	"this host can write no rules: iptables is not installed, and the kernel has no nf_tables (or not all of it)")
 
 // noRulesAdvice is what helps.
 const noRulesAdvice = "`modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_fib_ipv4`, or install iptables, or use --network host or none"
 
-// findFirewall takes the command iptables where it is installed, whichever variant that is (legacy or nft): then the host's
-// own rules, Docker's and firewalld's are iptables', and only among them can ours let a packet pass that they would drop.
-// Elsewhere the kernel is told directly.
+// findFirewall takes the command iptables where it is installed, whichever variant that is
+// (legacy or nft): then the host's own rules, Docker's and firewalld's are iptables', and only
+// among them can ours let a packet pass that they would drop. Elsewhere the kernel is told
+// directly.
 func (m *Manager) findFirewall() firewall {
 	if m.firewall != nil {
 		return m.firewall
@@ -226,7 +240,8 @@ func (m *Manager) findFirewall() firewall {
 
 func (m *Manager) nftables() *nftables { return &nftables{table: "MYDOCKER" + m.suffix} }
 
-// findProgram looks in PATH and then in the places where administration tools are, which `su` and cron leave out of PATH.
+// findProgram looks in PATH and then in the places where administration tools are, which `su` and
+// cron leave out of PATH.
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {
@@ -253,8 +268,8 @@ func (m *Manager) updateRules(s *state) error {
 	return f.replace(rulesOf(s))
 }
 
-// canWriteRules is false where it is known beforehand that updateRules will fail with errNoRules. (A kernel that has nf_tables
-// may still lack a part of it.)
+// canWriteRules is false where it is known beforehand that updateRules will fail with errNoRules.
+// (A kernel that has nf_tables may still lack a part of it.)
 func (m *Manager) canWriteRules() bool {
 	f, direct := m.findFirewall().(*nftables)
 	if !direct {

@@ -14,18 +14,21 @@ var someRules = rules{
 	ports:   []portRule{{"", 8080, "tcp", "172.28.0.2", 80}, {"127.0.0.1", 53, "udp", "172.28.0.2", 53}},
 }
 
-// What was written is read back in the same words, so that nothing is written twice; and one more port is one more rule.
+// What was written is read back in the same words, so that nothing is written twice; and one more
+// port is one more rule.
 func TestRulesAreWrittenOnce(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		require.NoError(t, m.firewall.replace(someRules))
 		more := someRules
 		more.ports = append(append([]portRule{}, someRules.ports...), portRule{"10.1.2.3", 1, "tcp", "172.28.0.3", 2})
+
 		switch f := m.firewall.(type) {
 		case *iptables:
 			present, err := runProgram(f.save, nil)
 			require.NoError(t, err)
 			require.Empty(t, f.install(someRules, present))
-			require.Equal(t, "*nat\n-A "+f.chainName("PORTS")+" -d 10.1.2.3/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 172.28.0.3:2\nCOMMIT\n", f.install(more, present))
+			require.Equal(t, "*nat\n-A "+f.chainName("PORTS")+
+				" -d 10.1.2.3/32 -p tcp -m tcp --dport 1 -j DNAT --to-destination 172.28.0.3:2\nCOMMIT\n", f.install(more, present))
 		case *nftables:
 			present, err := f.present()
 			require.NoError(t, err)
@@ -36,6 +39,7 @@ func TestRulesAreWrittenOnce(t *testing.T) {
 			require.Equal(t, one[4:8], batch[4:8], "a new rule")
 			require.EqualValues(t, len(batch), nl.NativeEndian().Uint32(batch), "and nothing else")
 		}
+
 		require.NoError(t, m.firewall.replace(rules{}))
 		require.NoError(t, m.firewall.replace(rules{}), "twice is fine")
 	})
@@ -48,7 +52,8 @@ func TestDamagedChainIsRewritten(t *testing.T) {
 		want := hostState(t)
 		switch f := m.firewall.(type) {
 		case *iptables:
-			require.NoError(t, f.apply("*filter\n-D "+f.chainName("FORWARD")+" 2\nCOMMIT\n*nat\n-A "+f.chainName("PORTS")+" -p tcp -j ACCEPT\nCOMMIT\n"))
+			require.NoError(t, f.apply("*filter\n-D "+f.chainName("FORWARD")+" 2\nCOMMIT\n*nat\n-A "+
+				f.chainName("PORTS")+" -p tcp -j ACCEPT\nCOMMIT\n"))
 		case *nftables:
 			nft, err := findProgram("nft")
 			if err != nil {
@@ -57,6 +62,7 @@ func TestDamagedChainIsRewritten(t *testing.T) {
 			_, err = runProgram(nft, nil, "insert", "rule", "ip", f.table, "FORWARD", "accept")
 			require.NoError(t, err)
 		}
+
 		require.NotEqual(t, want, hostState(t))
 		require.NoError(t, m.firewall.replace(someRules))
 		require.Equal(t, want, hostState(t))
@@ -71,18 +77,21 @@ func FuzzPresentRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, present string) {
 		i := &iptables{}
 		for _, line := range strings.Split(i.install(someRules, present)+i.uninstall(present), "\n") {
-			require.True(t, line == "" || line[0] == '*' || line == "COMMIT" || strings.Contains(line, "MYDOCKER-"), line)
+			require.True(t, line == "" || line[0] == '*' || line == "COMMIT" ||
+				strings.Contains(line, "MYDOCKER-"), line)
 		}
 	})
 }
 
-// nft(8), where it is installed, shows the rules as they were meant: what the comment says in the words of iptables.
+// nft(8), where it is installed, shows the rules as they were meant: what the comment says in the
+// words of iptables.
 func TestNftShowsTheRules(t *testing.T) {
 	m := manager(t)
 	nft, err := findProgram("nft")
 	if err != nil {
 		t.Skip("nft is not installed")
 	}
+
 	require.NoError(t, m.nftables().replace(someRules))
 	shown, err := runProgram(nft, nil, "list", "table", "ip", m.nftables().table)
 	require.NoError(t, err)

@@ -38,14 +38,16 @@ ff02::1	ip6-allnodes
 ff02::2	ip6-allrouters
 `
 
-// Between these two lines the file is ours; what the container's own programs write elsewhere in it stays.
+// Between these two lines the file is ours; what the container's own programs write elsewhere in
+// it stays.
 const (
 	hostsBegin = "# mydocker: from here to \"end\" rewritten when containers come and go\n"
 	hostsEnd   = "# mydocker: end\n"
 )
 
-// HostsFile is the content of /etc/hosts for a container (hosts(5)). With an AttachRequest.HostsPath, Attach keeps it up to
-// date; before, it is called without addresses to have a file that can be mounted.
+// HostsFile is the content of /etc/hosts for a container (hosts(5)). With an
+// AttachRequest.HostsPath, Attach keeps it up to date; before, it is called without addresses to
+// have a file that can be mounted.
 func HostsFile(o HostsOptions) ([]byte, error) {
 	block, err := hostsBlock(o)
 	if err != nil {
@@ -78,31 +80,38 @@ func hostsBlock(o HostsOptions) ([]byte, error) {
 			own = append(own, o.Hostname[:dot])
 		}
 	}
+
 	own = unique(append(own, o.Names...))
 	for _, address := range o.Addresses {
 		if len(own) > 0 {
 			fmt.Fprintf(&out, "%s\t%s\n", address, strings.Join(own, " "))
 		}
 	}
+
 	extra, err := parseExtraHosts(o.ExtraHosts, o.Gateway)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, p := range append(extra, o.Peers...) {
 		fmt.Fprintf(&out, "%s\t%s\n", p.Address, strings.Join(p.Names, " "))
 	}
+
 	out.WriteString(hostsEnd)
 	return out.Bytes(), nil
 }
 
-// parseExtraHosts reads --add-host: NAME:ADDRESS or NAME=ADDRESS, where ADDRESS may be host-gateway.
+// parseExtraHosts reads --add-host: NAME:ADDRESS or NAME=ADDRESS, where ADDRESS may be
+// host-gateway.
 func parseExtraHosts(list []string, gateway string) ([]Peer, error) {
 	var peers []Peer
+
 	for _, entry := range list {
 		cut := strings.IndexAny(entry, ":=")
 		if cut < 1 || !isName(entry[:cut]) {
 			return nil, fmt.Errorf("--add-host %q: write it like db:10.1.2.3 or db:host-gateway", entry)
 		}
+
 		address := strings.Trim(entry[cut+1:], "[]")
 		if address == "host-gateway" {
 			if gateway == "" {
@@ -113,8 +122,10 @@ func parseExtraHosts(list []string, gateway string) ([]Peer, error) {
 		if net.ParseIP(address) == nil {
 			return nil, fmt.Errorf("--add-host %q: %q is not an IP address", entry, address)
 		}
+
 		peers = append(peers, Peer{address, []string{entry[:cut]}})
 	}
+
 	return peers, nil
 }
 
@@ -130,8 +141,8 @@ func unique(names []string) []string {
 	return kept
 }
 
-// refreshHosts rewrites the hosts files that show the endpoint `changed`, which has just come or gone: its container's own
-// and, in a user-defined network, those of all members.
+// refreshHosts rewrites the hosts files that show the endpoint `changed`, which has just come or
+// gone: its container's own and, in a user-defined network, those of all members.
 func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 	refresh := []Endpoint{changed}
 	if changed.Network != DefaultNetwork {
@@ -141,10 +152,12 @@ func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 			}
 		}
 	}
+
 	for _, e := range refresh {
 		if e.HostsPath == "" {
 			continue
 		}
+
 		// A container that is just being removed is the usual reason; no other one may fail for it.
 		if err := rewriteHosts(e.HostsPath, s.hostsOptions(e)); err != nil {
 			logrus.Debugf("hosts file of container %s: %v", short(e.ContainerID), err)
@@ -152,7 +165,8 @@ func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 	}
 }
 
-// hostsOptions is what one container shall see: itself and its peers in all user-defined networks that it is in.
+// hostsOptions is what one container shall see: itself and its peers in all user-defined networks
+// that it is in.
 func (s *state) hostsOptions(e Endpoint) HostsOptions {
 	o := HostsOptions{Hostname: e.Hostname, ExtraHosts: e.ExtraHosts}
 	for _, own := range s.ofContainer(e.ContainerID) {
@@ -163,6 +177,7 @@ func (s *state) hostsOptions(e Endpoint) HostsOptions {
 		if own.Network == DefaultNetwork {
 			continue
 		}
+
 		o.Names = append(o.Names, own.names()...)
 		for _, other := range s.members(own.Network) {
 			if other.ContainerID != e.ContainerID {
@@ -170,6 +185,7 @@ func (s *state) hostsOptions(e Endpoint) HostsOptions {
 			}
 		}
 	}
+
 	return o
 }
 
@@ -181,14 +197,17 @@ func (e Endpoint) names() []string {
 // maxHosts bounds what is read of a file that the container can write to.
 const maxHosts = 1 << 20
 
-// rewriteHosts replaces our part of a hosts file in place, for the container has this inode mounted. One write: whoever
-// reads at the same time gets the old or the new beginning, and blank lines where an old end was longer.
+// rewriteHosts replaces our part of a hosts file in place, for the container has this inode
+// mounted. One write: whoever reads at the same time gets the old or the new beginning, and blank
+// lines where an old end was longer.
 func rewriteHosts(path string, o HostsOptions) error {
 	block, err := hostsBlock(o)
 	if err != nil {
 		return err
 	}
-	// O_NONBLOCK: the container may hold a lease on it (fcntl(2), F_SETLEASE), for whose end open(2) waits 45 seconds.
+
+	// O_NONBLOCK: the container may hold a lease on it (fcntl(2), F_SETLEASE), for whose end
+	// open(2) waits 45 seconds.
 	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -198,9 +217,11 @@ func rewriteHosts(path string, o HostsOptions) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
+
 	if len(old) > maxHosts {
 		return fmt.Errorf("%s has more than %d bytes: left alone", path, maxHosts)
 	}
+
 	content := replaceBlock(old, block)
 	padding := bytes.Repeat([]byte("\n"), maxInt(0, len(old)-len(content)))
 	if _, err := file.WriteAt(append(append([]byte{}, content...), padding...), 0); err != nil {
@@ -209,6 +230,7 @@ func rewriteHosts(path string, o HostsOptions) error {
 	if err := file.Truncate(int64(len(content))); err != nil {
 		return fmt.Errorf("shorten %s: %w", path, err)
 	}
+
 	return nil
 }
 

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A network whose last container has gone stays up for a moment, because the next container often comes at once: to make and
-// to remove a bridge with its rules takes the kernel far longer than everything else about a network (each removal waits
-// until no processor can still be using the object, RCU). The networks that wait stand in idle.json.
+// A network whose last container has gone stays up for a moment, because the next container often
+// comes at once: to make and to remove a bridge with its rules takes the kernel far longer than
+// everything else about a network (each removal waits until no processor can still be using the
+// object, RCU). The networks that wait stand in idle.json.
 
 // linger is how long a network stays up without a container.
 const linger = time.Second
@@ -63,7 +64,8 @@ func (m *Manager) Tidy(after time.Duration) error {
 	return nil
 }
 
-// tidy removes the rules first, in one commit for all, then the bridges with what is left of their ports.
+// tidy removes the rules first, in one commit for all, then the bridges with what is left of
+// their ports.
 func (m *Manager) tidy(s *state, after time.Duration) error {
 	due := false
 	for name, since := range s.idle {
@@ -75,6 +77,7 @@ func (m *Manager) tidy(s *state, after time.Duration) error {
 	if !due {
 		return nil
 	}
+
 	if err := m.updateRules(s); err != nil && !errors.Is(err, errNoRules) {
 		return err
 	}
@@ -84,12 +87,14 @@ func (m *Manager) tidy(s *state, after time.Duration) error {
 	return m.saveIdle(s)
 }
 
-// TidyLater is the last act of the process that has recorded the end of a container: it stays until no network is idle any more.
-// One such process is enough. Should it be killed, Tidy of a later command does its work.
+// TidyLater is the last act of the process that has recorded the end of a container: it stays
+// until no network is idle any more. One such process is enough. Should it be killed, Tidy of a
+// later command does its work.
 func (m *Manager) TidyLater() error {
 	if _, err := os.Stat(m.idleFile()); err != nil {
 		return nil
 	}
+
 	lock, err := os.OpenFile(filepath.Join(m.stateDir, ".tidy"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("take down idle networks: %w", err)
@@ -104,6 +109,7 @@ func (m *Manager) TidyLater() error {
 		if _, err := os.Stat(m.dataDir); errors.Is(err, fs.ErrNotExist) {
 			return m.takeAllDown()
 		}
+
 		err := m.locked(func(s *state) error {
 			err := m.tidy(s, linger)
 			if done = err != nil || len(s.idle) == 0; done {
@@ -115,10 +121,12 @@ func (m *Manager) TidyLater() error {
 			return fmt.Errorf("take down idle networks: %w", err)
 		}
 	}
+
 	return nil
 }
 
-// takeAllDown: the engine's directories have been removed meanwhile, and are not made again; nothing of it stays.
+// takeAllDown: the engine's directories have been removed meanwhile, and are not made again;
+// nothing of it stays.
 func (m *Manager) takeAllDown() error {
 	m.nl = openNetlink(unix.NETLINK_ROUTE)
 	defer m.nl.Close()

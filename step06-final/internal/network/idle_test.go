@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The network stays for a moment after its last container, with its rules but without the ports; the next container finds it;
-// at last it goes by itself.
+// The network stays for a moment after its last container, with its rules but without the ports;
+// the next container finds it; at last it goes by itself.
 func TestNetworkLingers(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		before := hostState(t)
@@ -34,7 +34,8 @@ func TestNetworkLingers(t *testing.T) {
 	})
 }
 
-// eventuallyAsBefore: the pair of a container goes with its namespace, which the kernel removes a little later.
+// eventuallyAsBefore: the pair of a container goes with its namespace, which the kernel removes a
+// little later.
 func eventuallyAsBefore(t *testing.T, before string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return hostState(t) == before }, 10*time.Second, 20*time.Millisecond)
@@ -64,7 +65,8 @@ func TestOneProcessTidies(t *testing.T) {
 	eventuallyAsBefore(t, before)
 }
 
-// The process that waits is killed: the next command that has something to do with networks takes them down.
+// The process that waits is killed: the next command that has something to do with networks takes
+// them down.
 func TestTidyAfterACrash(t *testing.T) {
 	for name, next := range map[string]func(m *Manager) error{
 		"repair": func(m *Manager) error { return m.Repair(nil) },
@@ -101,7 +103,8 @@ func TestTidyAfterACrash(t *testing.T) {
 	}
 }
 
-// The engine's directories are removed while its last network is idle: the bridge and the rules go, no directory comes back.
+// The engine's directories are removed while its last network is idle: the bridge and the rules
+// go, no directory comes back.
 func TestDirectoriesAreRemoved(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)
@@ -121,8 +124,8 @@ func TestDirectoriesAreRemoved(t *testing.T) {
 	eventuallyAsBefore(t, before)
 }
 
-// A container that shares the namespace of one that has ended has no network any more, as before, and what is left of the
-// pair hinders nobody.
+// A container that shares the namespace of one that has ended has no network any more, as before,
+// and what is left of the pair hinders nobody.
 func TestSharedNamespaceOutlivesItsContainer(t *testing.T) {
 	m := manager(t)
 	a, b := newBox(t), newBox(t)

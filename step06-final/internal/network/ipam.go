@@ -20,6 +20,7 @@ func parseCIDR(s string) (*net.IPNet, error) {
 	if !ip.Equal(subnet.IP) {
 		return nil, fmt.Errorf("%s has host bits set: write %s", s, subnet)
 	}
+
 	if ones, _ := subnet.Mask.Size(); ones < 8 || ones > 30 {
 		return nil, fmt.Errorf("%s: a prefix length from 8 to 30 is needed", s)
 	}
@@ -66,17 +67,19 @@ func (s *state) networkOver(subnet *net.IPNet) *Network {
 	return nil
 }
 
-// hostSubnets are the destinations that the host already reaches some way (routes and addresses, the default route left
-// out), without those of the interface `except`.
+// hostSubnets are the destinations that the host already reaches some way (routes and addresses,
+// the default route left out), without those of the interface `except`.
 func (m *Manager) hostSubnets(except netlink.Link) ([]*net.IPNet, error) {
 	exceptIndex := -1
 	if except != nil {
 		exceptIndex = except.Attrs().Index
 	}
+
 	routes, err := m.nl.RouteList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
+
 	var used []*net.IPNet
 	for _, r := range routes {
 		if r.Dst == nil || r.LinkIndex == exceptIndex {
@@ -86,10 +89,12 @@ func (m *Manager) hostSubnets(except netlink.Link) ([]*net.IPNet, error) {
 			used = append(used, r.Dst)
 		}
 	}
+
 	addresses, err := m.nl.AddrList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
+
 	for _, a := range addresses {
 		if a.LinkIndex != exceptIndex {
 			used = append(used, &net.IPNet{IP: a.IP.Mask(a.Mask), Mask: a.Mask})
@@ -114,6 +119,7 @@ func (s *state) chooseIP(n *Network, wanted net.IP) (net.IP, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	taken := map[string]string{n.Gateway: "the gateway"}
 	for _, e := range s.members(n.Name) {
 		taken[e.IP.String()] = "container " + short(e.ContainerID)
@@ -121,18 +127,22 @@ func (s *state) chooseIP(n *Network, wanted net.IP) (net.IP, error) {
 	if wanted != nil {
 		return checkIP(n, subnet, taken, wanted)
 	}
+
 	from := subnet
 	if n.IPRange != "" {
 		if from, err = parseRange(n.IPRange, subnet); err != nil {
 			return nil, err
 		}
 	}
+
 	for ip := from.IP; from.Contains(ip); ip = nextIP(ip) {
 		if _, used := taken[ip.String()]; !used && isHostAddress(ip, subnet) {
 			return ip, nil
 		}
 	}
-	return nil, fmt.Errorf("network %s has no free address in %s: remove containers that are stopped, or create a larger network", n.Name, from)
+	return nil, fmt.Errorf(
+		"network %s has no free address in %s: remove containers that are stopped, or create a larger network",
+		n.Name, from)
 }
 
 func checkIP(n *Network, subnet *net.IPNet, taken map[string]string, wanted net.IP) (net.IP, error) {
@@ -149,7 +159,8 @@ func checkIP(n *Network, subnet *net.IPNet, taken map[string]string, wanted net.
 	return ip, nil
 }
 
-// isHostAddress is false outside the subnet and for its first (network) and last (broadcast) address.
+// isHostAddress is false outside the subnet and for its first (network) and last (broadcast)
+// address.
 func isHostAddress(ip net.IP, subnet *net.IPNet) bool {
 	return subnet.Contains(ip) && !ip.Equal(subnet.IP) && subnet.Contains(nextIP(ip))
 }
@@ -174,12 +185,14 @@ func parseRange(s string, subnet *net.IPNet) (*net.IPNet, error) {
 	return r, nil
 }
 
-// chooseMAC takes the requested hardware address, or makes one of the IP address as Docker does: locally administered, and
-// the next owner of the address has the same one, so that no neighbour's ARP cache is ever wrong.
+// chooseMAC takes the requested hardware address, or makes one of the IP address as Docker does:
+// locally administered, and the next owner of the address has the same one, so that no
+// neighbour's ARP cache is ever wrong.
 func (s *state) chooseMAC(n *Network, wanted string, ip net.IP) (net.HardwareAddr, error) {
 	if wanted == "" {
 		return macOf(ip), nil
 	}
+
 	mac, err := net.ParseMAC(wanted)
 	if err != nil || len(mac) != 6 {
 		return nil, fmt.Errorf("MAC address %q: write it like 02:42:ac:1c:00:02", wanted)
@@ -187,9 +200,11 @@ func (s *state) chooseMAC(n *Network, wanted string, ip net.IP) (net.HardwareAdd
 	if mac[0]&1 != 0 || mac.String() == "00:00:00:00:00:00" {
 		return nil, fmt.Errorf("MAC address %s: multicast and zero addresses cannot belong to an interface", mac)
 	}
+
 	for _, e := range s.members(n.Name) {
 		if e.MAC == mac.String() {
-			return nil, fmt.Errorf("MAC address %s in network %s belongs to container %s: choose another one", mac, n.Name, short(e.ContainerID))
+			return nil, fmt.Errorf("MAC address %s in network %s belongs to container %s: choose another one", mac,
+				n.Name, short(e.ContainerID))
 		}
 	}
 	return mac, nil

@@ -11,8 +11,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// iptables writes rules with iptables-restore, which takes a whole table in one transaction. Both variants of iptables
-// behave the same here: legacy (since the 1.4.21 of CentOS 7) and the one that translates to nf_tables.
+// iptables writes rules with iptables-restore, which takes a whole table in one transaction. Both
+// variants of iptables behave the same here: legacy (since the 1.4.21 of CentOS 7) and the one
+// that translates to nf_tables.
 type iptables struct {
 	save, restore string // paths of iptables-save and iptables-restore
 	suffix        string
@@ -40,18 +41,22 @@ func (t *iptables) replace(r rules) error {
 	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
 		logrus.Debugf("iptables-restore: %s", line)
 	}
+
 	err = t.apply(input)
 	if err != nil && strings.Contains(err.Error(), "able does not exist") {
-		return fmt.Errorf("write rules: %w; the kernel has no such table: `modprobe iptable_raw iptable_nat iptable_filter`, or use the other variant of iptables (`update-alternatives --config iptables`)", err)
+		return fmt.Errorf(
+			"write rules: %w; the kernel has no such table: `modprobe iptable_raw iptable_nat iptable_filter`, or use the other variant of iptables (`update-alternatives --config iptables`)", err)
 	}
 	if err != nil {
 		return fmt.Errorf("write rules: %w; `%s` shows what the host has", err, t.save)
 	}
+
 	return nil
 }
 
-// install is input for `iptables-restore --noflush`: what is missing of the jumps and of the content of our chains; "" when
-// nothing is. A jump goes to the top, for firewalls often end a built-in chain with REJECT.
+// install is input for `iptables-restore --noflush`: what is missing of the jumps and of the
+// content of our chains; "" when nothing is. A jump goes to the top, for firewalls often end a
+// built-in chain with REJECT.
 func (t *iptables) install(r rules, present string) string {
 	var out strings.Builder
 	for _, table := range []string{"raw", "nat", "filter"} {
@@ -65,16 +70,19 @@ func (t *iptables) install(r rules, present string) string {
 				jumps = append(jumps, fmt.Sprintf("-I %s 1 -j %s", c.hook, t.chainName(c.name)))
 			}
 		}
+
 		if lines = append(lines, jumps...); len(lines) > 0 {
 			fmt.Fprintf(&out, "*%s\n%s\nCOMMIT\n", table, strings.Join(lines, "\n"))
 		}
 	}
+
 	return out.String()
 }
 
-// changes compares a chain with what is there. Rules that are only added, as those of one more published port, are appended;
-// else naming the chain (":NAME") makes or empties it, and all its rules follow. (An older iptables-save that words a rule
-// differently costs a rewriting, no more. To remove rules costs nf_tables some 30 ms, to add them nothing.)
+// changes compares a chain with what is there. Rules that are only added, as those of one more
+// published port, are appended; else naming the chain (":NAME") makes or empties it, and all its
+// rules follow. (An older iptables-save that words a rule differently costs a rewriting, no more.
+// To remove rules costs nf_tables some 30 ms, to add them nothing.)
 func (t *iptables) changes(c chain, present string) []string {
 	name := t.chainName(c.name)
 	var now []string
@@ -91,6 +99,7 @@ func (t *iptables) changes(c chain, present string) []string {
 	} else {
 		lines = []string{":" + name + " - [0:0]"}
 	}
+
 	for _, words := range missing {
 		lines = append(lines, "-A "+name+" "+words)
 	}
@@ -109,9 +118,11 @@ func isPrefix(short, long []string) bool {
 	return true
 }
 
-// uninstall takes out the jumps and then the chains, emptied before; "" when there is nothing of ours.
+// uninstall takes out the jumps and then the chains, emptied before; "" when there is nothing of
+// ours.
 func (t *iptables) uninstall(present string) string {
 	var out strings.Builder
+
 	for _, table := range []string{"raw", "nat", "filter"} {
 		var empty, jumps, remove []string
 		for _, c := range (rules{}).chains() {
@@ -126,10 +137,12 @@ func (t *iptables) uninstall(present string) string {
 				remove = append(remove, "-X "+t.chainName(c.name))
 			}
 		}
+
 		if lines := append(append(empty, jumps...), remove...); len(lines) > 0 {
 			fmt.Fprintf(&out, "*%s\n%s\nCOMMIT\n", table, strings.Join(lines, "\n"))
 		}
 	}
+
 	return out.String()
 }
 
@@ -168,8 +181,9 @@ func countLine(text, line string) int {
 	return count
 }
 
-// apply runs iptables-restore. Since 1.6.2 it can wait for others that hold the lock (-w). Older ones do not know the
-// option and take no lock: when somebody changed the table in between, the kernel refuses, and it is tried again.
+// apply runs iptables-restore. Since 1.6.2 it can wait for others that hold the lock (-w). Older
+// ones do not know the option and take no lock: when somebody changed the table in between, the
+// kernel refuses, and it is tried again.
 func (t *iptables) apply(input string) error {
 	_, err := runProgram(t.restore, []byte(input), "-w", "--noflush")
 	if err == nil || !strings.Contains(err.Error(), "option") {
@@ -193,7 +207,8 @@ func runProgram(program string, input []byte, arguments ...string) (string, erro
 	command.Stdin = bytes.NewReader(input)
 	command.Stdout, command.Stderr = &out, &complaint
 	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", program, strings.Join(arguments, " "), err, strings.TrimSpace(complaint.String()))
+		return "", fmt.Errorf("%s %s: %w: %s", program, strings.Join(arguments, " "), err,
+			strings.TrimSpace(complaint.String()))
 	}
 	return out.String(), nil
 }

@@ -14,7 +14,8 @@ import (
 // defaultDataDir is the engine's --root when none is given: only there our chains have no suffix.
 const defaultDataDir = "/var/lib/mydocker"
 
-// Manager keeps the networks of one engine. All methods may be used by several processes at once: each takes the lock.
+// Manager keeps the networks of one engine. All methods may be used by several processes at once:
+// each takes the lock.
 type Manager struct {
 	dataDir  string   // …/network below the engine's --root
 	stateDir string   // …/network below the engine's --state
@@ -25,17 +26,19 @@ type Manager struct {
 	nl *netlink.Handle // to the host's network, while locked
 }
 
-// Open prepares the manager; nothing on the host changes. dataDir and stateDir are the engine's --root and --state
-// (the manager uses the directory `network` in each).
+// Open prepares the manager; nothing on the host changes. dataDir and stateDir are the engine's
+// --root and --state (the manager uses the directory `network` in each).
 func Open(dataDir, stateDir string) (*Manager, error) {
 	data, err := filepath.Abs(dataDir)
 	if err != nil {
 		return nil, fmt.Errorf("network state below %s: %w", dataDir, err)
 	}
+
 	state, err := filepath.Abs(stateDir)
 	if err != nil {
 		return nil, fmt.Errorf("network state below %s: %w", stateDir, err)
 	}
+
 	m := &Manager{
 		dataDir:  filepath.Join(data, "network"),
 		stateDir: filepath.Join(state, "network"),
@@ -45,19 +48,23 @@ func Open(dataDir, stateDir string) (*Manager, error) {
 		sum := sha256.Sum256([]byte(data))
 		m.suffix = "-" + hex.EncodeToString(sum[:3])
 	}
+
 	return m, nil
 }
 
-// UserMode says that containers get a network of their own through slirp4netns or pasta instead of a bridge.
+// UserMode says that containers get a network of their own through slirp4netns or pasta instead
+// of a bridge.
 func (m *Manager) UserMode() bool { return m.userMode }
 
-// locked runs f alone among all processes that use the same data directory, on the state as it is in the files.
+// locked runs f alone among all processes that use the same data directory, on the state as it is
+// in the files.
 func (m *Manager) locked(f func(s *state) error) error {
 	for _, dir := range []string{m.dataDir, m.stateDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("directory for network state: %w; is the file system read-only or full?", err)
 		}
 	}
+
 	path := filepath.Join(m.dataDir, ".lock")
 	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -70,9 +77,11 @@ func (m *Manager) locked(f func(s *state) error) error {
 			break
 		}
 	}
+
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", path, err)
 	}
+
 	m.nl = openNetlink(unix.NETLINK_ROUTE)
 	defer m.nl.Close()
 	s, err := m.load()

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openNetNS opens the network namespace that a request names. With a pid it also makes sure that the process is still the
-// one that was meant, after the namespace is open: from then on the pid may be reused without harm.
+// openNetNS opens the network namespace that a request names. With a pid it also makes sure that
+// the process is still the one that was meant, after the namespace is open: from then on the pid
+// may be reused without harm.
 func openNetNS(e *Endpoint) (*os.File, error) {
 	ns, err := os.Open(e.NetNS)
 	if err != nil {
@@ -24,6 +25,7 @@ func openNetNS(e *Endpoint) (*os.File, error) {
 		ns.Close()
 		return nil, fmt.Errorf("process %d of the container has ended", e.Pid)
 	}
+
 	own, err := sameNamespace(ns, "/proc/self/ns/net")
 	if err == nil && own {
 		err = errors.New("it is the host's own: the container has no network namespace to attach")
@@ -32,6 +34,7 @@ func openNetNS(e *Endpoint) (*os.File, error) {
 		ns.Close()
 		return nil, fmt.Errorf("network namespace %s: %w", e.NetNS, err)
 	}
+
 	return ns, nil
 }
 
@@ -47,15 +50,18 @@ func sameNamespace(ns *os.File, path string) (bool, error) {
 	return a.Dev == b.Dev && a.Ino == b.Ino, nil
 }
 
-// inNetNS runs f on a thread that has joined ns: a socket made there, netlink's too, belongs to ns, and so does what the
-// thread sees in /proc/sys/net. setns(2) works on one thread, and Go moves goroutines between threads: so the goroutine is
-// locked to its thread. If the way back fails it is never unlocked, and Go throws the thread away with the goroutine.
+// inNetNS runs f on a thread that has joined ns: a socket made there, netlink's too, belongs to
+// ns, and so does what the thread sees in /proc/sys/net. setns(2) works on one thread, and Go
+// moves goroutines between threads: so the goroutine is locked to its thread. If the way back
+// fails it is never unlocked, and Go throws the thread away with the goroutine.
 func inNetNS(ns *os.File, f func() error) error {
 	result := make(chan error, 1)
+
 	go func() {
 		runtime.LockOSThread()
 		result <- func() error {
-			host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid())) // thread-self needs Linux 3.17
+			// thread-self needs Linux 3.17
+			host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
 			if err != nil {
 				return fmt.Errorf("open own network namespace: %w", err)
 			}
@@ -67,19 +73,23 @@ func inNetNS(ns *os.File, f func() error) error {
 			if unix.Setns(int(host.Fd()), unix.CLONE_NEWNET) == nil {
 				runtime.UnlockOSThread()
 			}
+
 			return err
 		}()
 	}()
+
 	return <-result
 }
 
-// openNetlink opens the socket over which to ask the kernel about interfaces, addresses and routes (rtnetlink(7)), in the network namespace
-// that the thread is in now. If there is none to be had, every question opens one of its own, and says what is wrong with that.
+// openNetlink opens the socket over which to ask the kernel about interfaces, addresses and
+// routes (rtnetlink(7)), in the network namespace that the thread is in now. If there is none to
+// be had, every question opens one of its own, and says what is wrong with that.
 func openNetlink(family int) *netlink.Handle {
 	nl, err := netlink.NewHandle(family)
 	if err != nil {
-		// The library (up to v1.3.1) closes the number of a socket that it cannot bind twice: at once, and when the garbage collector finds
-		// the file. By then it may be the number of another file of ours. Without a collector it stays with the first time.
+		// The library (up to v1.3.1) closes the number of a socket that it cannot bind twice: at
+		// once, and when the garbage collector finds the file. By then it may be the number of
+		// another file of ours. Without a collector it stays with the first time.
 		debug.SetGCPercent(-1)
 		return &netlink.Handle{}
 	}
@@ -95,7 +105,8 @@ func netlinkIn(ns *os.File, f func(nl *netlink.Handle) error) error {
 	})
 }
 
-// LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by itself.
+// LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by
+// itself.
 func LoopbackUp(netns string) error {
 	ns, err := os.Open(netns)
 	if err != nil {
@@ -116,8 +127,9 @@ func loopbackUp(nl *netlink.Handle) error {
 	return nil
 }
 
-// startTime reads when a process started, in clock ticks since boot, and its state letter: proc(5), /proc/PID/stat,
-// fields 22 and 3. The second field may hold spaces and parentheses: count from the last one.
+// startTime reads when a process started, in clock ticks since boot, and its state letter:
+// proc(5), /proc/PID/stat, fields 22 and 3. The second field may hold spaces and parentheses:
+// count from the last one.
 func startTime(pid int) (start uint64, processState string, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -131,7 +143,8 @@ func startTime(pid int) (start uint64, processState string, err error) {
 	return start, fields[0], err
 }
 
-// alive says whether the process that had this pid and start time still runs; a zombie has given up its namespaces.
+// alive says whether the process that had this pid and start time still runs; a zombie has given
+// up its namespaces.
 func alive(pid int, start uint64) bool {
 	now, processState, err := startTime(pid)
 	return err == nil && now == start && processState != "Z" && processState != "X"

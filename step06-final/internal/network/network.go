@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// The three networks that always exist. ModeHost and ModeNone are only names: no interface is made for them.
+// The three networks that always exist. ModeHost and ModeNone are only names: no interface is
+// made for them.
 const (
 	DefaultNetwork = "bridge"
 	ModeHost       = "host"
 	ModeNone       = "none"
 )
 
-// Network is what `network create` defines and `network inspect` shows. The definition lives in the data directory and
-// survives a reboot; bridge and rules exist only while a container is attached.
+// Network is what `network create` defines and `network inspect` shows. The definition lives in
+// the data directory and survives a reboot; bridge and rules exist only while a container is
+// attached.
 type Network struct {
 	Name     string
 	ID       string // 64 hex digits
@@ -78,7 +80,8 @@ type Helper struct {
 	Socket   string // slirp4netns' API socket, or pasta's pid file
 }
 
-// AttachRequest asks for one endpoint. Pid or NetNS says where; everything else but ContainerID may be zero.
+// AttachRequest asks for one endpoint. Pid or NetNS says where; everything else but ContainerID
+// may be zero.
 type AttachRequest struct {
 	ContainerID string
 	Name        string // container name: what other members of a user-defined network look up
@@ -91,8 +94,10 @@ type AttachRequest struct {
 	Ports       []PortMapping
 	Held        *HeldPorts // by Hold, with the same Ports; nil: they are only tested to be free
 	Aliases     []string
-	HostsPath   string   // file that is bind mounted as /etc/hosts; rewritten in place (same inode) when members come and go
-	ExtraHosts  []string // --add-host, for HostsPath
+	// file that is bind mounted as /etc/hosts; rewritten in place (same inode) when members come
+	// and go
+	HostsPath  string
+	ExtraHosts []string // --add-host, for HostsPath
 }
 
 // nameRule is docker's rule for names of networks, containers and aliases.

@@ -24,7 +24,8 @@ func TestDefinitions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "172.29.0.0/16", red.Subnet)
 	require.Equal(t, "172.29.0.1", red.Gateway)
-	blue, err := m.Create(CreateOptions{Name: "blue", Subnet: "10.50.0.0/24", Gateway: "10.50.0.254", IPRange: "10.50.0.128/25", Options: map[string]string{optionMTU: "1400", optionBridge: "br-blue"}})
+	blue, err := m.Create(CreateOptions{Name: "blue", Subnet: "10.50.0.0/24", Gateway: "10.50.0.254",
+		IPRange: "10.50.0.128/25", Options: map[string]string{optionMTU: "1400", optionBridge: "br-blue"}})
 	require.NoError(t, err)
 	require.Equal(t, 1400, blue.MTU)
 
@@ -52,6 +53,7 @@ func TestDefinitions(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, removed, "red is kept, blue is in use")
 	require.NoError(t, m.Detach(a.id, blue.ID[:12]))
+
 	require.NoError(t, m.Remove("red"))
 	removed, err = m.Prune(func(Network) bool { return false })
 	require.NoError(t, err)
@@ -75,6 +77,7 @@ func TestDefinitionsRefused(t *testing.T) {
 	_, err := m.Create(CreateOptions{Name: "red", Subnet: "10.60.0.0/16"})
 	require.NoError(t, err)
 	before := hostState(t)
+
 	for want, o := range map[string]CreateOptions{
 		"exists":                     {Name: "red"},
 		"meaning of its own":         {Name: "host"},
@@ -101,6 +104,7 @@ func TestDefinitionsRefused(t *testing.T) {
 		_, err := m.Create(o)
 		require.ErrorContains(t, err, want, "%+v", o)
 	}
+
 	require.Equal(t, before, hostState(t))
 }
 
@@ -117,6 +121,7 @@ func TestAttachRefused(t *testing.T) {
 	b := newBox(t)
 	gone := newBox(t)
 	gone.end()
+
 	for want, r := range map[string]AttachRequest{
 		"no such network":            {Network: "green"},
 		"belongs to container":       {Network: "red", IP: e.IP},
@@ -138,9 +143,11 @@ func TestAttachRefused(t *testing.T) {
 		if r.Pid == 0 && r.NetNS == "" {
 			r.Pid = b.pid
 		}
+
 		_, err := m.Attach(r)
 		require.ErrorContains(t, err, want, "%+v", r)
 	}
+
 	_, err = m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid, Network: "red"})
 	require.ErrorContains(t, err, "already")
 	_, err = m.Attach(AttachRequest{ContainerID: "../x", Pid: a.pid})
@@ -148,7 +155,8 @@ func TestAttachRefused(t *testing.T) {
 	require.Equal(t, before, hostState(t), "nothing has changed")
 }
 
-// Connect and disconnect of a running container: eth0, eth1; the default route moves when its network is left.
+// Connect and disconnect of a running container: eth0, eth1; the default route moves when its
+// network is left.
 func TestSeveralNetworks(t *testing.T) {
 	m := manager(t)
 	other := outside(t)
@@ -157,6 +165,7 @@ func TestSeveralNetworks(t *testing.T) {
 		_, err := m.Create(o)
 		require.NoError(t, err)
 	}
+
 	a := newBox(t)
 	require.Equal(t, "eth0", a.attach(m, AttachRequest{Network: "dark"}).Interface)
 	require.Error(t, a.cannotAsk("10.99.0.2:7000"))
@@ -169,6 +178,7 @@ func TestSeveralNetworks(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "outside 10.99.0.1", answer)
 	}
+
 	published := func() {
 		t.Helper()
 		answer, err := other.ask("tcp", "10.99.0.1:8080")
@@ -185,11 +195,13 @@ func TestSeveralNetworks(t *testing.T) {
 	require.Error(t, err)
 	require.Error(t, a.cannotAsk("10.99.0.2:7000"))
 	list, err := m.Endpoints(a.id)
+
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 }
 
-// A container in two networks goes at once: its ports go with it, though the second network stays up for others.
+// A container in two networks goes at once: its ports go with it, though the second network stays
+// up for others.
 func TestPortsGoWithTheContainer(t *testing.T) {
 	for _, how := range []string{"detach", "death"} {
 		m := manager(t)
@@ -197,6 +209,7 @@ func TestPortsGoWithTheContainer(t *testing.T) {
 			_, err := m.Create(CreateOptions{Name: name})
 			require.NoError(t, err)
 		}
+
 		a, stays, next := newBox(t), newBox(t), newBox(t)
 		a.attach(m, AttachRequest{Network: "red", Ports: ports(t, "8080:80")})
 		a.attach(m, AttachRequest{Network: "blue"})
@@ -208,6 +221,7 @@ func TestPortsGoWithTheContainer(t *testing.T) {
 			a.end()
 			require.NoError(t, m.Repair(nil))
 		}
+
 		require.NotContains(t, hostState(t), "--dport 8080", how)
 		next.attach(m, AttachRequest{Network: "blue", Ports: ports(t, "8080:80")})
 		stays.end()
@@ -216,29 +230,34 @@ func TestPortsGoWithTheContainer(t *testing.T) {
 	}
 }
 
-// Names: who starts later is found, who goes is forgotten, also over two networks; on the default network nobody is found.
+// Names: who starts later is found, who goes is forgotten, also over two networks; on the default
+// network nobody is found.
 func TestNames(t *testing.T) {
 	m := manager(t)
 	for _, name := range []string{"red", "blue"} {
 		_, err := m.Create(CreateOptions{Name: name})
 		require.NoError(t, err)
 	}
+
 	web, db, old := newBox(t), newBox(t), newBox(t)
 	webHosts, dbHosts, oldHosts := hostsFile(t), hostsFile(t), hostsFile(t)
 	inode := inodeOf(t, webHosts)
 	look := func(path, name string) string { return lookup(t, path, name) }
 
-	web.attach(m, AttachRequest{Name: "web", Network: "red", HostsPath: webHosts, ExtraHosts: []string{"up:host-gateway", "x:1.2.3.4"}})
+	web.attach(m, AttachRequest{Name: "web", Network: "red", HostsPath: webHosts,
+		ExtraHosts: []string{"up:host-gateway", "x:1.2.3.4"}})
 	require.Equal(t, "172.29.0.2", look(webHosts, web.id[:12]))
 	require.Equal(t, "172.29.0.2", look(webHosts, "web"))
 	require.Equal(t, "172.29.0.1", look(webHosts, "up"))
 	require.Equal(t, "1.2.3.4", look(webHosts, "x"))
 	require.Equal(t, "127.0.0.1", look(webHosts, "localhost"))
 
-	db.attach(m, AttachRequest{Name: "db", Hostname: "storage", Network: "red", HostsPath: dbHosts, Aliases: []string{"database"}})
+	db.attach(m, AttachRequest{Name: "db", Hostname: "storage", Network: "red", HostsPath: dbHosts,
+		Aliases: []string{"database"}})
 	for _, name := range []string{"db", "database", "storage", db.id[:12]} {
 		require.Equal(t, "172.29.0.3", look(webHosts, name), name)
 	}
+
 	require.Equal(t, "172.29.0.2", look(dbHosts, "web"))
 	db.attach(m, AttachRequest{Name: "db", Hostname: "storage", Network: "blue", HostsPath: dbHosts})
 	require.Equal(t, "172.29.0.2", look(dbHosts, "web"), "still")
@@ -297,7 +316,8 @@ func appendTo(t *testing.T, path, text string) {
 	require.NoError(t, err)
 }
 
-// The host starts to use the subnet of the default network while nobody is attached: another one is taken.
+// The host starts to use the subnet of the default network while nobody is attached: another one
+// is taken.
 func TestDefaultNetworkGivesWay(t *testing.T) {
 	m := manager(t)
 	a := newBox(t)
@@ -315,6 +335,7 @@ func TestDefaultNetworkGivesWay(t *testing.T) {
 	details, err := m.Inspect("bridge")
 	require.NoError(t, err)
 	require.Equal(t, "mydocker1", details.Bridge)
+
 	require.Len(t, details.Endpoints, 1)
 	require.NoError(t, m.Detach(a.id, ""))
 }
@@ -333,6 +354,7 @@ func TestTwoEngines(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, answer)
 	}
+
 	require.NoError(t, first.Detach(a.id, ""))
 	_, err := askHost("tcp", "127.0.0.1:8081")
 	require.NoError(t, err)
@@ -355,6 +377,7 @@ func TestCountersAndPath(t *testing.T) {
 	lines, err := m.Path(a.id)
 	require.NoError(t, err)
 	text := strings.Join(lines, "\n")
+
 	for _, word := range []string{"eth0 172.28.0.2/16", "mydocker0", "MASQUERADE", "0.0.0.0:8080/tcp → 172.28.0.2:80"} {
 		require.Contains(t, text, word)
 	}

@@ -11,18 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nftables writes the rules without any program: as messages to nf_tables in the kernel (nft(8) sends the same), into one
-// table of ours. A verdict ACCEPT ends only our own chain: a chain of another table that drops still drops.
+// nftables writes the rules without any program: as messages to nf_tables in the kernel (nft(8)
+// sends the same), into one table of ours. A verdict ACCEPT ends only our own chain: a chain of
+// another table that drops still drops.
 //
-// The messages are put together here and not by a library: github.com/google/nftables v0.1.0, the newest for Go 1.19, asks
-// for an answer to every rule and cannot enlarge the buffer that holds the answers, which some forty rules fill.
+// The messages are put together here and not by a library: github.com/google/nftables v0.1.0, the
+// newest for Go 1.19, asks for an answer to every rule and cannot enlarge the buffer that holds
+// the answers, which some forty rules fill.
 type nftables struct{ table string }
 
 func (t *nftables) place(chain string) string {
 	return fmt.Sprintf("chain %s of table ip %s", chain, t.table)
 }
 
-// replace asks what is there and hands over the difference, in one transaction: all of it happens or nothing.
+// replace asks what is there and hands over the difference, in one transaction: all of it happens
+// or nothing.
 func (t *nftables) replace(r rules) error {
 	present, err := t.present()
 	if errors.Is(err, errNoRules) && len(r.bridges) == 0 {
@@ -59,13 +62,15 @@ func nftError(what string, err error) error {
 	return fmt.Errorf("%s: nf_tables: %w; `nft list ruleset` shows what the host has", what, err)
 }
 
-// changes compares each chain with what is there. Rules that are only added, as those of one more published port, are
-// appended; else the chain is emptied and filled again. (To remove rules makes the kernel wait some 20 ms, to add them not.)
+// changes compares each chain with what is there. Rules that are only added, as those of one more
+// published port, are appended; else the chain is emptied and filled again. (To remove rules
+// makes the kernel wait some 20 ms, to add them not.)
 func (t *nftables) changes(r rules, present map[string][]string) nftBatch {
 	var batch nftBatch
 	if present == nil {
 		batch.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, text(unix.NFTA_TABLE_NAME, t.table))
 	}
+
 	for _, c := range r.chains() {
 		now, exists := present[c.name]
 		if !exists {
@@ -79,23 +84,27 @@ func (t *nftables) changes(r rules, present map[string][]string) nftBatch {
 			batch.add(unix.NFT_MSG_DELRULE, 0, text(unix.NFTA_RULE_TABLE, t.table), text(unix.NFTA_RULE_CHAIN, c.name))
 			now = nil
 		}
+
 		for i := len(now); i < len(words); i++ {
 			logrus.Debugf("nft: add rule ip %s %s %s", t.table, c.name, words[i])
 			batch.add(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND,
 				text(unix.NFTA_RULE_TABLE, t.table), text(unix.NFTA_RULE_CHAIN, c.name),
-				nest(unix.NFTA_RULE_EXPRESSIONS, c.rules[i].program()...), nl.NewRtAttr(unix.NFTA_RULE_USERDATA, comment(words[i])))
+				nest(unix.NFTA_RULE_EXPRESSIONS, c.rules[i].program()...),
+				nl.NewRtAttr(unix.NFTA_RULE_USERDATA, comment(words[i])))
 		}
 	}
+
 	return batch
 }
 
-// present reads our chains and of each rule its comment, which is the rule in the words of iptables; nil if there is no
-// table of ours.
+// present reads our chains and of each rule its comment, which is the rule in the words of
+// iptables; nil if there is no table of ours.
 func (t *nftables) present() (map[string][]string, error) {
 	chains, err := nftDump(unix.NFT_MSG_GETCHAIN)
 	if err != nil {
 		return nil, nftError("read the host's rules", err)
 	}
+
 	var present map[string][]string
 	for _, c := range chains {
 		if c[unix.NFTA_CHAIN_TABLE] != t.table {
@@ -104,8 +113,10 @@ func (t *nftables) present() (map[string][]string, error) {
 		if present == nil {
 			present = map[string][]string{}
 		}
+
 		present[c[unix.NFTA_CHAIN_NAME]] = nil
 	}
+
 	if present == nil {
 		return nil, nil
 	}
@@ -114,6 +125,7 @@ func (t *nftables) present() (map[string][]string, error) {
 	if err != nil {
 		return nil, nftError("read the host's rules", err)
 	}
+
 	for _, r := range list {
 		if r[unix.NFTA_RULE_TABLE] == t.table {
 			name := r[unix.NFTA_RULE_CHAIN]
@@ -123,7 +135,8 @@ func (t *nftables) present() (map[string][]string, error) {
 	return present, nil
 }
 
-// comment is the form in which nft(8) keeps and shows the comment of a rule: type 0, length, text. commentText reads it.
+// comment is the form in which nft(8) keeps and shows the comment of a rule: type 0, length,
+// text. commentText reads it.
 func comment(words string) []byte {
 	if len(words) > 254 {
 		words = words[:254]
@@ -138,13 +151,15 @@ func commentText(data string) string {
 	return data[2 : len(data)-1]
 }
 
-// attributes describe a new chain. A chain that packets come to by themselves has a hook: its number (linux/netfilter.h), and
-// the priority of the table of iptables that has this hook (linux/netfilter_ipv4.h).
+// attributes describe a new chain. A chain that packets come to by themselves has a hook: its
+// number (linux/netfilter.h), and the priority of the table of iptables that has this hook
+// (linux/netfilter_ipv4.h).
 func (c chain) attributes(table string) []*nl.RtAttr {
 	list := []*nl.RtAttr{text(unix.NFTA_CHAIN_TABLE, table), text(unix.NFTA_CHAIN_NAME, c.name)}
 	if c.hook == "" {
 		return list
 	}
+
 	number := map[string]uint32{"PREROUTING": 0, "FORWARD": 2, "OUTPUT": 3, "POSTROUTING": 4}[c.hook]
 	kind, priority := "filter", int32(0)
 	switch {
@@ -155,16 +170,20 @@ func (c chain) attributes(table string) []*nl.RtAttr {
 	case c.table == "nat":
 		kind, priority = "nat", -100
 	}
-	hook := nest(unix.NFTA_CHAIN_HOOK, number32(unix.NFTA_HOOK_HOOKNUM, number), number32(unix.NFTA_HOOK_PRIORITY, uint32(priority)))
+
+	hook := nest(unix.NFTA_CHAIN_HOOK, number32(unix.NFTA_HOOK_HOOKNUM, number),
+		number32(unix.NFTA_HOOK_PRIORITY, uint32(priority)))
 	return append(list, hook, text(unix.NFTA_CHAIN_TYPE, kind))
 }
 
-// program is a rule as nf_tables runs it: each instruction loads something of the packet into register 1, or compares it
-// with a value, and the rule ends where a comparison fails; the last one gives the verdict.
+// program is a rule as nf_tables runs it: each instruction loads something of the packet into
+// register 1, or compares it with a value, and the rule ends where a comparison fails; the last
+// one gives the verdict.
 type program struct{ instructions []*nl.RtAttr }
 
 func (p *program) add(name string, operands ...*nl.RtAttr) {
-	p.instructions = append(p.instructions, nest(unix.NFTA_LIST_ELEM, text(unix.NFTA_EXPR_NAME, name), nest(unix.NFTA_EXPR_DATA, operands...)))
+	p.instructions = append(p.instructions,
+		nest(unix.NFTA_LIST_ELEM, text(unix.NFTA_EXPR_NAME, name), nest(unix.NFTA_EXPR_DATA, operands...)))
 }
 
 func (p *program) meta(key uint32) {
@@ -183,7 +202,8 @@ func (p *program) mask(bits []byte) {
 }
 
 func (p *program) compare(operator uint32, value []byte) {
-	p.add("cmp", number32(unix.NFTA_CMP_SREG, unix.NFT_REG_1), number32(unix.NFTA_CMP_OP, operator), data(unix.NFTA_CMP_DATA, value))
+	p.add("cmp", number32(unix.NFTA_CMP_SREG, unix.NFT_REG_1), number32(unix.NFTA_CMP_OP, operator),
+		data(unix.NFTA_CMP_DATA, value))
 }
 
 func (p *program) load(register uint32, value []byte) {
@@ -234,10 +254,12 @@ func (r rule) program() []*nl.RtAttr {
 		p.compare(unix.NFT_CMP_EQ, bigEndian16(r.port))
 	}
 	if r.local {
-		p.add("fib", number32(unix.NFTA_FIB_DREG, unix.NFT_REG_1), number32(unix.NFTA_FIB_RESULT, unix.NFT_FIB_RESULT_ADDRTYPE),
+		p.add("fib", number32(unix.NFTA_FIB_DREG, unix.NFT_REG_1),
+			number32(unix.NFTA_FIB_RESULT, unix.NFT_FIB_RESULT_ADDRTYPE),
 			number32(unix.NFTA_FIB_FLAGS, unix.NFTA_FIB_F_DADDR))
 		p.compare(unix.NFT_CMP_EQ, native32(unix.RTN_LOCAL))
 	}
+
 	const relatedOrEstablished, statusDestinationNAT = 4 | 2, 1 << 5 // NFT_CT_STATE_BIT, IPS_DST_NAT
 	switch r.state {
 	case answered:
@@ -245,6 +267,7 @@ func (r rule) program() []*nl.RtAttr {
 	case published:
 		p.connection(unix.NFT_CT_STATUS, statusDestinationNAT)
 	}
+
 	p.verdict(r)
 	return p.instructions
 }
@@ -259,9 +282,12 @@ func (p *program) connection(key, bits uint32) {
 func (p *program) verdict(r rule) {
 	const drop, accept, jump = 0, 1, -3 // NF_DROP, NF_ACCEPT, NFT_JUMP
 	give := func(code int32, more ...*nl.RtAttr) {
-		verdict := nest(unix.NFTA_DATA_VERDICT, append([]*nl.RtAttr{number32(unix.NFTA_VERDICT_CODE, uint32(code))}, more...)...)
-		p.add("immediate", number32(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT), nest(unix.NFTA_IMMEDIATE_DATA, verdict))
+		verdict := nest(unix.NFTA_DATA_VERDICT,
+			append([]*nl.RtAttr{number32(unix.NFTA_VERDICT_CODE, uint32(code))}, more...)...)
+		p.add("immediate", number32(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT),
+			nest(unix.NFTA_IMMEDIATE_DATA, verdict))
 	}
+
 	switch r.then {
 	case "ACCEPT":
 		give(accept)

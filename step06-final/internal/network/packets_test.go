@@ -32,7 +32,9 @@ func TestPackets(t *testing.T) {
 		other.serve(7000, "outside")
 		a, b := newBox(t), newBox(t)
 		ea := a.attach(m, AttachRequest{Name: "a"})
-		eb := b.attach(m, AttachRequest{Name: "b", Ports: ports(t, "8080:80", "8080:80/udp", "127.0.0.1:8081:80", "127.0.0.1:8081:80/udp", "10.99.0.1:8082:80", "9000-9002:80-82")})
+		eb := b.attach(m, AttachRequest{Name: "b",
+			Ports: ports(t, "8080:80", "8080:80/udp", "127.0.0.1:8081:80", "127.0.0.1:8081:80/udp",
+				"10.99.0.1:8082:80", "9000-9002:80-82")})
 		require.Equal(t, "172.28.0.2", ea.IP.String())
 		require.Equal(t, "172.28.0.3", eb.IP.String())
 		require.Equal(t, "eth0", ea.Interface)
@@ -57,6 +59,7 @@ func TestPackets(t *testing.T) {
 			ask("from the container to itself through the host", b.ask, "10.99.0.1:8080", "b 172.28.0.1")
 			ask("published on 127.0.0.1, from the host", askHost, "127.0.0.1:8081", "b 172.28.0.1")
 		}
+
 		answer, err := other.ask("tcp", "10.99.0.1:8082")
 		require.NoError(t, err)
 		require.Equal(t, "b 10.99.0.2", answer)
@@ -85,8 +88,10 @@ func TestPacketsWithBridgeNetfilter(t *testing.T) {
 	if err != nil {
 		t.Skip("no br_netfilter in this kernel")
 	}
+
 	require.NoError(t, os.WriteFile(setting, []byte("1"), 0))
 	defer func() { require.NoError(t, os.WriteFile(setting, old, 0)) }()
+
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		a, b := newBox(t), newBox(t)
 		a.attach(m, AttachRequest{})
@@ -100,13 +105,15 @@ func TestPacketsWithBridgeNetfilter(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, strings.HasPrefix(answer, "b "), answer)
 		}
+
 		answer, err = askHost("tcp", "127.0.0.1:8080")
 		require.NoError(t, err)
 		require.Equal(t, "b 172.28.0.1", answer)
 	})
 }
 
-// What must not get through. Each line fails when its rule is taken out of iptables.go and nftables.go.
+// What must not get through. Each line fails when its rule is taken out of iptables.go and
+// nftables.go.
 func TestIsolation(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		other := outside(t)
@@ -177,7 +184,8 @@ func TestHostLoopbackStaysClosed(t *testing.T) {
 	})
 }
 
-// The outside hears who sends it a UDP packet: from says its name, in this order; the last one must be heard.
+// The outside hears who sends it a UDP packet: from says its name, in this order; the last one
+// must be heard.
 func received(t *testing.T, outside *box, silent, heard *box) []string {
 	t.Helper()
 	var ears net.PacketConn
@@ -187,6 +195,7 @@ func received(t *testing.T, outside *box, silent, heard *box) []string {
 	}))
 	defer ears.Close()
 	require.NoError(t, ears.SetDeadline(time.Now().Add(5*time.Second)))
+
 	say := func(b *box, text string) {
 		require.NoError(t, inNetNS(b.ns, func() error {
 			c, err := net.Dial("udp4", "10.99.0.2:7100")
@@ -201,6 +210,7 @@ func received(t *testing.T, outside *box, silent, heard *box) []string {
 	say(silent, "dark")
 	say(heard, "red")
 	var all []string
+
 	for {
 		buffer := make([]byte, 100)
 		n, _, err := ears.ReadFrom(buffer)
@@ -226,7 +236,8 @@ func TestForgedLoopback(t *testing.T) {
 	})
 }
 
-// A client that keeps its UDP socket finds the container that has the port now, not the one that had it.
+// A client that keeps its UDP socket finds the container that has the port now, not the one that
+// had it.
 func TestUDPFlowFollowsThePort(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		other, a, b := outside(t), newBox(t), newBox(t)
@@ -238,6 +249,7 @@ func TestUDPFlowFollowsThePort(t *testing.T) {
 			return err
 		}))
 		defer client.Close()
+
 		ask := func() string {
 			for i := 0; i < 10; i++ {
 				require.NoError(t, client.SetDeadline(time.Now().Add(300*time.Millisecond)))
@@ -254,17 +266,20 @@ func TestUDPFlowFollowsThePort(t *testing.T) {
 		a.attach(m, AttachRequest{Ports: ports(t, "8080:80/udp")})
 		require.Equal(t, "a 10.99.0.2", ask())
 		require.NoError(t, m.Detach(a.id, ""))
+
 		client.Write([]byte("nobody is there"))
 		require.NoError(t, client.SetDeadline(time.Now().Add(50*time.Millisecond)))
 		for err := error(nil); err == nil || !os.IsTimeout(err); { // late answers to what was asked twice
 			_, err = client.Read(make([]byte, 100))
 		}
+
 		b.attach(m, AttachRequest{IP: net.ParseIP("172.28.0.9"), Ports: ports(t, "8080:80/udp")})
 		require.Equal(t, "b 10.99.0.2", ask())
 	})
 }
 
-// attack is what a container with CAP_NET_ADMIN in its namespace does to send packets for 127.0.0.1 to the bridge.
+// attack is what a container with CAP_NET_ADMIN in its namespace does to send packets for
+// 127.0.0.1 to the bridge.
 func attack(t *testing.T, a *box) {
 	t.Helper()
 	sendLoopbackTo(t, a, "eth0", "172.28.0.1", "172.28.0.2")
@@ -273,6 +288,7 @@ func attack(t *testing.T, a *box) {
 // sendLoopbackTo makes a box send packets for 127.0.0.1 to a neighbour.
 func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
 	t.Helper()
+
 	require.NoError(t, inNetNS(b.ns, func() error {
 		if err := loopbackUp(&netlink.Handle{}); err != nil {
 			return err
@@ -280,11 +296,14 @@ func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
 		if err := setSysctl("net/ipv4/conf/"+device+"/route_localnet", "1"); err != nil {
 			return err
 		}
-		// ip addr del 127.0.0.1/8 dev lo; ip route flush table local dev lo; ip route add 127.0.0.1/32 via … dev … src …
+
+		// ip addr del 127.0.0.1/8 dev lo; ip route flush table local dev lo; ip route add
+		// 127.0.0.1/32 via … dev … src …
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
 			return err
 		}
+
 		own, err := netlink.ParseAddr("127.0.0.1/8")
 		if err != nil {
 			return err
@@ -292,16 +311,20 @@ func sendLoopbackTo(t *testing.T, b *box, device, gateway, source string) {
 		if err := netlink.AddrDel(lo, own); err != nil {
 			return err
 		}
-		local, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: lo.Attrs().Index},
+
+		local, err := netlink.RouteListFiltered(netlink.FAMILY_V4,
+			&netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: lo.Attrs().Index},
 			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF)
 		if err != nil {
 			return err
 		}
+
 		for i := range local {
 			if err := netlink.RouteDel(&local[i]); err != nil {
 				return err
 			}
 		}
+
 		out, err := netlink.LinkByName(device)
 		if err != nil {
 			return err
@@ -336,20 +359,24 @@ func (*withoutRaw) replace(rules) error {
 		_, err = runProgram(path, nil, "-t", "raw", "-F")
 		return err
 	}
+
 	chains, err := nftDump(unix.NFT_MSG_GETCHAIN)
 	var batch nftBatch
 	for _, c := range chains {
 		if c[unix.NFTA_CHAIN_NAME] == "RAW" {
-			batch.add(unix.NFT_MSG_DELRULE, 0, text(unix.NFTA_RULE_TABLE, c[unix.NFTA_CHAIN_TABLE]), text(unix.NFTA_RULE_CHAIN, "RAW"))
+			batch.add(unix.NFT_MSG_DELRULE, 0, text(unix.NFTA_RULE_TABLE, c[unix.NFTA_CHAIN_TABLE]),
+				text(unix.NFTA_RULE_CHAIN, "RAW"))
 		}
 	}
 	if err == nil {
 		err = batch.commit()
 	}
+
 	return err
 }
 
-// A published port on a host whose own firewall forwards nothing, as CentOS 7 comes; and its rules are as before after it.
+// A published port on a host whose own firewall forwards nothing, as CentOS 7 comes; and its
+// rules are as before after it.
 func TestHostWithFirewall(t *testing.T) {
 	for _, variant := range []string{"iptables-legacy", "iptables-nft"} {
 		t.Run(variant, func(t *testing.T) {
@@ -358,13 +385,15 @@ func TestHostWithFirewall(t *testing.T) {
 			if err != nil {
 				t.Skip(variant + " is not installed")
 			}
-			rules := []string{"FORWARD -j REJECT --reject-with icmp-host-prohibited", "INPUT -p tcp --dport 9 -j DROP", "FORWARD -i lo -j MYRULES"}
+			rules := []string{"FORWARD -j REJECT --reject-with icmp-host-prohibited",
+				"INPUT -p tcp --dport 9 -j DROP", "FORWARD -i lo -j MYRULES"}
 			_, err = runProgram(command, nil, "-N", "MYRULES")
 			require.NoError(t, err)
 			for _, rule := range rules {
 				_, err := runProgram(command, nil, append([]string{"-A"}, strings.Fields(rule)...)...)
 				require.NoError(t, err)
 			}
+
 			defer func() {
 				for _, rule := range rules {
 					_, err := runProgram(command, nil, append([]string{"-D"}, strings.Fields(rule)...)...)
@@ -405,6 +434,7 @@ func TestPortTaken(t *testing.T) {
 		require.Error(t, m.Check(AttachRequest{ContainerID: a.id, Ports: ports(t, value)}), value)
 		require.Equal(t, before, hostState(t), "nothing has changed")
 	}
+
 	_, err = m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid, Ports: ports(t, "10.98.0.1:80:80")})
 	require.ErrorContains(t, err, "not an address of this host")
 	_, err = m.Attach(AttachRequest{ContainerID: a.id, Pid: a.pid, Ports: ports(t, "8091:80", "127.0.0.1:8091:81")})

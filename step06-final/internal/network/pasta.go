@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// startPasta starts pasta(1). It goes into the background by itself when everything is set up, so the command that we
-// started ends, and the pid of the helper is in the file that --pid names.
+// startPasta starts pasta(1). It goes into the background by itself when everything is set up, so
+// the command that we started ends, and the pid of the helper is in the file that --pid names.
 func startPasta(program, pidFile string, e *Endpoint) (*Helper, error) {
 	arguments := []string{"--config-net", "--ipv4-only", "--quiet", "--pid", pidFile, "--ns-ifname", userInterface,
 		"--address", userIP, "--netmask", "24", "--gateway", userGateway, "--dns-forward", userDNS, "--no-map-gw",
@@ -20,18 +20,22 @@ func startPasta(program, pidFile string, e *Endpoint) (*Helper, error) {
 	if _, err := runProgram(program, nil, arguments...); err != nil {
 		return nil, err
 	}
+
 	h := &Helper{Program: "pasta", Socket: pidFile}
 	var err error
 	for i := 0; i < 200; i++ { // the file is there, but its content may not be
 		if h.Pid, h.PidStart, err = readPidFile(pidFile); err == nil {
 			return h, nil
 		}
+
 		time.Sleep(5 * time.Millisecond)
 	}
+
 	return nil, fmt.Errorf("process id of pasta: %w", err)
 }
 
-// pastaPorts: "--tcp-ports ADDRESS/HOST:CONTAINER" for each port, and "none" when there is none, for the default is all.
+// pastaPorts: "--tcp-ports ADDRESS/HOST:CONTAINER" for each port, and "none" when there is none,
+// for the default is all.
 func pastaPorts(proto string, ports []PortMapping) []string {
 	option := "--" + proto + "-ports"
 	var arguments []string
@@ -39,12 +43,15 @@ func pastaPorts(proto string, ports []PortMapping) []string {
 		if p.Proto != proto {
 			continue
 		}
+
 		address := ""
 		if p.HostIP != "" {
 			address = p.HostIP + "/"
 		}
+
 		arguments = append(arguments, option, fmt.Sprintf("%s%d:%d", address, p.HostPort, p.ContainerPort))
 	}
+
 	if arguments == nil {
 		return []string{option, "none"}
 	}

@@ -7,12 +7,14 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// plan decides everything about a new endpoint, on the given state, without changing anything on the host. The default
-// network is defined by its first use, and chosen anew while nobody is attached and the host has come to use its subnet.
+// plan decides everything about a new endpoint, on the given state, without changing anything on
+// the host. The default network is defined by its first use, and chosen anew while nobody is
+// attached and the host has come to use its subnet.
 func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reservation, error) {
 	if err := r.validate(); err != nil {
 		return nil, nil, nil, err
 	}
+
 	m.dropDead(s)
 	if m.userMode {
 		return s.planUser(r)
@@ -20,6 +22,7 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	if err := m.addDefault(s); err != nil {
 		return nil, nil, nil, err
 	}
+
 	n, err := m.usableNetwork(s, r.network())
 	if err != nil {
 		return nil, nil, nil, err
@@ -30,9 +33,11 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 	if promise := promised(n, r.Ports); promise != "" && !m.canWriteRules() {
 		return nil, nil, nil, fmt.Errorf("%s: %w: %s", promise, errNoRules, noRulesAdvice)
 	}
+
 	if s.endpoint(r.ContainerID, n.Name) != nil {
 		return nil, nil, nil, errors.New("the container is attached to it already")
 	}
+
 	e, err := s.newEndpoint(n, r)
 	if err != nil {
 		return nil, nil, nil, err
@@ -41,10 +46,12 @@ func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reserva
 		e.Ports = r.Held.Ports
 		return n, e, &reservation{}, nil
 	}
+
 	ports, reserved, err := s.reservePorts(r.Ports)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+
 	e.Ports = ports
 	return n, e, reserved, nil
 }
@@ -69,7 +76,8 @@ func (r AttachRequest) validate() error {
 	}
 	for _, name := range append([]string{r.Name, r.Hostname}, r.Aliases...) {
 		if name != "" && !isName(name) {
-			return fmt.Errorf("name %q is not allowed: use letters, digits, _ . - and begin with a letter or digit", name)
+			return fmt.Errorf("name %q is not allowed: use letters, digits, _ . - and begin with a letter or digit",
+				name)
 		}
 	}
 	_, err := parseExtraHosts(r.ExtraHosts, "192.0.2.1") // any address: only the syntax is tested here
@@ -85,15 +93,18 @@ func (m *Manager) usableNetwork(s *state, name string) (*Network, error) {
 	if len(s.members(n.Name)) > 0 {
 		return n, nil
 	}
+
 	conflict := m.conflict(n)
 	if conflict == nil || n.Name != DefaultNetwork {
 		return n, conflict
 	}
+
 	logrus.Debugf("the default network is defined anew: %v", conflict)
 	chosen, err := m.newDefault(&state{networks: withoutNetwork(s.networks, DefaultNetwork)})
 	if err != nil {
 		return nil, err
 	}
+
 	*n, s.unsaved = *chosen, true
 	return n, nil
 }
@@ -108,23 +119,28 @@ func withoutNetwork(networks []Network, name string) []Network {
 	return kept
 }
 
-// conflict says why a network that is down cannot be brought up now: the host may have changed since it was defined.
+// conflict says why a network that is down cannot be brought up now: the host may have changed
+// since it was defined.
 func (m *Manager) conflict(n *Network) error {
 	bridge, err := m.ownBridge(n)
 	if err != nil {
 		return err
 	}
+
 	subnet, err := parseCIDR(n.Subnet)
 	if err != nil {
 		return err
 	}
+
 	used, err := m.hostSubnets(bridge)
 	if err != nil {
 		return err
 	}
 	if taken := overlapping(subnet, used); taken != nil {
-		return fmt.Errorf("the host now reaches %s another way (see `ip route`), which overlaps subnet %s: remove the network and create it with another --subnet", taken, n.Subnet)
+		return fmt.Errorf(
+			"the host now reaches %s another way (see `ip route`), which overlaps subnet %s: remove the network and create it with another --subnet", taken, n.Subnet)
 	}
+
 	return nil
 }
 
@@ -133,14 +149,17 @@ func (s *state) newEndpoint(n *Network, r AttachRequest) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	mac, err := s.chooseMAC(n, r.MAC, ip)
 	if err != nil {
 		return nil, err
 	}
+
 	subnet, err := parseCIDR(n.Subnet)
 	if err != nil {
 		return nil, err
 	}
+
 	e := r.endpoint()
 	e.Network = n.Name
 	e.IP, e.MAC = ip, mac.String()
@@ -148,6 +167,7 @@ func (s *state) newEndpoint(n *Network, r AttachRequest) (*Endpoint, error) {
 	if !n.Internal {
 		e.Gateway = parseIP4(n.Gateway)
 	}
+
 	e.HostVeth = hostVethName(r.ContainerID, n.Name)
 	return e, nil
 }
@@ -171,10 +191,12 @@ func (e *Endpoint) locate(r AttachRequest) error {
 	if r.Pid == 0 {
 		return nil
 	}
+
 	start, processState, err := startTime(r.Pid)
 	if err != nil || processState == "Z" || processState == "X" {
 		return fmt.Errorf("process %d of the container has ended", r.Pid)
 	}
+
 	e.Pid, e.PidStart = r.Pid, start
 	if e.NetNS == "" {
 		e.NetNS = fmt.Sprintf("/proc/%d/ns/net", r.Pid)

@@ -44,12 +44,13 @@ func (p PortMapping) HostAddress() string {
 	return fmt.Sprintf("%s:%d", ip, p.HostPort)
 }
 
-// ParsePort reads the value of -p: [[HOST_IP:][HOST_PORT]:]CONTAINER_PORT[/PROTO], where a port may be a range A-B.
-// A range gives one mapping for each container port.
+// ParsePort reads the value of -p: [[HOST_IP:][HOST_PORT]:]CONTAINER_PORT[/PROTO], where a port
+// may be a range A-B. A range gives one mapping for each container port.
 func ParsePort(value string) ([]PortMapping, error) {
 	mappings, err := parsePort(value)
 	if err != nil {
-		return nil, fmt.Errorf("port %q: %w; write it like 8080:80, 127.0.0.1:8080:80/udp or 8000-8010:80-90", value, err)
+		return nil, fmt.Errorf("port %q: %w; write it like 8080:80, 127.0.0.1:8080:80/udp or 8000-8010:80-90",
+			value, err)
 	}
 	return mappings, nil
 }
@@ -65,20 +66,24 @@ func parsePort(value string) ([]PortMapping, error) {
 	if strings.Contains(ports, "[") {
 		return nil, errors.New("containers have no IPv6 address here: publish on one of IPv4, such as 127.0.0.1")
 	}
+
 	parts := strings.Split(ports, ":")
 	if len(parts) > 3 {
 		return nil, errors.New("too many colons, or an IPv6 address, which containers do not have here")
 	}
+
 	first, last, err := parsePortRange(parts[len(parts)-1])
 	if err != nil {
 		return nil, fmt.Errorf("container port: %w", err)
 	}
+
 	var hostFirst, hostLast uint16
 	if len(parts) > 1 && parts[len(parts)-2] != "" && parts[len(parts)-2] != "0" { // 0 is any free one
 		if hostFirst, hostLast, err = parsePortRange(parts[len(parts)-2]); err != nil {
 			return nil, fmt.Errorf("host port: %w", err)
 		}
 	}
+
 	hostIP := ""
 	if len(parts) == 3 {
 		if hostIP, err = parseHostIP(parts[0]); err != nil {
@@ -91,14 +96,17 @@ func parsePort(value string) ([]PortMapping, error) {
 	if hostFirst != 0 && hostLast-hostFirst != last-first {
 		return nil, errors.New("the ranges of host and container are not of the same length")
 	}
+
 	var mappings []PortMapping
 	for i := 0; i <= int(last-first); i++ {
 		mapping := PortMapping{HostIP: hostIP, ContainerPort: first + uint16(i), Proto: proto}
 		if hostFirst != 0 {
 			mapping.HostPort = hostFirst + uint16(i)
 		}
+
 		mappings = append(mappings, mapping)
 	}
+
 	return mappings, nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reservation holds host ports by bound sockets until the rules stand. Nothing listens on them: a client that comes too
-// early is refused, as before.
+// reservation holds host ports by bound sockets until the rules stand. Nothing listens on them: a
+// client that comes too early is refused, as before.
 type reservation struct{ sockets []int }
 
 func (r *reservation) close() {
@@ -19,25 +19,29 @@ func (r *reservation) close() {
 	r.sockets = nil // may be called again
 }
 
-// HeldPorts are the host ports of a container, chosen and taken before its first process exists. Their sockets answer nothing: packets
-// for a published port are redirected before a socket is looked for.
+// HeldPorts are the host ports of a container, chosen and taken before its first process exists.
+// Their sockets answer nothing: packets for a published port are redirected before a socket is
+// looked for.
 type HeldPorts struct {
 	Ports    []PortMapping
 	reserved *reservation
 }
 
-// Files are the descriptors of the sockets. Whoever keeps them open keeps the ports from every other program of the host.
+// Files are the descriptors of the sockets. Whoever keeps them open keeps the ports from every
+// other program of the host.
 func (h *HeldPorts) Files() []int { return h.reserved.sockets }
 
 // Close is for this process; another one may have the sockets by then.
 func (h *HeldPorts) Close() { h.reserved.close() }
 
-// Hold takes the ports that a request wants to publish. An ordinary user's are taken by the network helper itself.
+// Hold takes the ports that a request wants to publish. An ordinary user's are taken by the
+// network helper itself.
 func (m *Manager) Hold(r AttachRequest) (*HeldPorts, error) {
 	held := &HeldPorts{Ports: r.Ports, reserved: &reservation{}}
 	if m.userMode || len(r.Ports) == 0 {
 		return held, nil
 	}
+
 	err := m.locked(func(s *state) (err error) {
 		m.dropDead(s)
 		for _, p := range r.Ports { // a port of ours is taken by a socket, too, whose error could not say whose it is
@@ -48,6 +52,7 @@ func (m *Manager) Hold(r AttachRequest) (*HeldPorts, error) {
 		if held.Ports, held.reserved, err = s.reservePorts(r.Ports); err != nil {
 			return err
 		}
+
 		for i, p := range held.Ports {
 			if err := holdPort(held.reserved.sockets[i], p.Proto); err != nil {
 				held.Close()
@@ -59,11 +64,13 @@ func (m *Manager) Hold(r AttachRequest) (*HeldPorts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach container %s to network %s: %w", r.containerName(), r.network(), err)
 	}
+
 	return held, nil
 }
 
-// reservePorts chooses a host port for every mapping that leaves it open and finds out whether all of them are free: not
-// published by another container of ours (DNAT leaves no socket to collide with), and not bound by a process of the host.
+// reservePorts chooses a host port for every mapping that leaves it open and finds out whether
+// all of them are free: not published by another container of ours (DNAT leaves no socket to
+// collide with), and not bound by a process of the host.
 func (s *state) reservePorts(wanted []PortMapping) ([]PortMapping, *reservation, error) {
 	r := &reservation{}
 	var chosen []PortMapping
@@ -82,12 +89,14 @@ func (s *state) reserve(r *reservation, p PortMapping, chosen []PortMapping) (Po
 	if err := p.validate(); err != nil {
 		return p, err
 	}
+
 	last, tries := p.HostPort, 1
 	if p.HostPortLast != 0 {
 		last, tries = p.HostPortLast, int(p.HostPortLast-p.HostPort)+1
 	} else if p.HostPort == 0 {
 		tries = 100 // the kernel offers a port that is free for sockets; another container may have it published
 	}
+
 	var err error
 	for i := 0; i < tries; i++ {
 		mapping := PortMapping{HostIP: p.HostIP, HostPort: p.HostPort, ContainerPort: p.ContainerPort, Proto: p.Proto}
@@ -98,6 +107,7 @@ func (s *state) reserve(r *reservation, p PortMapping, chosen []PortMapping) (Po
 			return mapping, nil
 		}
 	}
+
 	if tries > 1 {
 		return p, fmt.Errorf("no port is free (the last one, %d: %w)", last, err)
 	}
@@ -134,25 +144,30 @@ func (s *state) reserveOne(r *reservation, p *PortMapping, chosen []PortMapping)
 	return nil
 }
 
-// bindPort lets the kernel say whether a port is free. SO_REUSEADDR for TCP: connections that only wait for their end
-// (TIME_WAIT) do not count, while a listening socket always does. See socket(7), ip(7).
+// bindPort lets the kernel say whether a port is free. SO_REUSEADDR for TCP: connections that
+// only wait for their end (TIME_WAIT) do not count, while a listening socket always does. See
+// socket(7), ip(7).
 func bindPort(p PortMapping) (fd int, port uint16, err error) {
 	kind := unix.SOCK_STREAM
 	if p.Proto == "udp" {
 		kind = unix.SOCK_DGRAM
 	}
+
 	fd, err = unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, 0, fmt.Errorf("make a socket: %w; every port takes one for a moment: publish fewer, or raise `ulimit -n`", err)
+		return 0, 0, fmt.Errorf(
+			"make a socket: %w; every port takes one for a moment: publish fewer, or raise `ulimit -n`", err)
 	}
 	if p.Proto == "tcp" {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
+
 	address := &unix.SockaddrInet4{Port: int(p.HostPort)}
 	copy(address.Addr[:], net.ParseIP(p.HostIP).To4())
 	if err == nil {
 		err = unix.Bind(fd, address)
 	}
+
 	var bound unix.Sockaddr
 	if err == nil {
 		bound, err = unix.Getsockname(fd)
@@ -161,14 +176,17 @@ func bindPort(p PortMapping) (fd int, port uint16, err error) {
 		unix.Close(fd)
 		return 0, 0, bindError(p, err)
 	}
+
 	return fd, uint16(bound.(*unix.SockaddrInet4).Port), nil
 }
 
-// holdPort makes a bound socket one that lets nobody else have the port, but has no answer: a filter drops every packet. A TCP socket
-// must listen for that. While it is only bound, another one with SO_REUSEADDR could be bound beside it, and listen.
+// holdPort makes a bound socket one that lets nobody else have the port, but has no answer: a
+// filter drops every packet. A TCP socket must listen for that. While it is only bound, another
+// one with SO_REUSEADDR could be bound beside it, and listen.
 func holdPort(fd int, proto string) error {
 	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop}); err != nil {
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: 1, Filter: &drop}); err != nil {
 		return err
 	}
 	if proto == "tcp" {
@@ -180,11 +198,13 @@ func holdPort(fd int, proto string) error {
 func bindError(p PortMapping, err error) error {
 	switch err {
 	case unix.EADDRINUSE:
-		return fmt.Errorf("%s/%s is already in use by a process of the host: stop it (`ss -lnp 'sport = :%d'` names it) or choose another port", p.HostAddress(), p.Proto, p.HostPort)
+		return fmt.Errorf(
+			"%s/%s is already in use by a process of the host: stop it (`ss -lnp 'sport = :%d'` names it) or choose another port", p.HostAddress(), p.Proto, p.HostPort)
 	case unix.EADDRNOTAVAIL:
 		return fmt.Errorf("%s is not an address of this host (see `ip addr`)", p.HostIP)
 	case unix.EACCES:
-		return fmt.Errorf("an ordinary user cannot have port %d: choose one from 1024 up, or have root set `sysctl net.ipv4.ip_unprivileged_port_start=%d`", p.HostPort, p.HostPort)
+		return fmt.Errorf(
+			"an ordinary user cannot have port %d: choose one from 1024 up, or have root set `sysctl net.ipv4.ip_unprivileged_port_start=%d`", p.HostPort, p.HostPort)
 	}
 	return fmt.Errorf("bind %s/%s: %w", p.HostAddress(), p.Proto, err)
 }
@@ -194,7 +214,8 @@ func (s *state) published(p PortMapping, chosen []PortMapping) error {
 	for _, e := range s.endpoints {
 		for _, other := range e.Ports {
 			if p.collides(other) {
-				return fmt.Errorf("%s/%s is already published by container %s (%s): choose another port", p.HostAddress(), p.Proto, e.Name, short(e.ContainerID))
+				return fmt.Errorf("%s/%s is already published by container %s (%s): choose another port",
+					p.HostAddress(), p.Proto, e.Name, short(e.ContainerID))
 			}
 		}
 	}
@@ -207,5 +228,6 @@ func (s *state) published(p PortMapping, chosen []PortMapping) error {
 }
 
 func (p PortMapping) collides(other PortMapping) bool {
-	return p.Proto == other.Proto && p.HostPort == other.HostPort && (p.HostIP == other.HostIP || p.HostIP == "" || other.HostIP == "")
+	return p.Proto == other.Proto && p.HostPort == other.HostPort &&
+		(p.HostIP == other.HostIP || p.HostIP == "" || other.HostIP == "")
 }

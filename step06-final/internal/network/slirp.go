@@ -17,8 +17,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// startSlirp starts slirp4netns(1). It is ready when it has written "1" to the descriptor that --ready-fd names. The host's
-// loopback stays closed to the container.
+// startSlirp starts slirp4netns(1). It is ready when it has written "1" to the descriptor that
+// --ready-fd names. The host's loopback stays closed to the container.
 func startSlirp(program, socket string, e *Endpoint) (*Helper, error) {
 	ready, readyWrite, err := os.Pipe()
 	if err != nil {
@@ -33,12 +33,14 @@ func startSlirp(program, socket string, e *Endpoint) (*Helper, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer os.Remove(complaint)
 	readyWrite.Close()
 	_, err = io.ReadFull(ready, make([]byte, 1)) // end of file when it has given up
 	if err != nil {
 		err = helperFailed(h, complaint)
 	}
+
 	for i := 0; err == nil && i < len(e.Ports); i++ {
 		err = slirpPublish(socket, e.Ports[i])
 	}
@@ -48,11 +50,12 @@ func startSlirp(program, socket string, e *Endpoint) (*Helper, error) {
 		}
 		return nil, err
 	}
+
 	return h, nil
 }
 
-// startHelper starts a program that outlives this one: in a session of its own, without our terminal. What it complains
-// about goes to a file, for nobody would read a pipe later.
+// startHelper starts a program that outlives this one: in a session of its own, without our
+// terminal. What it complains about goes to a file, for nobody would read a pipe later.
 func startHelper(command *exec.Cmd, name, socket string) (h *Helper, complaint string, err error) {
 	file, err := os.CreateTemp("", "mydocker-"+name+"-")
 	if err != nil {
@@ -67,6 +70,7 @@ func startHelper(command *exec.Cmd, name, socket string) (h *Helper, complaint s
 		os.Remove(file.Name())
 		return nil, "", fmt.Errorf("start %s: %w", name, err)
 	}
+
 	h = &Helper{Program: name, Pid: command.Process.Pid, Socket: socket}
 	start, _, err := startTime(h.Pid) // exists at least as a zombie until Wait
 	h.PidStart = start
@@ -75,6 +79,7 @@ func startHelper(command *exec.Cmd, name, socket string) (h *Helper, complaint s
 		os.Remove(file.Name())
 		return nil, "", fmt.Errorf("start %s: %w", name, err)
 	}
+
 	return h, file.Name(), nil
 }
 
@@ -86,17 +91,19 @@ func helperFailed(h *Helper, complaint string) error {
 	return fmt.Errorf("%s gave up: %s", h.Program, strings.TrimSpace(string(text)))
 }
 
-// slirpPublish asks slirp4netns to listen on a port of the host (slirp4netns(1), section API SOCKET): one JSON document
-// there and one back, on a connection of its own.
+// slirpPublish asks slirp4netns to listen on a port of the host (slirp4netns(1), section API
+// SOCKET): one JSON document there and one back, on a connection of its own.
 func slirpPublish(socket string, p PortMapping) error {
 	hostIP := p.HostIP
 	if hostIP == "" {
 		hostIP = "0.0.0.0"
 	}
+
 	answer, err := slirpCall(socket, map[string]interface{}{
 		"execute": "add_hostfwd",
 		"arguments": map[string]interface{}{
-			"proto": p.Proto, "host_addr": hostIP, "host_port": p.HostPort, "guest_addr": userIP, "guest_port": p.ContainerPort,
+			"proto": p.Proto, "host_addr": hostIP, "host_port": p.HostPort, "guest_addr": userIP,
+			"guest_port": p.ContainerPort,
 		},
 	})
 	if err == nil && answer.Error != nil {
@@ -105,6 +112,7 @@ func slirpPublish(socket string, p PortMapping) error {
 	if err != nil {
 		return fmt.Errorf("publish port %s through slirp4netns: %w", p, err)
 	}
+
 	return nil
 }
 
@@ -122,9 +130,11 @@ func slirpCall(socket string, request interface{}) (*slirpAnswer, error) {
 	if err := json.NewEncoder(connection).Encode(request); err != nil {
 		return nil, err
 	}
+
 	if err := connection.(*net.UnixConn).CloseWrite(); err != nil {
 		return nil, err
 	}
+
 	answer := &slirpAnswer{}
 	return answer, json.NewDecoder(connection).Decode(answer)
 }

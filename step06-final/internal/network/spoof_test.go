@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A container sends in the name of others: of the host's loopback, which route_localnet lets in, of a neighbour in another
-// network, of anybody. None of it arrives, in an internal network neither.
+// A container sends in the name of others: of the host's loopback, which route_localnet lets in,
+// of a neighbour in another network, of anybody. None of it arrives, in an internal network
+// neither.
 func TestForgedSources(t *testing.T) {
 	eachFirewall(t, func(t *testing.T, m *Manager) {
 		forgedSources(t, m, "127.0.0.2", "172.31.0.9", "8.8.8.8")
@@ -25,10 +26,12 @@ func forgedSources(t *testing.T, m *Manager, forged ...string) {
 	require.NoError(t, setSysctl("net/ipv4/conf/all/rp_filter", "0"))
 	_, err := m.Create(CreateOptions{Name: "dark", Internal: true})
 	require.NoError(t, err)
+
 	for network, gateway := range map[string]string{"bridge": "172.28.0.1", "dark": "172.29.0.1"} {
 		if _, lacking := m.firewall.(*lackingKernel); lacking && network == "dark" {
 			continue // refused
 		}
+
 		a := newBox(t)
 		e := a.attach(m, AttachRequest{Network: network})
 		ears, err := net.ListenPacket("udp4", "0.0.0.0:7200")
@@ -39,6 +42,7 @@ func forgedSources(t *testing.T, m *Manager, forged ...string) {
 		for _, source := range append(forged, e.IP.String()) {
 			a.sendAs(source, gateway, 7200)
 		}
+
 		buffer := make([]byte, 100)
 		n, from, err := ears.ReadFrom(buffer)
 		require.NoError(t, err)
@@ -74,7 +78,8 @@ func (b *box) sendAs(source, destination string, port uint16) {
 	}))
 }
 
-// noRules is a host without iptables whose kernel has no nf_tables, or (late) only learns at the commit that a part is missing.
+// noRules is a host without iptables whose kernel has no nf_tables, or (late) only learns at the
+// commit that a part is missing.
 func noRules(t *testing.T) *Manager {
 	t.Helper()
 	m := manager(t)
@@ -92,8 +97,9 @@ func (*lackingKernel) replace(r rules) error {
 	return nftError("write rules", unix.ENOENT)
 }
 
-// Where no rule can be written a container starts, with one warning; it reaches its network and the host, and nobody else
-// reaches it. What only rules could keep is refused, and nothing is left.
+// Where no rule can be written a container starts, with one warning; it reaches its network and
+// the host, and nobody else reaches it. What only rules could keep is refused, and nothing is
+// left.
 func TestNoRulesAtAll(t *testing.T) {
 	m := noRules(t)
 	hook := logtest.NewGlobal()
@@ -105,6 +111,7 @@ func TestNoRulesAtAll(t *testing.T) {
 		_, err := m.Create(CreateOptions{Name: name, Internal: name == "dark"})
 		require.NoError(t, err)
 	}
+
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)) // the host may be a router
 
 	a, b, red := newBox(t), newBox(t), newBox(t)
@@ -123,6 +130,7 @@ func TestNoRulesAtAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, a.cannotAsk(eRed.IP.String()+":80"), "network to network")
 	require.Error(t, other.cannotAsk(eRed.IP.String()+":80"), "a neighbour's route to a container")
+
 	require.Error(t, a.cannotAsk("10.99.0.2:7000"), "no way out")
 
 	before := hostState(t)
@@ -137,6 +145,7 @@ func TestNoRulesAtAll(t *testing.T) {
 		require.ErrorIs(t, err, errNoRules)
 		require.Equal(t, before, hostState(t))
 	}
+
 	require.NoError(t, m.Detach(a.id, ""))
 }
 
@@ -145,7 +154,8 @@ func TestForgedSourcesWithoutRules(t *testing.T) {
 	forgedSources(t, m, "127.0.0.2", "172.31.0.9", "8.8.8.8")
 }
 
-// The host learns to write rules while the network is up: the next container has its way out, and so have the others.
+// The host learns to write rules while the network is up: the next container has its way out, and
+// so have the others.
 func TestRulesComeLater(t *testing.T) {
 	m := noRules(t)
 	other := outside(t)
@@ -162,13 +172,15 @@ func TestRulesComeLater(t *testing.T) {
 	}
 }
 
-// iptables is installed after containers were started without it: the table of ours in nf_tables goes.
+// iptables is installed after containers were started without it: the table of ours in nf_tables
+// goes.
 func TestFromNftablesToIptables(t *testing.T) {
 	m := manager(t)
 	path, err := findProgram("iptables-nft-restore")
 	if err != nil {
 		t.Skip("iptables is not installed")
 	}
+
 	m.firewall = m.nftables()
 	a, b := newBox(t), newBox(t)
 	a.attach(m, AttachRequest{Ports: ports(t, "8080:80")})

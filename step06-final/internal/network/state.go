@@ -24,22 +24,26 @@ type state struct {
 func (m *Manager) networksFile() string  { return filepath.Join(m.dataDir, "networks.json") }
 func (m *Manager) endpointsFile() string { return filepath.Join(m.stateDir, "endpoints.json") }
 
-// load reads the state. A damaged list of networks is an error, for only the user knows what was in it. A damaged list of
-// endpoints is put aside and read again from the interfaces in the kernel.
+// load reads the state. A damaged list of networks is an error, for only the user knows what was
+// in it. A damaged list of endpoints is put aside and read again from the interfaces in the
+// kernel.
 func (m *Manager) load() (*state, error) {
 	s := &state{}
 	if err := readJSON(m.networksFile(), &s.networks); err != nil {
 		return nil, fmt.Errorf("list of networks: %w; delete the file and create your networks again", err)
 	}
+
 	for _, n := range s.networks {
 		if err := n.validate(); err != nil {
-			return nil, fmt.Errorf("list of networks %s: %w; delete the file and create your networks again", m.networksFile(), err)
+			return nil, fmt.Errorf("list of networks %s: %w; delete the file and create your networks again",
+				m.networksFile(), err)
 		}
 	}
 	if err := readJSON(m.idleFile(), &s.idle); err != nil {
 		logrus.Debugf("list of idle networks: %v: they are taken down by the next repair", err)
 		s.idle = nil
 	}
+
 	err := readJSON(m.endpointsFile(), &s.endpoints)
 	var unreadable *os.PathError
 	if errors.As(err, &unreadable) {
@@ -48,17 +52,21 @@ func (m *Manager) load() (*state, error) {
 	if err == nil {
 		err = s.validateEndpoints()
 	}
+
 	if err != nil {
-		logrus.Warnf("list of attached containers: %v; it is put aside as %s.corrupt and made again from the interfaces (published ports of running containers are lost until they are restarted)", err, m.endpointsFile())
+		logrus.Warnf(
+			"list of attached containers: %v; it is put aside as %s.corrupt and made again from the interfaces (published ports of running containers are lost until they are restarted)", err, m.endpointsFile())
 		if err := os.Rename(m.endpointsFile(), m.endpointsFile()+".corrupt"); err != nil {
 			return nil, fmt.Errorf("put a damaged file aside: %w", err)
 		}
+
 		s.endpoints, err = m.endpointsFromKernel(s.networks)
 		if err != nil {
 			return nil, fmt.Errorf("find attached containers: %w", err)
 		}
 		return s, m.saveEndpoints(s)
 	}
+
 	return s, nil
 }
 
@@ -67,6 +75,7 @@ func (n Network) validate() error {
 	if !isName(n.Name) {
 		return fmt.Errorf("network name %q is not allowed", n.Name)
 	}
+
 	subnet, err := parseCIDR(n.Subnet)
 	if err != nil {
 		return fmt.Errorf("network %s: subnet: %w", n.Name, err)
@@ -79,6 +88,7 @@ func (n Network) validate() error {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 	}
+
 	return validInterfaceName(n.Bridge)
 }
 
@@ -114,13 +124,15 @@ func readJSON(path string, v interface{}) error {
 	return nil
 }
 
-// writeJSON replaces a file in one step: a reader, and a crash, see the old content or the new. The new one has a fixed
-// name, for the caller holds the lock: what a crash has left is overwritten, not collected.
+// writeJSON replaces a file in one step: a reader, and a crash, see the old content or the new.
+// The new one has a fixed name, for the caller holds the lock: what a crash has left is
+// overwritten, not collected.
 func writeJSON(path string, v interface{}) error {
 	data, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+
 	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -133,6 +145,7 @@ func writeJSON(path string, v interface{}) error {
 	if closeErr := temp.Close(); err == nil {
 		err = closeErr
 	}
+
 	if err == nil {
 		err = os.Rename(temp.Name(), path)
 	}
@@ -157,6 +170,7 @@ func (s *state) network(nameOrID string) (*Network, error) {
 			found = n
 		}
 	}
+
 	if found == nil {
 		return nil, &NotFoundError{"network", nameOrID}
 	}

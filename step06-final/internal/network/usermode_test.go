@@ -19,9 +19,11 @@ import (
 
 const nobody = 65534
 
-// Root runs the test of ordinary users as one, in the world, where /dev/net/tun is open to all as on usual hosts.
+// Root runs the test of ordinary users as one, in the world, where /dev/net/tun is open to all as
+// on usual hosts.
 func TestUserModeAsNobody(t *testing.T) {
 	needWorld(t)
+
 	for _, helper := range []string{"slirp4netns", "pasta"} {
 		t.Run(helper, func(t *testing.T) {
 			path, err := findProgram(helper)
@@ -55,17 +57,20 @@ func defaultRoute(t *testing.T) {
 	require.NoError(t, netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: net.ParseIP("10.99.0.2")}))
 }
 
-// TestUserMode: a container of an ordinary user reaches the outside, and its published ports are reached.
+// TestUserMode: a container of an ordinary user reaches the outside, and its published ports are
+// reached.
 func TestUserMode(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("is run as an ordinary user; see TestUserModeAsNobody")
 	}
+
 	m, err := Open(t.TempDir(), t.TempDir())
 	require.NoError(t, err)
 	require.True(t, m.UserMode())
 	if err := m.CheckUserMode(); err != nil {
 		t.Skip(err.Error())
 	}
+
 	list, err := m.List()
 	require.NoError(t, err)
 	require.Equal(t, []string{"bridge", "host", "none"}, names(list))
@@ -81,32 +86,38 @@ func TestUserMode(t *testing.T) {
 		if want == "ordinary user" && lowPortsAreOpen() {
 			continue
 		}
+
 		r.ContainerID, r.Pid = a.id, a.pid
 		_, err := m.Attach(r)
 		require.ErrorContains(t, err, want)
 	}
+
 	hostIP := os.Getenv("HOSTIP")
 	if hostIP == "" {
 		t.Skip("is run in the test world; see TestUserModeAsNobody")
 	}
+
 	e := a.attach(m, AttachRequest{Ports: ports(t, hostIP+"::7300", hostIP+"::7300/udp")})
 	require.Equal(t, userIP, e.IP.String())
 	require.True(t, alive(e.Helper.Pid, e.Helper.PidStart))
 	if want := os.Getenv("HELPER"); want != "" {
 		require.Equal(t, want, e.Helper.Program)
 	}
+
 	for i, proto := range []string{"tcp", "udp"} {
 		require.Eventually(t, func() bool { // an old pasta loses a connection that comes at once
 			answer, err := askHost(proto, fmt.Sprintf("%s:%d", hostIP, e.Ports[i].HostPort))
 			return err == nil && strings.HasPrefix(answer, "user ")
 		}, 30*time.Second, time.Millisecond, proto)
 	}
+
 	lines, err := m.Path(a.id)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(lines, "\n"), e.Helper.Program)
 
 	other := newUserBox(t)
-	_, err = m.Attach(AttachRequest{ContainerID: other.id, Pid: other.pid, Ports: ports(t, fmt.Sprintf("%s:%d:80", hostIP, e.Ports[0].HostPort))})
+	_, err = m.Attach(AttachRequest{ContainerID: other.id, Pid: other.pid,
+		Ports: ports(t, fmt.Sprintf("%s:%d:80", hostIP, e.Ports[0].HostPort))})
 	require.ErrorContains(t, err, "in use")
 
 	require.NoError(t, m.Detach(a.id, ""))
@@ -116,7 +127,8 @@ func TestUserMode(t *testing.T) {
 
 	killed := a.attach(m, AttachRequest{}) // somebody ends it: what it held is given back all the same
 	require.NoError(t, unix.Kill(killed.Helper.Pid, unix.SIGKILL))
-	require.Eventually(t, func() bool { return !alive(killed.Helper.Pid, killed.Helper.PidStart) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(killed.Helper.Pid, killed.Helper.PidStart) }, 10*time.Second,
+		time.Millisecond)
 	lines, err = m.Path(a.id)
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(lines, "\n"), "has ended")
@@ -136,8 +148,9 @@ func lowPortsAreOpen() bool {
 	return err == nil && strings.TrimSpace(string(data)) == "0"
 }
 
-// newUserBox is a container in a user namespace, with a server in it ("user" on port 7300): its test process cannot be
-// joined from outside without being single-threaded, so the server is the container's own process.
+// newUserBox is a container in a user namespace, with a server in it ("user" on port 7300): its
+// test process cannot be joined from outside without being single-threaded, so the server is the
+// container's own process.
 func newUserBox(t *testing.T) *box {
 	t.Helper()
 	boxCount++
@@ -153,9 +166,11 @@ func newUserBox(t *testing.T) *box {
 	var err error
 	b.stdin, err = b.cmd.StdinPipe()
 	require.NoError(t, err)
+
 	if err := b.cmd.Start(); err != nil {
 		t.Skipf("no user namespace for ordinary users here: %v", err)
 	}
+
 	b.pid = b.cmd.Process.Pid
 	b.ns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))
 	require.NoError(t, err)
@@ -185,7 +200,8 @@ func TestNoHelper(t *testing.T) {
 }
 
 func TestPastaPorts(t *testing.T) {
-	list := []PortMapping{{HostPort: 8080, ContainerPort: 80, Proto: "tcp"}, {HostIP: "127.0.0.1", HostPort: 1, ContainerPort: 2, Proto: "tcp"}}
+	list := []PortMapping{{HostPort: 8080, ContainerPort: 80, Proto: "tcp"},
+		{HostIP: "127.0.0.1", HostPort: 1, ContainerPort: 2, Proto: "tcp"}}
 	require.Equal(t, []string{"--tcp-ports", "8080:80", "--tcp-ports", "127.0.0.1/1:2"}, pastaPorts("tcp", list))
 	require.Equal(t, []string{"--udp-ports", "none"}, pastaPorts("udp", list))
 }

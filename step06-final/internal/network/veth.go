@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostVethName is derived, not random: what a crash left behind under this name is found and replaced.
+// hostVethName is derived, not random: what a crash left behind under this name is found and
+// replaced.
 func hostVethName(containerID, network string) string {
 	sum := sha256.Sum256([]byte(containerID + "/" + network))
 	return "veth" + hex.EncodeToString(sum[:])[:11]
@@ -28,48 +29,58 @@ func freeInterfaceName(ns *os.File) (string, error) {
 		if err != nil {
 			return fmt.Errorf("list the container's interfaces: %w", err)
 		}
+
 		taken := map[string]bool{}
 		for _, l := range links {
 			taken[l.Attrs().Name] = true
 		}
+
 		for i := 0; ; i++ {
 			if name = fmt.Sprintf("eth%d", i); !taken[name] {
 				return nil
 			}
 		}
 	})
+
 	return name, err
 }
 
-// vethUp makes the pair of interfaces (veth(4)): one end is made inside the container's namespace at once, the other one
-// becomes a port of the bridge.
+// vethUp makes the pair of interfaces (veth(4)): one end is made inside the container's namespace
+// at once, the other one becomes a port of the bridge.
 func (m *Manager) vethUp(ns *os.File, n *Network, e *Endpoint) error {
 	if err := vethDown(m.nl, e.HostVeth); err != nil {
 		return err
 	}
+
 	mac, err := net.ParseMAC(e.MAC)
 	if err != nil {
 		return fmt.Errorf("MAC address %q: %w", e.MAC, err)
 	}
+
 	bridge, err := m.nl.LinkByName(n.Bridge)
 	if err != nil {
 		return fmt.Errorf("look up bridge %s: %w", n.Bridge, err)
 	}
+
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = e.HostVeth
 	attributes.MTU = n.MTU
 	logrus.Debugf("ip link add %s type veth peer name %s address %s netns %s", e.HostVeth, e.Interface, mac, ns.Name())
-	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: e.Interface, PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(int(ns.Fd()))}
+	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: e.Interface, PeerHardwareAddr: mac,
+		PeerNamespace: netlink.NsFd(int(ns.Fd()))}
 	if err := m.nl.LinkAdd(pair); err != nil {
 		return fmt.Errorf("make interface pair %s and %s: %w%s", e.HostVeth, e.Interface, err, adviceOn(err))
 	}
+
 	return joinBridge(m.nl, pair, bridge, e)
 }
 
-// joinBridge plugs the host's end into the bridge. Hairpin: the bridge may send a packet back through the port it came
-// from; a container that calls its own published port needs it where bridged packets pass iptables (br_netfilter).
+// joinBridge plugs the host's end into the bridge. Hairpin: the bridge may send a packet back
+// through the port it came from; a container that calls its own published port needs it where
+// bridged packets pass iptables (br_netfilter).
 func joinBridge(nl *netlink.Handle, port, bridge netlink.Link, e *Endpoint) error {
-	logrus.Debugf("ip link set %s master %s up; bridge link set dev %s hairpin on", e.HostVeth, bridge.Attrs().Name, e.HostVeth)
+	logrus.Debugf("ip link set %s master %s up; bridge link set dev %s hairpin on", e.HostVeth, bridge.Attrs().Name,
+		e.HostVeth)
 	if err := nl.LinkSetAlias(port, vethAlias+e.ContainerID+" "+e.IP.String()); err != nil {
 		return fmt.Errorf("name the owner of %s: %w", e.HostVeth, err)
 	}
@@ -79,6 +90,7 @@ func joinBridge(nl *netlink.Handle, port, bridge netlink.Link, e *Endpoint) erro
 	if err := nl.LinkSetHairpin(port, true); err != nil {
 		return fmt.Errorf("set hairpin mode of %s: %w", e.HostVeth, err)
 	}
+
 	if err := disableIPv6(e.HostVeth); err != nil {
 		return err
 	}
@@ -88,8 +100,8 @@ func joinBridge(nl *netlink.Handle, port, bridge netlink.Link, e *Endpoint) erro
 	return nil
 }
 
-// vethDown deletes the host's end, and with it the container's. The kernel does the same by itself, a little later, when
-// the container's namespace ends. It is not an error if it is gone.
+// vethDown deletes the host's end, and with it the container's. The kernel does the same by
+// itself, a little later, when the container's namespace ends. It is not an error if it is gone.
 func vethDown(nl *netlink.Handle, name string) error {
 	link, err := nl.LinkByName(name)
 	if isLinkNotFound(err) {
@@ -105,9 +117,10 @@ func vethDown(nl *netlink.Handle, name string) error {
 	return nil
 }
 
-// vethOff is vethDown for a container that has ended. No packet passes any more; the pair itself goes with the network namespace,
-// which the kernel is about to remove (or when the last process of another container that shares it has ended). To delete
-// it here would be to wait for RCU once more, 20 ms or so.
+// vethOff is vethDown for a container that has ended. No packet passes any more; the pair itself
+// goes with the network namespace, which the kernel is about to remove (or when the last process
+// of another container that shares it has ended). To delete it here would be to wait for RCU once
+// more, 20 ms or so.
 func vethOff(nl *netlink.Handle, name string) error {
 	link, err := nl.LinkByName(name)
 	if err == nil {
@@ -120,12 +133,14 @@ func vethOff(nl *netlink.Handle, name string) error {
 	return nil
 }
 
-// containerSide configures the end inside the container: addresses, routes and settings of its namespace.
+// containerSide configures the end inside the container: addresses, routes and settings of its
+// namespace.
 func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) error {
 	return netlinkIn(ns, func(nl *netlink.Handle) error {
 		if err := loopbackUp(nl); err != nil {
 			return err
 		}
+
 		link, err := nl.LinkByName(e.Interface)
 		if err != nil {
 			return fmt.Errorf("look up %s in the container: %w", e.Interface, err)
@@ -133,6 +148,7 @@ func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) erro
 		if err := interfaceSysctls(e.Interface); err != nil {
 			return err
 		}
+
 		address := &net.IPNet{IP: e.IP, Mask: net.CIDRMask(e.Mask, 32)}
 		logrus.Debugf("in %s: ip addr add %s dev %s; ip link set %s up", ns.Name(), address, e.Interface, e.Interface)
 		if err := nl.AddrAdd(link, &netlink.Addr{IPNet: address}); err != nil {
@@ -141,6 +157,7 @@ func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) erro
 		if err := nl.LinkSetUp(link); err != nil {
 			return fmt.Errorf("bring up %s in the container: %w", e.Interface, err)
 		}
+
 		if defaultRoute {
 			if err := addDefaultRoute(nl, link, e); err != nil {
 				return err
@@ -150,9 +167,11 @@ func containerSide(ns *os.File, n *Network, e *Endpoint, defaultRoute bool) erro
 	})
 }
 
-// waitOperational waits until an interface passes packets. "Up" is only the wish; that both ends of a cable are up is noticed
-// by a kernel thread a moment later (operstate, Documentation/networking/operstates.rst), and only then a bridge opens its
-// port. A packet that is sent before is lost, and ARP asks again after a whole second: the first connection would be slow.
+// waitOperational waits until an interface passes packets. "Up" is only the wish; that both ends
+// of a cable are up is noticed by a kernel thread a moment later (operstate,
+// Documentation/networking/operstates.rst), and only then a bridge opens its port. A packet that
+// is sent before is lost, and ARP asks again after a whole second: the first connection would be
+// slow.
 func waitOperational(nl *netlink.Handle, name string) error {
 	for i := 0; i < 500; i++ {
 		link, err := nl.LinkByName(name)
@@ -177,8 +196,9 @@ func addDefaultRoute(nl *netlink.Handle, link netlink.Link, e *Endpoint) error {
 	return nil
 }
 
-// interfaceSysctls: no IPv6 address (it would meet itself through the hairpin port, too: duplicate address detection); and
-// neighbours hear of the IPv4 address when it comes up, so that an older owner's MAC address is forgotten.
+// interfaceSysctls: no IPv6 address (it would meet itself through the hairpin port, too:
+// duplicate address detection); and neighbours hear of the IPv4 address when it comes up, so that
+// an older owner's MAC address is forgotten.
 func interfaceSysctls(name string) error {
 	if err := disableIPv6(name); err != nil {
 		return err
@@ -186,7 +206,8 @@ func interfaceSysctls(name string) error {
 	return setSysctl("net/ipv4/conf/"+name+"/arp_notify", "1")
 }
 
-// hostSideOperational waits for the way from the host: the port, and the bridge, which is only as operational as its ports.
+// hostSideOperational waits for the way from the host: the port, and the bridge, which is only as
+// operational as its ports.
 func (m *Manager) hostSideOperational(n *Network, e *Endpoint) error {
 	if err := waitOperational(m.nl, e.HostVeth); err != nil {
 		return err
@@ -194,7 +215,8 @@ func (m *Manager) hostSideOperational(n *Network, e *Endpoint) error {
 	return waitOperational(m.nl, n.Bridge)
 }
 
-// moveDefaultRoute gives a container that lost the network of its default route that of another one.
+// moveDefaultRoute gives a container that lost the network of its default route that of another
+// one.
 func moveDefaultRoute(ns *os.File, e *Endpoint) error {
 	return netlinkIn(ns, func(nl *netlink.Handle) error {
 		link, err := nl.LinkByName(e.Interface)

@@ -19,9 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests that need a kernel run in a host of their own: TestMain starts the test program again in a new network and
-// mount namespace. "Containers" and "other hosts" are processes in further network namespaces, and packets go to addresses
-// of these and to loopback only.
+// The tests that need a kernel run in a host of their own: TestMain starts the test program again
+// in a new network and mount namespace. "Containers" and "other hosts" are processes in further
+// network namespaces, and packets go to addresses of these and to loopback only.
 const roleVariable = "MYDOCKER_NETWORK_TEST"
 
 func TestMain(m *testing.M) {
@@ -40,13 +40,16 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(m.Run())
 	}
+
 	if fuzzing() || os.Geteuid() != 0 {
 		os.Exit(m.Run()) // tests that need the world say that they are skipped
 	}
+
 	command := exec.Command("/proc/self/exe", os.Args[1:]...)
 	command.Env = append(os.Environ(), roleVariable+"=world")
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
+		Pdeathsig: syscall.SIGKILL}
 	err := command.Run()
 	if exit, ok := err.(*exec.ExitError); ok {
 		os.Exit(exit.ExitCode())
@@ -55,6 +58,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "no test world, tests that need it are skipped:", err)
 		os.Exit(m.Run())
 	}
+
 	os.Exit(0)
 }
 
@@ -84,7 +88,8 @@ func enterWorld() error {
 	return loopbackUp(&netlink.Handle{})
 }
 
-// openTun puts a /dev/net/tun for everybody over the one of the machine, which may be for root only.
+// openTun puts a /dev/net/tun for everybody over the one of the machine, which may be for root
+// only.
 func openTun() error {
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		return nil // tests that need it are skipped
@@ -105,7 +110,8 @@ func needWorld(t *testing.T) {
 	}
 }
 
-// manager is an engine with empty directories. After the test nothing of it may be left on the host.
+// manager is an engine with empty directories. After the test nothing of it may be left on the
+// host.
 func manager(t *testing.T) *Manager {
 	t.Helper()
 	needWorld(t)
@@ -137,15 +143,18 @@ func eachFirewall(t *testing.T, test func(t *testing.T, m *Manager)) {
 				if _, err := runProgram(path, []byte("*nat\nCOMMIT\n"), "--noflush"); err != nil {
 					t.Skip(name + " does not work on this kernel: " + err.Error())
 				}
-				m.firewall = &iptables{save: strings.TrimSuffix(path, "restore") + "save", restore: path, suffix: m.suffix}
+				m.firewall = &iptables{save: strings.TrimSuffix(path, "restore") + "save", restore: path,
+					suffix: m.suffix}
 			}
+
 			test(t, m)
 		})
 	}
 }
 
-// hostState is what must be the same before and after: interfaces, addresses, routes, and rules of every kind without
-// counters, comments, and tables that hold nothing (asking for a table loads it, empty).
+// hostState is what must be the same before and after: interfaces, addresses, routes, and rules
+// of every kind without counters, comments, and tables that hold nothing (asking for a table
+// loads it, empty).
 func hostState(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -156,37 +165,45 @@ func hostState(t *testing.T) string {
 			fmt.Fprintln(&out, "chain", c[unix.NFTA_CHAIN_TABLE], c[unix.NFTA_CHAIN_NAME])
 		}
 	}
+
 	var list []map[int]string
 	if err == nil {
 		list, err = nftDump(unix.NFT_MSG_GETRULE)
 	}
+
 	for _, r := range list {
 		if strings.HasPrefix(r[unix.NFTA_RULE_TABLE], "MYDOCKER") {
-			fmt.Fprintln(&out, "rule", r[unix.NFTA_RULE_TABLE], r[unix.NFTA_RULE_CHAIN], commentText(r[unix.NFTA_RULE_USERDATA]))
+			fmt.Fprintln(&out, "rule", r[unix.NFTA_RULE_TABLE], r[unix.NFTA_RULE_CHAIN],
+				commentText(r[unix.NFTA_RULE_USERDATA]))
 		}
 	}
 	if err != nil && !errors.Is(nftError("read", err), errNoRules) {
 		require.NoError(t, err)
 	}
+
 	for _, command := range []string{"iptables-legacy-save", "iptables-nft-save", "nft list ruleset"} {
 		words := strings.Fields(command)
 		path, err := findProgram(words[0])
 		if err != nil {
 			continue
 		}
+
 		text, err := runProgram(path, nil, words[1:]...)
 		require.NoError(t, err)
 		if words[0] == "nft" && !strings.Contains(text, "MYDOCKER") {
 			continue // iptables-nft-save has shown it; the empty base chains that iptables-nft leaves do not count
 		}
+
 		for _, line := range strings.Split(text, "\n") {
-			if line == "" || strings.ContainsAny(line[:1], "#*:") && !strings.Contains(line, "MYDOCKER") || line == "COMMIT" {
+			if line == "" || strings.ContainsAny(line[:1], "#*:") && !strings.Contains(line, "MYDOCKER") ||
+				line == "COMMIT" {
 				continue
 			}
 			line = regexp.MustCompile(`counter packets \d+ bytes \d+`).ReplaceAllString(line, "")
 			fmt.Fprintln(&out, strings.TrimSpace(line))
 		}
 	}
+
 	return out.String()
 }
 
@@ -201,10 +218,12 @@ func linksAndAddresses(t *testing.T, out io.Writer) {
 		if !isLinkNotFound(err) {
 			require.NoError(t, err)
 		}
+
 		for _, address := range addresses {
 			fmt.Fprintln(out, "address", a.Name, address.IPNet)
 		}
 	}
+
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
 	require.NoError(t, err)
 	for _, r := range routes {
@@ -230,7 +249,8 @@ func newBox(t *testing.T) *box {
 	b := &box{t: t, id: fmt.Sprintf("%012x", boxCount) + strings.Repeat("a", 52)}
 	b.cmd = exec.Command("/proc/self/exe")
 	b.cmd.Env = []string{roleVariable + "=pause"}
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET} // no Pdeathsig: it is the death of the thread
+	// no Pdeathsig: it is the death of the thread
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	var err error
 	b.stdin, err = b.cmd.StdinPipe()
 	require.NoError(t, err)
@@ -258,11 +278,13 @@ func (b *box) attach(m *Manager, r AttachRequest) *Endpoint {
 	return e
 }
 
-// outside is another host, 10.99.0.2, connected to this one (10.99.0.1). It has no route to containers.
+// outside is another host, 10.99.0.2, connected to this one (10.99.0.1). It has no route to
+// containers.
 func outside(t *testing.T) *box {
 	t.Helper()
 	b := newBox(t)
-	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "uplink", PeerNamespace: netlink.NsFd(int(b.ns.Fd()))}
+	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "uplink",
+		PeerNamespace: netlink.NsFd(int(b.ns.Fd()))}
 	require.NoError(t, netlink.LinkAdd(pair))
 	t.Cleanup(func() { require.NoError(t, vethDown(&netlink.Handle{}, "uplink")) })
 	up := func(ip string) error {
@@ -270,12 +292,14 @@ func outside(t *testing.T) *box {
 		if err != nil {
 			return err
 		}
-		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(ip), Mask: net.CIDRMask(24, 32)}}); err != nil {
+		if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(ip),
+			Mask: net.CIDRMask(24, 32)}}); err != nil {
 			return err
 		}
 		return netlink.LinkSetUp(link)
 	}
 	require.NoError(t, up("10.99.0.1"))
+
 	require.NoError(t, inNetNS(b.ns, func() error {
 		if err := up("10.99.0.2"); err != nil {
 			return err
@@ -296,7 +320,8 @@ func (b *box) route(subnet string) {
 	}))
 }
 
-// serve answers every TCP connection and every UDP packet on a port with who asked (its IP address) and a name.
+// serve answers every TCP connection and every UDP packet on a port with who asked (its IP
+// address) and a name.
 func (b *box) serve(port int, name string) {
 	b.t.Helper()
 	address := fmt.Sprintf("0.0.0.0:%d", port)
@@ -308,6 +333,7 @@ func serve(t *testing.T, address, name string) error {
 	if err != nil {
 		return err
 	}
+
 	packets, err := net.ListenPacket("udp4", address)
 	if err != nil {
 		return err
@@ -315,6 +341,7 @@ func serve(t *testing.T, address, name string) error {
 	if t != nil {
 		t.Cleanup(func() { listener.Close(); packets.Close() })
 	}
+
 	go func() {
 		for {
 			c, err := listener.Accept()
@@ -326,6 +353,7 @@ func serve(t *testing.T, address, name string) error {
 			c.Close()
 		}
 	}()
+
 	go func() {
 		buffer := make([]byte, 100)
 		for {
@@ -366,10 +394,12 @@ func (b *box) cannotAsk(address string) error {
 	})
 }
 
-// askHost waits long enough for one lost packet (TCP sends again after one second); UDP is asked again.
+// askHost waits long enough for one lost packet (TCP sends again after one second); UDP is asked
+// again.
 func askHost(proto, address string) (string, error) {
 	var answer []byte
 	var err error
+
 	for i := 0; i < 3; i++ {
 		var c net.Conn
 		c, err = net.DialTimeout(proto+"4", address, 5*time.Second)
@@ -381,6 +411,7 @@ func askHost(proto, address string) (string, error) {
 		if proto == "udp" {
 			c.SetDeadline(time.Now().Add(500 * time.Millisecond))
 		}
+
 		if _, err = c.Write([]byte("hello")); err != nil {
 			continue
 		}
@@ -388,12 +419,14 @@ func askHost(proto, address string) (string, error) {
 			answer, err = io.ReadAll(c)
 			return string(answer), err
 		}
+
 		answer = make([]byte, 100)
 		var n int
 		if n, err = c.Read(answer); err == nil {
 			return string(answer[:n]), nil
 		}
 	}
+
 	return "", err
 }
 

@@ -58,7 +58,8 @@ func lives(t *testing.T, command *exec.Cmd) bool {
 // freezeGroup stops what is, or will be, in a group.
 func freezeGroup(t *testing.T, directories []string) {
 	for _, directory := range directories {
-		for file, values := range map[string][2]string{"freezer.state": {"FROZEN", "THAWED"}, "cgroup.freeze": {"1", "0"}} {
+		for file, values := range map[string][2]string{"freezer.state": {"FROZEN", "THAWED"},
+			"cgroup.freeze": {"1", "0"}} {
 			path := filepath.Join(directory, file)
 			if _, err := os.Stat(path); err != nil {
 				continue
@@ -74,6 +75,7 @@ func freezeGroup(t *testing.T, directories []string) {
 // A cgroup that is in use takes no container, nothing is made, and what is in there lives on.
 func TestCgroupInUseIsRefused(t *testing.T) {
 	needRoot(t)
+
 	for name, prepare := range map[string]func(t *testing.T, path string) (want string){
 		"a process": func(t *testing.T, path string) string {
 			foreigner(t, ownGroup(t, path)[0])
@@ -140,6 +142,7 @@ func TestCgroupOfAnotherContainerIsRefused(t *testing.T) {
 // In a cgroup that was there before, only init and its descendants are the container's.
 func TestOnlyOwnProcessesAreKilled(t *testing.T) {
 	needRoot(t)
+
 	for name, change := range map[string]func(*specs.Spec){
 		"own-pid-namespace": func(*specs.Spec) {},
 		"pid-namespace-of-the-host": func(s *specs.Spec) {
@@ -182,6 +185,7 @@ func TestOnlyOwnProcessesAreKilled(t *testing.T) {
 					err := c.Delete(true) // the cgroup cannot go: the stranger is in it
 					require.Error(t, err)
 				}
+
 				if end != "delete" {
 					_, err = WaitInit(c)
 					require.NoError(t, err)

@@ -217,7 +217,8 @@ func (c *creation) checkTerminal() error {
 			return errors.New("create: process.terminal and the supervisor's terminal must agree")
 		}
 	case terminal && c.options.ConsoleSocket == "":
-		return errors.New("process.terminal is set: a console socket is needed (--console-socket), or `run` in the foreground")
+		return errors.New(
+			"process.terminal is set: a console socket is needed (--console-socket), or `run` in the foreground")
 	case !terminal && c.options.ConsoleSocket != "":
 		return errors.New("a console socket was given, but process.terminal is not set")
 	}
@@ -286,6 +287,7 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("connect to the console socket: %w", err)
 		}
+
 		console = c.files.add(socket)
 	}
 
@@ -314,7 +316,8 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	c.files.owned = append(c.files.owned, exe)
 	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, Sources: p.sources,
 		CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
-		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace], BecomeRoot: c.ns.separate(specs.UserNamespace)}
+		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace],
+		BecomeRoot: c.ns.separate(specs.UserNamespace)}
 	return early.Encode(p.steps), spawn, nil
 }
 
@@ -408,10 +411,12 @@ func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
 		if pids == "" {
 			pids = os.DevNull // the cgroup could not be made: entering it does nothing
 		}
+
 		f, err := os.OpenFile(pids, os.O_WRONLY, 0)
 		if err != nil {
 			return fmt.Errorf("open the pids cgroup: %w", err)
 		}
+
 		files.owned = append(files.owned, f)
 		files.fds[i] = int(f.Fd())
 	}
@@ -487,6 +492,7 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	if err != nil && c.ns.new[specs.UserNamespace] {
 		err = usernamespace.Explain(err)
 	}
+
 	if err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
@@ -564,6 +570,7 @@ func (c *creation) converse(sync int) error {
 		if err != nil {
 			return fmt.Errorf("talk with init: %w", err)
 		}
+
 		switch kind {
 		case early.MsgLimits:
 			if err = setRlimits(c.Pid, c.rlimits); err == nil {
@@ -584,6 +591,7 @@ func (c *creation) converse(sync int) error {
 		default:
 			err = initError(kind, payload)
 		}
+
 		if err != nil {
 			return err
 		}
@@ -640,10 +648,12 @@ func (c *creation) undo() error {
 
 	if c.Pid > 0 {
 		keep(c.killMembers())
+
 		// not reaped yet: the number is init's for certain
 		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			keep(fmt.Errorf("kill init: %w", err))
 		}
+
 		keep(c.reap())
 		if c.Spec.Hooks != nil {
 			c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, c.State())
@@ -658,6 +668,7 @@ func (c *creation) undo() error {
 		if c.cgroupMade || c.hasScope {
 			keep(c.cgroups.Remove())
 		}
+
 		c.cgroups.RemoveMade()
 	}
 

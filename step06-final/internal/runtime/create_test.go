@@ -21,7 +21,8 @@ func TestContainerIsIsolated(t *testing.T) {
 	bundle, spec := newBundle(t, "sh", "-c", `echo pid $$; hostname; id -u; ls /proc/self/fd | grep -c .; grep -E '^(NoNewPrivs|Seccomp|CapEff|CapBnd):' /proc/self/status; ls /; readlink /proc/self/ns/net; echo $HOME; cat /proc/self/cgroup`)
 	out, code := output(t, bundle, spec)
 	require.Equal(t, 0, code, out)
-	for _, want := range []string{"pid 1\n", "\nbox\n", "NoNewPrivs:\t1", "Seccomp:\t2", "a80425fb\nNoNewPrivs:", "\n/\n", "/" + testIDPrefix} {
+	for _, want := range []string{"pid 1\n", "\nbox\n", "NoNewPrivs:\t1", "Seccomp:\t2", "a80425fb\nNoNewPrivs:",
+		"\n/\n", "/" + testIDPrefix} {
 		assert.Contains(t, out, want)
 	}
 	assert.Contains(t, out, "\n0\n4\n", "the descriptors 0 to 2, and ls's own")
@@ -53,7 +54,8 @@ func TestMountsStayInRoot(t *testing.T) {
 	outside, source := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(source, "inside"), []byte("mounted\n"), 0o644))
 	require.NoError(t, os.Symlink(outside, filepath.Join(bundle, "rootfs/etc/escape")))
-	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/etc/escape", Type: "bind", Source: source, Options: []string{"bind", "ro"}})
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/etc/escape", Type: "bind", Source: source,
+		Options: []string{"bind", "ro"}})
 	spec.Linux.Devices = []specs.LinuxDevice{{Path: "/etc/escape/../../../../dev/mine", Type: "c", Major: 1, Minor: 3}}
 	out, code := output(t, bundle, spec)
 	assert.Equal(t, 0, code)
@@ -63,11 +65,14 @@ func TestMountsStayInRoot(t *testing.T) {
 	assert.Empty(t, entries)
 }
 
-// With --network host in a user namespace /sys is the host's, with its cgroups: on a host with cgroup v2 the container's are mounted over them.
+// With --network host in a user namespace /sys is the host's, with its cgroups: on a host with
+// cgroup v2 the container's are mounted over them.
 func TestCgroupsOverCgroups(t *testing.T) {
 	needRoot(t)
-	bundle, spec := newBundle(t, "sh", "-c", "ls /sys/fs/cgroup/cgroup.procs && grep -c ' - cgroup2 ' /proc/self/mountinfo")
-	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"}, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"})
+	bundle, spec := newBundle(t, "sh", "-c",
+		"ls /sys/fs/cgroup/cgroup.procs && grep -c ' - cgroup2 ' /proc/self/mountinfo")
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"},
+		specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"})
 	out, code := output(t, bundle, spec)
 	assert.Equal(t, "/sys/fs/cgroup/cgroup.procs\n2\n", out)
 	assert.Zero(t, code)
@@ -78,9 +83,12 @@ func TestUserNamespace(t *testing.T) {
 	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err == nil && string(limit) == "0\n" {
 		t.Skip("user.max_user_namespaces is 0 on this host")
 	}
-	bundle, spec := newBundle(t, "sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null && echo null; exec sleep 1000")
+
+	bundle, spec := newBundle(t, "sh", "-c",
+		"id -u; cat /proc/self/uid_map; echo x > /dev/null && echo null; exec sleep 1000")
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: "user"})
-	spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 1000}, {ContainerID: 1000, HostID: 300000, Size: 10}}
+	spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 1000},
+		{ContainerID: 1000, HostID: 300000, Size: 10}}
 	spec.Linux.GIDMappings = spec.Linux.UIDMappings
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
@@ -94,6 +102,7 @@ func TestUserNamespace(t *testing.T) {
 		return err == nil && strings.Contains(string(data), "null")
 	})
 	data, err := os.ReadFile(out.Name())
+
 	require.NoError(t, err)
 	assert.Regexp(t, `(?s)^0\n +0 +100000 +1000\n +1000 +300000 +10\nnull`, string(data))
 	var st unix.Stat_t
@@ -152,6 +161,7 @@ func TestStateMachine(t *testing.T) {
 		assert.ErrorContains(t, err, "paused")
 		require.NoError(t, c.Resume())
 	}
+
 	assert.Equal(t, specs.StateRunning, c.Status())
 	loaded, err := c.runtime.Load(c.ID)
 	require.NoError(t, err)
@@ -184,7 +194,8 @@ func TestExec(t *testing.T) {
 	c := sleeper(t)
 	defer endContainer(t, c)
 	require.NoError(t, c.Start())
-	out, code := execOutput(t, c, "sh", "-c", "hostname; grep Seccomp: /proc/self/status; cat /proc/self/cgroup; readlink /proc/self/ns/pid; readlink /proc/1/ns/pid; exit 5")
+	out, code := execOutput(t, c, "sh", "-c",
+		"hostname; grep Seccomp: /proc/self/status; cat /proc/self/cgroup; readlink /proc/self/ns/pid; readlink /proc/1/ns/pid; exit 5")
 	assert.Equal(t, 5, code)
 	assert.Contains(t, out, "box\nSeccomp:\t2\n")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -211,22 +222,26 @@ func inCgroupOf(t *testing.T, c *Container, pid int) []string {
 	for _, thread := range threads {
 		own[thread.Name()] = true
 	}
+
 	var found []string
 	for _, directory := range c.CgroupPaths {
 		data, err := os.ReadFile(filepath.Join(directory, "tasks"))
 		if err != nil {
 			continue
 		}
+
 		for _, id := range strings.Fields(string(data)) {
 			if own[id] {
 				found = append(found, directory+": "+id)
 			}
 		}
 	}
+
 	return found
 }
 
-// Whatever is executed inside must not be the host's file: root of a container could overwrite it through /proc/PID/exe (CVE-2019-5736).
+// Whatever is executed inside must not be the host's file: root of a container could overwrite it
+// through /proc/PID/exe (CVE-2019-5736).
 func TestOwnBinaryIsSealed(t *testing.T) {
 	c := sleeper(t) // created: init is still our own program
 	defer endContainer(t, c)
@@ -259,7 +274,8 @@ func TestLimits(t *testing.T) {
 func TestProcessSettings(t *testing.T) {
 	needRoot(t)
 	umask, adjustment := uint32(0o077), 500
-	bundle, spec := newBundle(t, "sh", "-c", "umask; id; cat /proc/self/oom_score_adj; ulimit -n; ulimit -Hn; pwd; grep Groups /proc/self/status; cat /proc/sys/net/ipv4/ip_forward")
+	bundle, spec := newBundle(t, "sh", "-c",
+		"umask; id; cat /proc/self/oom_score_adj; ulimit -n; ulimit -Hn; pwd; grep Groups /proc/self/status; cat /proc/sys/net/ipv4/ip_forward")
 	spec.Process.User = specs.User{UID: 1000, GID: 1001, Umask: &umask, AdditionalGids: []uint32{7, 8}}
 	spec.Process.OOMScoreAdj = &adjustment
 	spec.Process.Cwd = "/made/on/the/way"
@@ -275,11 +291,16 @@ func TestHooks(t *testing.T) {
 	bundle, spec := newBundle(t, "sh", "-c", "cat /from-hook; exit 0")
 	log := filepath.Join(t.TempDir(), "log")
 	hook := func(name string) []specs.Hook {
-		return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", fmt.Sprintf("echo %s $(cat | tr -d '\\n' | cut -c1-15) >> %s", name, log)}, Env: []string{"PATH=/usr/bin:/bin"}}}
+		return []specs.Hook{{Path: "/bin/sh",
+			Args: []string{"sh", "-c", fmt.Sprintf("echo %s $(cat | tr -d '\\n' | cut -c1-15) >> %s", name, log)},
+			Env:  []string{"PATH=/usr/bin:/bin"}}}
 	}
-	spec.Hooks = &specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
-		StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat > /from-hook"}, Env: []string{"PATH=/bin"}}},
-		Poststart:      hook("poststart"), Poststop: hook("poststop")}
+	spec.Hooks = &specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"),
+		CreateContainer: hook("createContainer"),
+		StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat > /from-hook"},
+			Env: []string{"PATH=/bin"}}},
+		Poststart: hook("poststart"), Poststop: hook("poststop")}
+
 	// A late hook that fails is a warning; those after it run all the same.
 	broken := specs.Hook{Path: "/bin/false"}
 	spec.Hooks.Poststart = append([]specs.Hook{broken}, spec.Hooks.Poststart...)
@@ -296,12 +317,14 @@ func TestHooks(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Delete(false))
 	data, err := os.ReadFile(log)
+
 	require.NoError(t, err)
 	var names []string
 	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 		names = append(names, strings.Fields(line)[0])
 		assert.Contains(t, line, `{"ociVersion":`)
 	}
+
 	assert.Equal(t, []string{"prestart", "createRuntime", "createContainer", "poststart", "poststop"}, names)
 	data, err = os.ReadFile(out.Name())
 	require.NoError(t, err)
@@ -309,8 +332,9 @@ func TestHooks(t *testing.T) {
 	assert.Contains(t, string(data), `"pid":`+strconv.Itoa(c.Pid))
 }
 
-// hostFacts is what a failed or ended container must leave as it was: its mounts and its cgroups. Only those of this test: other packages'
-// tests run at the same time (the whole host is compared by scripts/verify.sh).
+// hostFacts is what a failed or ended container must leave as it was: its mounts and its cgroups.
+// Only those of this test: other packages' tests run at the same time (the whole host is compared
+// by scripts/verify.sh).
 func hostFacts(t *testing.T) string {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
@@ -320,6 +344,7 @@ func hostFacts(t *testing.T) string {
 			facts += line + "\n"
 		}
 	}
+
 	host, err := cgroup.Detect()
 	require.NoError(t, err)
 	for _, h := range host.V1 {
@@ -331,6 +356,7 @@ func hostFacts(t *testing.T) string {
 			}
 		}
 	}
+
 	return facts
 }
 
@@ -339,6 +365,7 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 	before := hostFacts(t)
 	seconds := 1
 	negative, page := uint64(5), int64(4096)
+
 	for want, change := range map[string]func(*specs.Spec){
 		"ociVersion":              func(s *specs.Spec) { s.Version = "2.0" },
 		"root.path":               func(s *specs.Spec) { s.Root.Path = "missing" },
@@ -363,7 +390,8 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		"error running createRuntime hook #0: /bin/false":                  func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/false"}}} },
 		"error running createContainer hook #0: /bin/false: exit status 1": func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/false"}}} },
 		"took longer": func(s *specs.Spec) {
-			s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &seconds}}}
+			s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"},
+				Timeout: &seconds}}}
 		},
 		"linux.seccomp":            func(s *specs.Spec) { s.Linux.Seccomp.DefaultAction = "x" },
 		"linux.resources.unified":  func(s *specs.Spec) { s.Linux.Resources.Unified = map[string]string{"x.y": "1"} },
@@ -389,15 +417,18 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		if want == "another type" && err != nil && strings.Contains(err.Error(), "setns CLONE_NEWUTS") {
 			continue // kernels before 4.11 find out only then
 		}
+
 		if !assert.ErrorContains(t, err, want) {
 			continue
 		}
+
 		entries, err := os.ReadDir(r.Root)
 		if !os.IsNotExist(err) {
 			require.NoError(t, err)
 			assert.Empty(t, entries, want)
 		}
 	}
+
 	assert.Equal(t, before, hostFacts(t))
 }
 
@@ -439,9 +470,11 @@ func TestManyAtOnce(t *testing.T) {
 			}
 		}(w)
 	}
+
 	for i := 0; i < workers*each; i++ {
 		assert.NoError(t, <-errs)
 	}
+
 	assert.Equal(t, before, hostFacts(t))
 }
 

@@ -37,6 +37,7 @@ func describeStep(step early.Step) string {
 		return fmt.Sprintf("mknod(%q, %o, %d:%d)", a[0], number(1)&0o7777, unix.Major(device), unix.Minor(device))
 	case step[0] == "bounding-set" && len(a) == 2:
 		return "prctl(PR_CAPBSET_DROP), what stays: " + capabilityNames(number(0))
+
 	case step[0] == "capabilities" && len(a) == 4:
 		return fmt.Sprintf("capset(effective %s; permitted %s; inheritable %s; ambient %s)",
 			capabilityNames(number(0)), capabilityNames(number(1)), capabilityNames(number(2)),

@@ -54,7 +54,8 @@ func initError(kind byte, payload []byte) error {
 	case kind == early.MsgExecError && len(payload) >= 4:
 		return fmt.Errorf("execute the init stage: %w", unix.Errno(binary.LittleEndian.Uint32(payload)))
 	case kind == 0:
-		return errors.New("init ended before it was ready (killed? `dmesg` may tell; a memory limit below some 4 MB is too small)")
+		return errors.New(
+			"init ended before it was ready (killed? `dmesg` may tell; a memory limit below some 4 MB is too small)")
 	}
 
 	return fmt.Errorf("init sent an unexpected message %q", kind)

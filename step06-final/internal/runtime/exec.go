@@ -73,6 +73,7 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 // apart if it can only be joined by the early stage itself.
 func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 	ns = &namespaces{new: map[specs.LinuxNamespaceType]bool{}, joined: map[specs.LinuxNamespaceType]bool{}}
+
 	for _, k := range namespaceKinds {
 		path := fmt.Sprintf("/proc/%d/ns/%s", c.Pid, k.file)
 		theirs, err := os.Readlink(path)
@@ -85,6 +86,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 				continue
 			}
 		}
+
 		f, err := os.Open(path)
 		if err != nil {
 			ns.close()
@@ -97,6 +99,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 			lateMount = f
 			continue
 		}
+
 		ns.joins = append(ns.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
 
@@ -158,6 +161,7 @@ func (e *execution) start() (int, error) {
 	if err := joinGroup(e.group, e.files, spawn); err != nil {
 		return 0, err
 	}
+
 	return e.launch(spawn, early.Encode(steps))
 }
 
@@ -204,6 +208,7 @@ func (e *execution) plan() ([]early.Step, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		p.add("enter-root", itoa(e.files.add(root)))
 	}
 
@@ -220,6 +225,7 @@ func (e *execution) plan() ([]early.Step, error) {
 		if err != nil {
 			return nil, fmt.Errorf("connect to the console socket: %w", err)
 		}
+
 		p.planConsole(e.files.add(socket), "unmounted")
 	}
 
@@ -280,6 +286,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 		if err != nil {
 			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended, as it does when it has forked
 		}
+
 		_, _ = waitChild(pid)
 		pid = e.program
 	}
@@ -349,8 +356,10 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 func (e *execution) converse(sync, pid int) error {
 	ready := false
 	var failed error
+
 	for {
 		kind, payload, err := early.ReceiveMessage(sync)
+
 		switch {
 		case err != nil && !errors.Is(err, unix.ECONNRESET):
 			return err

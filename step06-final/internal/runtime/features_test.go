@@ -21,13 +21,15 @@ func TestJoinNamespacesByPath(t *testing.T) {
 	first := sleeper(t)
 	defer endContainer(t, first)
 	require.NoError(t, first.Start())
-	bundle, spec := newBundle(t, "sh", "-c", "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid; echo pid $$; cat /proc/1/cmdline")
+	bundle, spec := newBundle(t, "sh", "-c",
+		"readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid; echo pid $$; cat /proc/1/cmdline")
 	for i, ns := range spec.Linux.Namespaces {
 		file := map[specs.LinuxNamespaceType]string{"network": "net", "ipc": "ipc", "pid": "pid"}[ns.Type]
 		if file != "" {
 			spec.Linux.Namespaces[i].Path = fmt.Sprintf("/proc/%d/ns/%s", first.Pid, file)
 		}
 	}
+
 	out, code := output(t, bundle, spec)
 	require.Equal(t, 0, code, out)
 	for _, file := range []string{"net", "ipc", "pid"} {
@@ -35,6 +37,7 @@ func TestJoinNamespacesByPath(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, out, link)
 	}
+
 	assert.NotContains(t, out, "pid 1\n")
 	assert.Contains(t, out, "sleep\x001000", "its pid 1 is the first container's")
 }
@@ -44,6 +47,7 @@ func TestTimeNamespace(t *testing.T) {
 	if err := exec.Command("unshare", "--time", "true").Run(); err != nil {
 		t.Skip("this kernel has no time namespace (Linux 5.6), or unshare(1) does not know it")
 	}
+
 	bundle, spec := newBundle(t, "cat", "/proc/uptime")
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: "time"})
 	spec.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 100 * 86400}}
@@ -65,6 +69,7 @@ func TestOffsetsOfBothClocks(t *testing.T) {
 	if err := exec.Command("unshare", "--time", "true").Run(); err != nil {
 		t.Skip("this kernel has no time namespace (Linux 5.6), or unshare(1) does not know it")
 	}
+
 	for want, offsets := range map[string]map[string]specs.LinuxTimeOffset{
 		"monotonic 7881 2718281 boottime 1337 3141519": {"monotonic": {Secs: 7881, Nanosecs: 2718281}, "boottime": {Secs: 1337, Nanosecs: 3141519}},
 		"monotonic 7881 0 boottime 0 0":                {"monotonic": {Secs: 7881}},
@@ -79,7 +84,8 @@ func TestOffsetsOfBothClocks(t *testing.T) {
 	}
 }
 
-// An ambient capability that is not inheritable too cannot be raised: a warning, and the others are.
+// An ambient capability that is not inheritable too cannot be raised: a warning, and the others
+// are.
 func TestAmbientWithoutInheritable(t *testing.T) {
 	needRoot(t)
 	bundle, spec := newBundle(t, "grep", "CapAmb", "/proc/self/status")
@@ -107,7 +113,8 @@ func TestAmbientWithoutInheritable(t *testing.T) {
 
 func TestMountFeatures(t *testing.T) {
 	needRoot(t)
-	bundle, spec := newBundle(t, "sh", "-c", "cat /filled/dir/file; ls -l /filled | grep -c link; touch /bound/x; grep -E ' /(bound|filled|once) ' /proc/self/mountinfo; echo y > /once && cat /once")
+	bundle, spec := newBundle(t, "sh", "-c",
+		"cat /filled/dir/file; ls -l /filled | grep -c link; touch /bound/x; grep -E ' /(bound|filled|once) ' /proc/self/mountinfo; echo y > /once && cat /once")
 	source := t.TempDir()
 	rootfs := filepath.Join(bundle, "rootfs")
 	require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "filled/dir"), 0o700))
@@ -116,12 +123,15 @@ func TestMountFeatures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "once")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	spec.Mounts = append(spec.Mounts,
-		specs.Mount{Destination: "/filled", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "nosuid", "tmpcopyup", "size=1m"}},
-		specs.Mount{Destination: "/bound", Type: "bind", Source: source, Options: []string{"rbind", "ro", "nodev", "rshared"}},
+		specs.Mount{Destination: "/filled", Type: "tmpfs", Source: "tmpfs",
+			Options: []string{"ro", "nosuid", "tmpcopyup", "size=1m"}},
+		specs.Mount{Destination: "/bound", Type: "bind", Source: source,
+			Options: []string{"rbind", "ro", "nodev", "rshared"}},
 		specs.Mount{Destination: "/once", Type: "bind", Source: file, Options: []string{"bind"}})
 	out, _ := output(t, bundle, spec)
 	assert.Contains(t, out, "copied up\n1\n")
 	assert.Contains(t, out, "/bound/x: Read-only file system")
+
 	assert.Regexp(t, ` /bound ro,nodev\S* shared:`, out)
 	assert.Regexp(t, ` /filled ro,nosuid`, out)
 	assert.True(t, strings.HasSuffix(out, "y\n"), out)
@@ -137,7 +147,8 @@ func TestIdmappedMount(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(source, "file"), nil, 0o644))
 	require.NoError(t, os.Chown(filepath.Join(source, "file"), 5, 6))
 	mapping := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 70000, Size: 1000}}
-	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/mapped", Type: "bind", Source: source, Options: []string{"bind"}, UIDMappings: mapping, GIDMappings: mapping})
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/mapped", Type: "bind", Source: source,
+		Options: []string{"bind"}, UIDMappings: mapping, GIDMappings: mapping})
 	r := newRuntime(t)
 	out, err := os.CreateTemp(t.TempDir(), "out")
 	require.NoError(t, err)
@@ -146,6 +157,7 @@ func TestIdmappedMount(t *testing.T) {
 	if err != nil && (strings.Contains(err.Error(), "open_tree") || strings.Contains(err.Error(), "must support")) {
 		t.Skip("this kernel or file system has no idmapped mounts: " + err.Error())
 	}
+
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
 	_, err = WaitInit(c)
@@ -161,7 +173,8 @@ func TestSchedulingAndPersonality(t *testing.T) {
 	if _, err := unix.SchedGetAttr(0, 0); err == unix.ENOSYS {
 		t.Skip("this kernel has no sched_setattr (Linux 3.14)")
 	}
-	bundle, spec := newBundle(t, "sh", "-c", "cat /proc/self/personality; grep -E '^policy' /proc/self/sched || true; cut -d' ' -f18,19 /proc/self/stat")
+	bundle, spec := newBundle(t, "sh", "-c",
+		"cat /proc/self/personality; grep -E '^policy' /proc/self/sched || true; cut -d' ' -f18,19 /proc/self/stat")
 	spec.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
 	spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 7}
 	spec.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 6}
@@ -173,19 +186,23 @@ func TestSchedulingAndPersonality(t *testing.T) {
 	assert.Regexp(t, `(?m)^27 7$`, out, "priority and nice value")
 }
 
-// An agent that listens for notifications gets the listener, and answers for the kernel (seccomp_unotify(2)).
+// An agent that listens for notifications gets the listener, and answers for the kernel
+// (seccomp_unotify(2)).
 func TestSeccompListener(t *testing.T) {
 	needRoot(t)
-	if known, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_avail"); err != nil || !strings.Contains(string(known), "user_notif") {
+	if known, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_avail"); err != nil ||
+		!strings.Contains(string(known), "user_notif") {
 		t.Skip("this kernel's seccomp cannot notify (Linux 5.0)")
 	}
+
 	bundle, spec := newBundle(t, "sh", "-c", "mkdir /answered; echo over")
 	path := filepath.Join(t.TempDir(), "agent")
 	listener, err := listenUnix(path)
 	require.NoError(t, err)
 	defer listener.Close()
-	spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: path, ListenerMetadata: "meta",
-		Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir", "mkdirat"}, Action: specs.ActNotify}}}
+	spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: path,
+		ListenerMetadata: "meta",
+		Syscalls:         []specs.LinuxSyscall{{Names: []string{"mkdir", "mkdirat"}, Action: specs.ActNotify}}}
 	out, err := os.CreateTemp(t.TempDir(), "out")
 	require.NoError(t, err)
 	defer out.Close()
@@ -193,6 +210,7 @@ func TestSeccompListener(t *testing.T) {
 	if err != nil && (strings.Contains(err.Error(), "pidfd_getfd") || strings.Contains(err.Error(), "seccomp: ")) {
 		t.Skip("needs seccomp listeners and pidfd_getfd (Linux 5.6): " + err.Error())
 	}
+
 	require.NoError(t, err)
 	state, notify := receiveListener(t, int(listener.Fd()))
 	defer unix.Close(notify)
@@ -254,6 +272,7 @@ func TestWithoutMountNamespace(t *testing.T) {
 			namespaces = append(namespaces, ns)
 		}
 	}
+
 	spec.Linux.Namespaces = namespaces
 	r := newRuntime(t)
 	out, err := os.CreateTemp(t.TempDir(), "out")
@@ -270,16 +289,19 @@ func TestWithoutMountNamespace(t *testing.T) {
 	data, err := os.ReadFile(out.Name())
 	require.NoError(t, err)
 	assert.Equal(t, own+"\n/dev/null\n", string(data))
+
 	assert.Equal(t, before, hostFacts(t))
 }
 
-// An ordinary user without any range of ids, and without a cgroup: the test starts itself again as nobody.
+// An ordinary user without any range of ids, and without a cgroup: the test starts itself again
+// as nobody.
 func TestOrdinaryUser(t *testing.T) {
 	const as = "MYDOCKER_TEST_AS_NOBODY"
 	if directory := os.Getenv(as); directory != "" {
 		asOrdinaryUser(t, directory)
 		return
 	}
+
 	needRoot(t)
 	bundle, _ := newBundle(t, "true")
 	require.NoError(t, os.Chown(bundle, 65534, 65534))
@@ -296,11 +318,13 @@ func TestOrdinaryUser(t *testing.T) {
 	command := exec.Command(binary, "-test.run", "^TestOrdinaryUser$", "-test.v")
 	command.Dir = bundle
 	command.Env = append(os.Environ(), as+"="+bundle, "TMPDIR="+bundle)
+
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := command.CombinedOutput()
 	if strings.Contains(string(out), "--- SKIP") {
 		t.Skip(string(out))
 	}
+
 	require.NoError(t, err, string(out))
 }
 
@@ -313,10 +337,13 @@ func asOrdinaryUser(t *testing.T, bundle string) {
 	out, err := os.CreateTemp(bundle, "out")
 	require.NoError(t, err)
 	r := &Runtime{Root: filepath.Join(bundle, "state")}
+
 	// Proved with somebody else's program: the same namespaces, and a proc of one's own.
-	if out, err := exec.Command("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
+	if out, err := exec.Command("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork",
+		"--mount-proc", "true").CombinedOutput(); err != nil {
 		t.Skipf("ordinary users cannot make such a container here: unshare: %v: %s", err, out)
 	}
+
 	c, err := r.Create(CreateOptions{ID: "mine", Bundle: bundle, Spec: spec, Stdout: out, Stderr: out})
 	require.NoError(t, err)
 	defer endContainer(t, c)
@@ -333,11 +360,13 @@ func asOrdinaryUser(t *testing.T, bundle string) {
 	_, err = r.Create(CreateOptions{ID: "limited", Bundle: bundle, Spec: spec})
 	assert.ErrorContains(t, err, "Delegate", "limits need a cgroup, and the error says how to get one")
 	assert.NoDirExists(t, filepath.Join(r.Root, "limited"))
+
 	withoutCgroupNamespace(t, r, bundle, spec)
 }
 
-// withoutCgroupNamespace: CentOS 7's kernel has none, so /sys/fs/cgroup of a container is bound from the host's directories of
-// its cgroup. An ordinary user to whom no cgroup was delegated has no such directory, and goes without.
+// withoutCgroupNamespace: CentOS 7's kernel has none, so /sys/fs/cgroup of a container is bound
+// from the host's directories of its cgroup. An ordinary user to whom no cgroup was delegated has
+// no such directory, and goes without.
 func withoutCgroupNamespace(t *testing.T, r *Runtime, bundle string, spec *specs.Spec) {
 	var kept []specs.LinuxNamespace
 	for _, n := range spec.Linux.Namespaces {
@@ -345,6 +374,7 @@ func withoutCgroupNamespace(t *testing.T, r *Runtime, bundle string, spec *specs
 			kept = append(kept, n)
 		}
 	}
+
 	spec.Linux.Namespaces, spec.Linux.Resources, spec.Linux.CgroupsPath = kept, nil, "/mydocker/without-namespace"
 	require.NoError(t, os.MkdirAll(filepath.Join(spec.Root.Path, "sys"), 0o755))
 	spec.Mounts = append(spec.Mounts,

@@ -27,6 +27,7 @@ func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
 			t.owned = append(t.owned, null)
 			f = null
 		}
+
 		t.fds = append(t.fds, int(f.Fd()))
 	}
 
@@ -35,8 +36,10 @@ func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
 			t.close()
 			return nil, fmt.Errorf("--preserve-fds %d: descriptor %d is not open", preserve, fd)
 		}
+
 		t.fds = append(t.fds, fd)
 	}
+
 	return t, nil
 }
 

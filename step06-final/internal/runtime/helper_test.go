@@ -13,7 +13,8 @@ import (
 	"mydocker/step06-final/internal/security"
 )
 
-// needRoot skips tests that make containers: they need root and a static busybox for the root file system.
+// needRoot skips tests that make containers: they need root and a static busybox for the root
+// file system.
 func needRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("makes containers with cgroups: needs root")
@@ -34,19 +35,23 @@ func newBundle(t *testing.T, command ...string) (string, *specs.Spec) {
 	for _, d := range []string{"bin", "dev", "proc", "sys", "etc", "tmp"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(rootfs, d), 0o755))
 	}
+
 	path, err := busybox()
 	require.NoError(t, err)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(rootfs, "bin/busybox"), data, 0o755))
-	for _, name := range []string{"sh", "true", "cat", "echo", "sleep", "id", "hostname", "ls", "mount", "grep", "stty", "touch", "head", "readlink", "kill", "dd", "mkdir"} {
+	for _, name := range []string{"sh", "true", "cat", "echo", "sleep", "id", "hostname", "ls", "mount", "grep",
+		"stty", "touch", "head", "readlink", "kill", "dd", "mkdir"} {
 		require.NoError(t, os.Symlink("busybox", filepath.Join(rootfs, "bin", name)))
 	}
+
 	caps := security.DefaultCapabilities()
 	mount := func(destination, kind string, options ...string) specs.Mount {
 		return specs.Mount{Destination: destination, Type: kind, Source: kind, Options: options}
 	}
 	limit := int64(50)
+
 	return bundle, &specs.Spec{
 		Version: "1.0.2",
 		Root:    &specs.Root{Path: "rootfs"},
@@ -56,8 +61,10 @@ func newBundle(t *testing.T, command ...string) (string, *specs.Spec) {
 		Mounts: []specs.Mount{mount("/proc", "proc"), mount("/dev", "tmpfs", "nosuid", "mode=755"),
 			mount("/dev/pts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620"), mount("/sys", "sysfs", "ro")},
 		Linux: &specs.Linux{
-			Namespaces: []specs.LinuxNamespace{{Type: "pid"}, {Type: "mount"}, {Type: "uts"}, {Type: "ipc"}, {Type: "network"}},
-			Resources:  &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}, Seccomp: security.DefaultSeccomp(caps),
+			Namespaces: []specs.LinuxNamespace{{Type: "pid"}, {Type: "mount"}, {Type: "uts"}, {Type: "ipc"},
+				{Type: "network"}},
+			Resources:   &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}},
+			Seccomp:     security.DefaultSeccomp(caps),
 			MaskedPaths: security.MaskedPaths(), ReadonlyPaths: security.ReadonlyPaths(),
 		},
 	}

@@ -80,7 +80,8 @@ func mappingAdvice(err error, mappings []specs.LinuxIDMapping) string {
 func runHelper(helper string, pid int, mappings []specs.LinuxIDMapping) error {
 	path, err := exec.LookPath(helper)
 	if err != nil {
-		return fmt.Errorf("%s is not installed (package uidmap or shadow-utils), and without it an ordinary user can map only the own id", helper)
+		return fmt.Errorf(
+			"%s is not installed (package uidmap or shadow-utils), and without it an ordinary user can map only the own id", helper)
 	}
 	arguments := []string{fmt.Sprint(pid)}
 	for _, m := range mappings {

@@ -27,6 +27,7 @@ func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Lin
 	if len(mapping.UIDMappings) == 0 || len(mapping.GIDMappings) == 0 {
 		return nil, errors.New("option idmap needs uidMappings and gidMappings, here or in linux")
 	}
+
 	namespace, err := namespaceWith(mapping)
 	if err != nil {
 		return nil, err
@@ -37,6 +38,7 @@ func idmappedTree(source string, o mountOptions, m specs.Mount, linux *specs.Lin
 	if o.flags&unix.MS_REC != 0 {
 		flags |= unix.AT_RECURSIVE
 	}
+
 	if o.ridmap {
 		attrFlags |= unix.AT_RECURSIVE
 	}
@@ -76,10 +78,12 @@ func namespaceWith(mapping *specs.Linux) (*os.File, error) {
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("make a user namespace for the mapping: %w", usernamespace.Explain(err))
 	}
+
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", command.Process.Pid))
 	if killErr := command.Process.Kill(); err == nil && killErr != nil {
 		err = killErr
 	}
+
 	_ = command.Wait() // killed: its status says nothing
 	if err != nil {
 		return nil, fmt.Errorf("make a user namespace for the mapping: %w", err)

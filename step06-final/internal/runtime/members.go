@@ -100,6 +100,7 @@ func parentsOfAll() (map[int]int, error) {
 		if err != nil {
 			continue
 		}
+
 		data, err := os.ReadFile("/proc/" + name + "/stat")
 		if err != nil {
 			continue // it has ended

@@ -96,6 +96,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 		if _, twice := byKind[ns.Type]; twice {
 			return nil, fieldError(field, "%q is there twice", ns.Type)
 		}
+
 		byKind[ns.Type] = ns
 		if !knownNamespace(ns.Type) {
 			return nil, fieldError(field+".type", "%q is not a namespace", ns.Type)
@@ -122,6 +123,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 			n.close()
 			return nil, fieldError("linux.namespaces", "%s: %v", ns.Type, err)
 		}
+
 		n.files = append(n.files, f)
 		n.joins = append(n.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
@@ -165,6 +167,7 @@ func openNamespace(path string, flag int) (*os.File, error) {
 			return nil, fmt.Errorf("%s is not a namespace", path)
 		}
 	}
+
 	return f, nil
 }
 
@@ -210,6 +213,7 @@ func (n *namespaces) setOffsets(offsets map[string]specs.LinuxTimeOffset) error 
 		if clock != "monotonic" && clock != "boottime" {
 			return fieldError("linux.timeOffsets", "%q is not a clock with an offset (monotonic, boottime)", clock)
 		}
+
 		n.offsets += fmt.Sprintf("%s %d %d\n", clock, offsets[clock].Secs, offsets[clock].Nanosecs)
 	}
 
@@ -230,6 +234,7 @@ func checkMappings(field string, mappings []specs.LinuxIDMapping) error {
 		if m.Size == 0 {
 			return fieldError(field+"["+strconv.Itoa(i)+"].size", "must not be 0")
 		}
+
 		root = root || m.ContainerID == 0
 		for j, other := range mappings[:i] {
 			if overlap(m.ContainerID, m.Size, other.ContainerID, other.Size) ||

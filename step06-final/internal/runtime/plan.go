@@ -57,6 +57,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 			p.add("join-cgroup", itoa(pids))
 			pids = -1
 		}
+
 		p.add("new-cgroup-namespace")
 	}
 
@@ -69,6 +70,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	if err := p.planRootfs(); err != nil {
 		return err
 	}
+
 	p.add("own-null")
 
 	hooks := p.spec.Hooks
@@ -95,10 +97,12 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		p.add("wait-for-start", itoa(listener))
 		return nil
 	}
+
 	return p.planProcess(process, pids, func() { p.add("wait-for-start", itoa(listener)) }, func() {
 		if hooks == nil {
 			return
 		}
+
 		for i, h := range hooks.StartContainer {
 			p.addHook(hookName("startContainer", i), h, process.Env)
 		}
@@ -150,6 +154,7 @@ func (p *planner) planSysctl() error {
 	for key := range p.spec.Linux.Sysctl {
 		keys = append(keys, key)
 	}
+
 	sort.Strings(keys)
 	for _, key := range keys {
 		kind, ok := sysctlNamespace(key)
@@ -160,8 +165,10 @@ func (p *planner) planSysctl() error {
 			return fieldError("linux.sysctl",
 				"%q needs a %s namespace of the container's own: it would change the host", key, kind)
 		}
+
 		p.add("sysctl", sysctlPath(key), p.spec.Linux.Sysctl[key])
 	}
+
 	return nil
 }
 
@@ -219,11 +226,14 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 		if !ok {
 			return fieldError("linux.personality.domain", "%q is neither LINUX nor LINUX32", linux.Personality.Domain)
 		}
+
 		p.add("personality", itoa(number))
 	}
+
 	if err := p.planLabels(process); err != nil {
 		return err
 	}
+
 	p.add("environment", lastOfEach(process.Env)...)
 	p.add("home", utoa32(process.User.UID))
 
@@ -234,6 +244,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if process.NoNewPrivileges {
 		p.add("no-new-privileges")
 	}
+
 	caps, err := p.capabilities(process)
 	if err != nil {
 		return err
@@ -244,7 +255,9 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if p.inside {
 		p.add("join-pid-namespace")
 	}
+
 	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
+
 	// The directory is entered twice: here, because it may be closed to all but root, and by the
 	// user, if it is closed to root (a network file system).
 	p.add("chdir", process.Cwd, "try")
@@ -252,12 +265,14 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if groups, ok := p.groups(process); ok {
 		p.add("groups", groups...)
 	}
+
 	p.add("ids", utoa32(process.User.UID), utoa32(process.User.GID))
 
 	umask := uint32(0o022)
 	if process.User.Umask != nil {
 		umask = *process.User.Umask
 	}
+
 	p.add("umask", utoa32(umask))
 	final := func() {
 		p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable),
@@ -285,14 +300,17 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if pids >= 0 {
 		p.add("join-cgroup", itoa(pids))
 	}
+
 	p.add("ready")
 	wait()
 	if filter != nil && !loadEarly {
 		if p.inside && !allowsFork(linux.Seccomp) {
 			filter[0] = "seccomp-at-last"
 		}
+
 		p.steps = append(p.steps, filter)
 	}
+
 	hooks()
 	p.add("execute", itoa(p.files.preserved))
 	return nil
@@ -351,8 +369,9 @@ func (p *planner) seccompStep() (early.Step, error) {
 	return early.Step{"seccomp", utoa(flags), string(filter)}, nil
 }
 
-// allowsFork says whether a process under the filter can fork the program into a pid namespace. Under a filter that is too
-// narrow for that the program loads it itself: who may trace processes of the container could stop it just before.
+// allowsFork says whether a process under the filter can fork the program into a pid namespace.
+// Under a filter that is too narrow for that the program loads it itself: who may trace processes
+// of the container could stop it just before.
 func allowsFork(filter *specs.LinuxSeccomp) bool {
 	lets := func(action specs.LinuxSeccompAction) bool { return action == specs.ActAllow || action == specs.ActLog }
 	for _, name := range []string{"clone", "setsid", "ioctl", "write", "exit_group", "execve"} {
@@ -366,10 +385,12 @@ func allowsFork(filter *specs.LinuxSeccomp) bool {
 				}
 			}
 		}
+
 		if !allowed {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -385,6 +406,7 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 	if !p.ns.separate(specs.UserNamespace) {
 		available = security.AvailableCapabilities()
 	}
+
 	for _, set := range []struct {
 		field string
 		names []string
@@ -403,11 +425,13 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 			p.warn("process.capabilities.%s: left out what this process may not give: %s", set.field,
 				strings.Join(security.CapabilityNames(left), " "))
 		}
+
 		for _, name := range unknown {
 			// The specification: what cannot be granted is a warning.
 			p.warn("process.capabilities.%s: %q is not a capability of this kernel: left out", set.field, name)
 		}
 	}
+
 	if c.effective&^c.permitted != 0 {
 		return c, fieldError("process.capabilities.effective", "has capabilities that permitted lacks")
 	}
@@ -418,6 +442,7 @@ func (p *planner) capabilities(process *specs.Process) (capabilityBits, error) {
 		p.warn("process.capabilities.ambient: can't raise ambient capability %s: "+
 			"it is not both permitted and inheritable", name)
 	}
+
 	c.ambient &= c.permitted & c.inheritable
 	return c, nil
 }

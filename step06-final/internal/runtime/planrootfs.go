@@ -19,12 +19,14 @@ func (p *planner) planRootfs() error {
 	if err != nil {
 		return err
 	}
+
 	if p.ns.separate(specs.MountNamespace) {
 		p.add("propagation", utoa(propagation))
 		kind := "not-shared"
 		if propagation&unix.MS_SLAVE == 0 {
 			kind = "shared"
 		}
+
 		p.add("rootfs", p.rootfs, kind)
 	} else {
 		p.add("shared-rootfs", p.rootfs)
@@ -41,6 +43,7 @@ func (p *planner) planRootfs() error {
 	if p.spec.Process != nil && p.spec.Process.Cwd != "/" {
 		p.add("directory", p.spec.Process.Cwd)
 	}
+
 	return nil
 }
 
@@ -88,6 +91,7 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	if m.Destination == "" || strings.IndexByte(m.Destination, 0) >= 0 {
 		return fieldError(field+".destination", "must be a path in the container")
 	}
+
 	destination := filepath.Clean("/" + m.Destination)
 	if destination == "/" {
 		return fieldError(field+".destination", "must not be the root")
@@ -97,6 +101,7 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	if m.Type == "bind" {
 		o.flags |= unix.MS_BIND
 	}
+
 	switch {
 	case o.flags&unix.MS_BIND != 0 && m.Type != "cgroup":
 		return p.planBind(field, m, destination, o)
@@ -114,11 +119,13 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	if p.spec.Linux.MountLabel != "" && selinuxEnabled() && m.Type != "proc" && m.Type != "sysfs" {
 		data = strings.TrimPrefix(data+",context="+strconv.Quote(p.spec.Linux.MountLabel), ",")
 	}
+
 	flags := o.flags
 	if m.Type == "tmpfs" && flags&unix.MS_RDONLY != 0 {
 		flags &^= unix.MS_RDONLY
 		p.late = append(p.late, early.Step{"remount", destination, utoa(o.flags), "0"})
 	}
+
 	source := m.Source
 	if source == "" {
 		source = m.Type
@@ -129,6 +136,7 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	} else {
 		p.add("mount", source, destination, m.Type, utoa(flags), data, linksFor(m, destination, o))
 	}
+
 	p.planMountExtras(destination, o)
 	return nil
 }
@@ -142,6 +150,7 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 	if !filepath.IsAbs(source) {
 		source = filepath.Join(p.bundle, source)
 	}
+
 	// What an earlier mount of this container shows is there when its turn comes.
 	if _, err := os.Stat(source); err != nil && !strings.HasPrefix(source, p.rootfs+"/") {
 		return fieldError(field+".source", "%v", err)
@@ -155,16 +164,19 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 		if err != nil {
 			return fieldError(field+".uidMappings", "%v", err)
 		}
+
 		p.add("move-mount", itoa(p.files.add(tree)), destination, linksFor(m, destination, o))
 	} else {
 		flags := o.flags & (unix.MS_BIND | unix.MS_REC)
 		p.add("mount", p.source(source), destination, "", utoa(flags), "", linksFor(m, destination, o))
 	}
+
 	// mount(2): a bind mount ignores the other flags; they need a second call.
 	const ignored = unix.MS_BIND | unix.MS_REC | unix.MS_REMOUNT | unix.MS_SILENT
 	if rest, clear := o.flags&^ignored, o.clear&^ignored; rest != 0 || clear != 0 {
 		p.add("remount", destination, utoa(rest), utoa(clear))
 	}
+
 	p.planMountExtras(destination, o)
 	return nil
 }
@@ -203,6 +215,7 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 			p.add("mount", "cgroup", at, fstype, utoa(flags|readonly), data, "no-links")
 			return
 		}
+
 		p.add("mount", source, at, "", utoa(unix.MS_BIND|unix.MS_REC), "", "no-links")
 		p.add("remount", at, utoa(flags|readonly), "0")
 	}
@@ -251,6 +264,7 @@ func (p *planner) planDevices() error {
 	for _, d := range p.spec.Linux.Devices {
 		configured[filepath.Clean(d.Path)] = true
 	}
+
 	for _, d := range defaultDevices {
 		if !configured[d.Path] {
 			if err := p.planDevice("linux.devices", d); err != nil {
@@ -258,6 +272,7 @@ func (p *planner) planDevices() error {
 			}
 		}
 	}
+
 	for i, d := range p.spec.Linux.Devices {
 		if err := p.planDevice(fmt.Sprintf("linux.devices[%d]", i), d); err != nil {
 			return err
@@ -279,6 +294,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if filepath.Clean(d.Path) == "/dev/ptmx" {
 		return nil // always the one of the container's own devpts
 	}
+
 	kind, ok := map[string]uint32{"c": unix.S_IFCHR, "u": unix.S_IFCHR, "b": unix.S_IFBLK, "p": unix.S_IFIFO}[d.Type]
 	if !ok {
 		return fieldError(field+".type", "%q is none of c, u, b, p", d.Type)
@@ -299,6 +315,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if d.FileMode != nil {
 		mode = uint32(d.FileMode.Perm())
 	}
+
 	uid, gid := uint32(0), uint32(0)
 	if d.UID != nil {
 		uid = *d.UID
@@ -306,6 +323,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 	if d.GID != nil {
 		gid = *d.GID
 	}
+
 	p.add("device", filepath.Clean(d.Path), utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)),
 		utoa32(uid), utoa32(gid))
 	return nil
@@ -322,17 +340,21 @@ func (p *planner) planProtection() error {
 		if !filepath.IsAbs(path) {
 			return fieldError(fmt.Sprintf("linux.readonlyPaths[%d]", i), "%q is not an absolute path", path)
 		}
+
 		p.add("readonly", path)
 	}
+
 	for i, path := range p.spec.Linux.MaskedPaths {
 		if !filepath.IsAbs(path) {
 			return fieldError(fmt.Sprintf("linux.maskedPaths[%d]", i), "%q is not an absolute path", path)
 		}
+
 		p.add("mask", path)
 	}
 	if p.spec.Root.Readonly {
 		p.add("readonly-root")
 	}
+
 	return nil
 }
 
@@ -347,6 +369,7 @@ func (p *planner) planLabels(process *specs.Process) error {
 			return err
 		}
 	}
+
 	if label := process.SelinuxLabel; label != "" {
 		if !selinuxEnabled() {
 			return fieldError("process.selinuxLabel", "SELinux is not enabled on this host")
@@ -355,6 +378,7 @@ func (p *planner) planLabels(process *specs.Process) error {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -21,7 +21,8 @@ func piped(t *testing.T, bundle string, spec *specs.Spec) string {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	defer read.Close()
-	c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Stdout: write, Stderr: write})
+	c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Stdout: write,
+		Stderr: write})
 	write.Close()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Delete(true)) })
@@ -69,7 +70,8 @@ func waiting(t *testing.T, bundle string, spec *specs.Spec) *Container {
 
 func TestStreamsBelongToTheUser(t *testing.T) {
 	needRoot(t)
-	bundle, spec := newBundle(t, "sh", "-c", "echo out > /dev/stdout; echo err > /dev/stderr; readlink /proc/self/fd/1 | grep -c pipe")
+	bundle, spec := newBundle(t, "sh", "-c",
+		"echo out > /dev/stdout; echo err > /dev/stderr; readlink /proc/self/fd/1 | grep -c pipe")
 	spec.Process.User = specs.User{UID: 1000, GID: 1000}
 	require.Equal(t, "out\nerr\n1\n", piped(t, bundle, spec))
 
@@ -78,7 +80,8 @@ func TestStreamsBelongToTheUser(t *testing.T) {
 	process.User = specs.User{UID: 2000, GID: 2000}
 	require.Equal(t, "out\n", joined(t, c, process))
 
-	// What is not made for the program keeps its owner: a file that is only read, a device of the host.
+	// What is not made for the program keeps its owner: a file that is only read, a device of the
+	// host.
 	file := filepath.Join(t.TempDir(), "script")
 	require.NoError(t, os.WriteFile(file, []byte("cat > /dev/null\n"), 0o600))
 	input, err := os.Open(file)
@@ -91,6 +94,7 @@ func TestStreamsBelongToTheUser(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Wait()
 	require.NoError(t, err)
+
 	for _, name := range []string{file, "/dev/zero", os.DevNull} {
 		var st unix.Stat_t
 		require.NoError(t, unix.Stat(name, &st))
@@ -153,7 +157,8 @@ func TestExecTakesFromTheContainerWhatItDoesNotSay(t *testing.T) {
 	require.NotContains(t, own, "0000000000000000")
 	require.Contains(t, own, "77")
 	require.Equal(t, own, joined(t, c, &specs.Process{Args: show, Env: []string{"PATH=/bin"}, NoNewPrivileges: true}))
-	none := joined(t, c, &specs.Process{Args: show, Env: []string{"PATH=/bin"}, NoNewPrivileges: true, Capabilities: &specs.LinuxCapabilities{}})
+	none := joined(t, c, &specs.Process{Args: show, Env: []string{"PATH=/bin"}, NoNewPrivileges: true,
+		Capabilities: &specs.LinuxCapabilities{}})
 	require.Contains(t, none, "0000000000000000", "what is empty is not what is absent")
 }
 
@@ -171,12 +176,14 @@ func TestHooksSeeStateEnvironmentAndFilter(t *testing.T) {
 	}
 	sh, err := exec.LookPath("sh")
 	require.NoError(t, err)
+
 	spec.Hooks = &specs.Hooks{
 		Prestart:        []specs.Hook{hook("prestart", log, sh, nil)},
 		CreateRuntime:   []specs.Hook{hook("createRuntime", log, sh, []string{"PATH=/bin:/usr/bin"})},
 		CreateContainer: []specs.Hook{hook("createContainer", log, sh, nil)},
 		StartContainer:  []specs.Hook{hook("startContainer", "/tmp/log", "/bin/sh", nil)},
 	}
+
 	for _, protected := range []bool{true, false} {
 		require.NoError(t, os.Truncate(log, 0))
 		spec.Process.NoNewPrivileges = protected
@@ -186,8 +193,10 @@ func TestHooksSeeStateEnvironmentAndFilter(t *testing.T) {
 		require.NoError(t, err)
 		lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 		require.Len(t, lines, 4)
+
 		for i, want := range []struct{ name, status, env, filter string }{
-			{"prestart", "creating", "r1 p", ""}, {"createRuntime", "creating", "r p", ""}, {"createContainer", "creating", "r1 p", ""},
+			{"prestart", "creating", "r1 p", ""}, {"createRuntime", "creating", "r p", ""},
+			{"createContainer", "creating", "r1 p", ""},
 			{"startContainer", "created", "r p1", "Seccomp: 2"},
 		} {
 			require.True(t, strings.HasPrefix(lines[i], want.name), lines[i])
@@ -207,6 +216,7 @@ func TestCallersLimitAndProcessors(t *testing.T) {
 		fmt.Println("seen:", strings.Join(strings.Fields(out), " "))
 		return
 	}
+
 	free, err := os.ReadFile("/proc/1/status")
 	require.NoError(t, err)
 	all := ""
@@ -215,12 +225,15 @@ func TestCallersLimitAndProcessors(t *testing.T) {
 			all = strings.Join(strings.Fields(line), " ")
 		}
 	}
+
 	for _, limit := range []string{"-Sn 200; ulimit -Hn 300", "-n 250"} {
 		soft, hard := "200", "300"
 		if strings.HasPrefix(limit, "-n") {
 			soft, hard = "250", "250"
 		}
-		cmd := exec.Command("sh", "-c", "ulimit "+limit+"; taskset -c 0 "+os.Args[0]+" -test.run TestCallersLimitAndProcessors -test.v; exit $?")
+
+		cmd := exec.Command("sh", "-c", "ulimit "+limit+"; taskset -c 0 "+os.Args[0]+
+			" -test.run TestCallersLimitAndProcessors -test.v; exit $?")
 		cmd.Env = append(os.Environ(), "LIMITED=1")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
@@ -228,7 +241,8 @@ func TestCallersLimitAndProcessors(t *testing.T) {
 	}
 }
 
-// TestExecWithoutAMountNamespaceStaysInTheContainersRoot: the directory is then all that separates it from the host.
+// TestExecWithoutAMountNamespaceStaysInTheContainersRoot: the directory is then all that
+// separates it from the host.
 func TestExecWithoutAMountNamespaceStaysInTheContainersRoot(t *testing.T) {
 	needRoot(t)
 	if os.Getenv("PRIVATE") == "" { // what is mounted shows on the host: take another one
@@ -239,6 +253,7 @@ func TestExecWithoutAMountNamespaceStaysInTheContainersRoot(t *testing.T) {
 		require.NotContains(t, string(out), "SKIP")
 		return
 	}
+
 	bundle, spec := newBundle(t)
 	require.NoError(t, os.WriteFile(filepath.Join(bundle, "rootfs/inside"), []byte("container\n"), 0o644))
 	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: "pid"}, {Type: "uts"}, {Type: "ipc"}, {Type: "network"}}

@@ -26,6 +26,7 @@ type rlimit struct {
 func planRlimits(process *specs.Process) ([]rlimit, error) {
 	var limits []rlimit
 	openFiles := false
+
 	for i, l := range process.Rlimits {
 		field := fmt.Sprintf("process.rlimits[%d]", i)
 		resource := -1
@@ -41,6 +42,7 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 		if l.Soft > l.Hard {
 			return nil, fieldError(field+".soft", "%d is above hard, %d", l.Soft, l.Hard)
 		}
+
 		for _, earlier := range limits {
 			if earlier.resource == resource {
 				return nil, fieldError(field+".type", "%s is there twice", l.Type)
@@ -56,8 +58,10 @@ func planRlimits(process *specs.Process) ([]rlimit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read RLIMIT_NOFILE: %w", err)
 		}
+
 		limits = append(limits, rlimit{"process.rlimits", unix.RLIMIT_NOFILE, own, true})
 	}
+
 	return limits, nil
 }
 

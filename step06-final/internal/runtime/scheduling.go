@@ -16,6 +16,7 @@ func (p *planner) planScheduling(process *specs.Process) error {
 		if err != nil {
 			return err
 		}
+
 		p.add("scheduler", string(attr))
 	}
 
@@ -28,6 +29,7 @@ func (p *planner) planScheduling(process *specs.Process) error {
 		if o.Priority < 0 || o.Priority > 7 {
 			return fieldError("process.ioPriority.priority", "%d is not between 0 and 7", o.Priority)
 		}
+
 		p.add("io-priority", itoa(class<<13|o.Priority)) // IOPRIO_PRIO_VALUE, ioprio_set(2)
 	}
 
@@ -62,13 +64,15 @@ func schedAttr(s *specs.Scheduler) ([]byte, error) {
 
 	known := map[specs.LinuxSchedulerFlag]uint64{specs.SchedFlagResetOnFork: 1, specs.SchedFlagReclaim: 2,
 		specs.SchedFlagDLOverrun:  4,
-		specs.SchedFlagKeepPolicy: 8, specs.SchedFlagKeepParams: 16, specs.SchedFlagUtilClampMin: 32, specs.SchedFlagUtilClampMax: 64}
+		specs.SchedFlagKeepPolicy: 8, specs.SchedFlagKeepParams: 16, specs.SchedFlagUtilClampMin: 32,
+		specs.SchedFlagUtilClampMax: 64}
 	var flags uint64
 	for i, f := range s.Flags {
 		bit, ok := known[f]
 		if !ok {
 			return nil, fieldError(fmt.Sprintf("process.scheduler.flags[%d]", i), "%q is unknown", f)
 		}
+
 		flags |= bit
 	}
 
@@ -100,6 +104,7 @@ func (p *planner) planMemoryPolicy(m *specs.LinuxMemoryPolicy) error {
 		if !ok {
 			return fieldError(fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), "%q is unknown", f)
 		}
+
 		mode |= bit
 	}
 
@@ -119,12 +124,14 @@ func bitSet(list string) ([]byte, error) {
 	}
 
 	mask := make([]byte, 128)
+
 	for _, part := range strings.Split(list, ",") {
 		bounds := strings.SplitN(strings.TrimSpace(part), "-", 2)
 		first, err := strconv.ParseUint(bounds[0], 10, 16)
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a list of numbers such as 0-3,7", list)
 		}
+
 		last := first
 		if len(bounds) == 2 {
 			if last, err = strconv.ParseUint(bounds[1], 10, 16); err != nil {
@@ -134,6 +141,7 @@ func bitSet(list string) ([]byte, error) {
 		if last < first || last >= uint64(len(mask)*8) {
 			return nil, fmt.Errorf("%q: %s is not a range below %d", list, part, len(mask)*8)
 		}
+
 		for n := first; n <= last; n++ {
 			mask[n/8] |= 1 << (n % 8)
 		}

@@ -43,6 +43,7 @@ func parseScope(path, id string, user bool) (Scope, error) {
 		if parts[0] != "" {
 			scope.Slice = parts[0]
 		}
+
 		prefix, name = parts[1], parts[2]
 	}
 
@@ -78,6 +79,7 @@ func slicePath(slice string) (string, error) {
 		if part == "" {
 			return "", fieldError("linux.cgroupsPath", "%q is not a slice: a name between two dashes is empty", slice)
 		}
+
 		path = filepath.Join(path, above+part+".slice")
 		above += part + "-"
 	}

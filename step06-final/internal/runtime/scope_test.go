@@ -23,16 +23,20 @@ func TestScopesAndSlices(t *testing.T) {
 		require.NoError(t, err, path)
 		assert.Equal(t, want, scope, path)
 	}
+
 	scope, err := parseScope("", "id", true)
 	require.NoError(t, err)
 	assert.Equal(t, "user.slice", scope.Slice)
 
-	for _, path := range []string{"/a/b", "a:b", "a.slice:b:c:d", "x:y:z", "a.slice:b:", "a.slice:b:../c", "a.slice:b:c d", "a.slice:b:c.slice",
+	for _, path := range []string{"/a/b", "a:b", "a.slice:b:c:d", "x:y:z", "a.slice:b:", "a.slice:b:../c",
+		"a.slice:b:c d", "a.slice:b:c.slice",
 		"a--b.slice:c:d", "-a.slice:c:d", "../x.slice:c:d", ".slice:c:d"} {
 		_, err := parseScope(path, "id", false)
 		assert.ErrorContains(t, err, "linux.cgroupsPath", path)
 	}
-	for slice, want := range map[string]string{"-.slice": "/", "a.slice": "/a.slice", "a-b-c.slice": "/a.slice/a-b.slice/a-b-c.slice"} {
+
+	for slice, want := range map[string]string{"-.slice": "/", "a.slice": "/a.slice",
+		"a-b-c.slice": "/a.slice/a-b.slice/a-b-c.slice"} {
 		path, err := slicePath(slice)
 		require.NoError(t, err)
 		assert.Equal(t, want, path)
@@ -60,7 +64,8 @@ func (r *recorder) Stop(s Scope) error {
 	return nil
 }
 
-// A container in a scope: systemd gets init before that has executed anything, limits are set twice, and the end is told too.
+// A container in a scope: systemd gets init before that has executed anything, limits are set
+// twice, and the end is told too.
 func TestContainerInAScope(t *testing.T) {
 	needRoot(t)
 	bundle, spec := newBundle(t, "sleep", "300")
@@ -76,12 +81,14 @@ func TestContainerInAScope(t *testing.T) {
 		}
 	})
 	assert.Equal(t, c.Pid, manager.pid)
+
 	for _, directory := range c.CgroupPaths {
 		assert.True(t, strings.HasSuffix(directory, "/"+slice+"/t-x.scope"), directory)
 		data, err := os.ReadFile(filepath.Join(directory, "cgroup.procs"))
 		require.NoError(t, err)
 		assert.Equal(t, itoa(c.Pid)+"\n", string(data))
 	}
+
 	require.NoError(t, c.Start())
 
 	c, err = r.Load(c.ID)

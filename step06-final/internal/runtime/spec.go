@@ -21,7 +21,8 @@ func LoadSpec(bundle string) (*specs.Spec, []byte, error) {
 	path := filepath.Join(bundle, "config.json")
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return nil, nil, fmt.Errorf("%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)
+		return nil, nil, fmt.Errorf(
+			"%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the bundle's configuration: %w", err)

@@ -36,6 +36,7 @@ func FuzzParseSpec(f *testing.F) {
 		if _, err := planRlimits(spec.Process); err != nil {
 			return
 		}
+
 		for _, m := range spec.Mounts {
 			parseMountOptions(m.Options)
 		}
@@ -58,7 +59,8 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestMountOptions(t *testing.T) {
-	o := parseMountOptions([]string{"rbind", "ro", "nosuid", "suid", "rslave", "rro", "rnoatime", "tmpcopyup", "size=1m", "mode=755"})
+	o := parseMountOptions([]string{"rbind", "ro", "nosuid", "suid", "rslave", "rro", "rnoatime", "tmpcopyup",
+		"size=1m", "mode=755"})
 	assert.EqualValues(t, unix.MS_BIND|unix.MS_REC|unix.MS_RDONLY, o.flags)
 	assert.Equal(t, []uintptr{unix.MS_SLAVE | unix.MS_REC}, o.propagation)
 	assert.EqualValues(t, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOATIME, o.set)
@@ -68,7 +70,8 @@ func TestMountOptions(t *testing.T) {
 }
 
 func TestSysctlNamespaces(t *testing.T) {
-	for key, want := range map[string]specs.LinuxNamespaceType{"net.core.somaxconn": "network", "net/ipv4/conf/eth0.1/mtu": "network", "kernel.shmmax": "ipc",
+	for key, want := range map[string]specs.LinuxNamespaceType{"net.core.somaxconn": "network",
+		"net/ipv4/conf/eth0.1/mtu": "network", "kernel.shmmax": "ipc",
 		"fs.mqueue.msg_max": "ipc", "kernel.domainname": "uts", "kernel.panic": "", "vm.swappiness": "", "net/../kernel/panic": ""} {
 		kind, _ := sysctlNamespace(key)
 		assert.Equal(t, want, kind, key)
@@ -128,8 +131,9 @@ func TestNoID(t *testing.T) {
 }
 
 func TestStepsNameTheirField(t *testing.T) {
-	for text, want := range map[string]string{"mount: /x: no such device": " (config.json: mounts)", "hostname: x: invalid argument": "",
-		"sysctl: net/x: no such file": " (config.json: linux.sysctl)", "label: invalid argument": ""} {
+	for text, want := range map[string]string{"mount: /x: no such device": " (config.json: mounts)",
+		"hostname: x: invalid argument": "",
+		"sysctl: net/x: no such file":   " (config.json: linux.sysctl)", "label: invalid argument": ""} {
 		assert.Equal(t, want, stepField(text), text)
 	}
 }

@@ -59,6 +59,7 @@ func (c *Container) Start() error {
 // awaitExecve reads until the connection is closed, which execve does.
 func awaitExecve(connection int) error {
 	accepted := false
+
 	for {
 		kind, payload, err := early.ReceiveMessage(connection)
 		switch {

@@ -78,7 +78,8 @@ func (c *Container) saved() savedState {
 	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid,
 		PidStart:   c.PidStart,
 		CreatorPid: c.creatorPid, CreatorPidStart: c.creatorPidStart,
-		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade, Scope: c.scope}
+		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade,
+		Scope: c.scope}
 }
 
 // notExist is the error for an unknown id.
@@ -153,6 +154,7 @@ func (r *Runtime) List() ([]*Container, error) {
 		if !entry.IsDir() || checkID(entry.Name()) != nil {
 			continue
 		}
+
 		c, err := r.Load(entry.Name())
 		if errors.Is(err, ErrNotExist) {
 			continue // deleted meanwhile
@@ -160,6 +162,7 @@ func (r *Runtime) List() ([]*Container, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, c)
 	}
 

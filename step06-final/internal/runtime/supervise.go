@@ -65,6 +65,7 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 		if s.initPid > 0 {
 			return s, err // undo kills init, then the supervisor ends
 		}
+
 		s.close()
 		return nil, err
 	}
@@ -87,6 +88,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		if o.LogMaxSize > 0 && o.LogMaxFiles < 1 {
 			return nil, errors.New("supervisor: LogMaxFiles must be at least 1")
 		}
+
 		add("log", o.LogPath, strconv.FormatInt(o.LogMaxSize, 10), itoa(o.LogMaxFiles))
 	}
 
@@ -95,6 +97,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		if !filepath.IsAbs(o.OnExit[0]) {
 			return nil, fmt.Errorf("supervisor: OnExit %q must be an absolute path", o.OnExit[0])
 		}
+
 		add("on-exit", o.OnExit...)
 		add("on-exit-environment", o.OnExitEnv...)
 	}
@@ -114,6 +117,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		if err != nil {
 			return nil, fmt.Errorf("make the attach socket: %w", err)
 		}
+
 		add("attach", itoa(files.add(listener)), o.AttachSocket)
 	}
 
@@ -130,6 +134,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 		if o.StdinOnce {
 			mode = "once"
 		}
+
 		add("stdin", mode)
 	}
 
@@ -154,6 +159,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 			init = append(init, itoa(fd))
 			continue
 		}
+
 		init = append(init, pass(fd))
 	}
 

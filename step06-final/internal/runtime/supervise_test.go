@@ -25,7 +25,8 @@ func supervised(t *testing.T, change func(*SupervisorOptions), command ...string
 	directory := t.TempDir()
 	o := &SupervisorOptions{LogPath: filepath.Join(directory, "log"), ExitPath: filepath.Join(directory, "exit"),
 		PidPath: filepath.Join(directory, "pid"), AttachSocket: filepath.Join(directory, "attach"),
-		OnExit: []string{"/bin/sh", "-c", "echo $WORD > " + filepath.Join(directory, "done")}, OnExitEnv: []string{"WORD=ended"}}
+		OnExit:    []string{"/bin/sh", "-c", "echo $WORD > " + filepath.Join(directory, "done")},
+		OnExitEnv: []string{"WORD=ended"}}
 	change(o)
 	spec.Process.Terminal = o.Terminal
 	c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Supervisor: o})
@@ -58,11 +59,13 @@ func TestSupervisorKeepsLogAndExitCode(t *testing.T) {
 	log, err := os.ReadFile(o.LogPath)
 	require.NoError(t, err)
 	var lines []string
+
 	for _, line := range strings.Split(strings.TrimSpace(string(log)), "\n") {
 		assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z std(out|err) [FP] `, line)
 		assert.Contains(t, line, c.Created.Format("2006-01-02T15:"))
 		lines = append(lines, line[31:])
 	}
+
 	assert.ElementsMatch(t, []string{"stdout F one", "stderr F two", "stdout P half"}, lines)
 	assert.False(t, exists(o.AttachSocket), "the attach socket must be gone")
 }
@@ -93,8 +96,9 @@ func TestSupervisorRotatesLog(t *testing.T) {
 	assert.Contains(t, string(last), "line-1999\n")
 }
 
-// TestSlowDisk: where the log cannot be written as fast as the container writes, the container waits; nothing is collected in
-// memory, and nothing is lost. The disk is a fifo that somebody reads slowly.
+// TestSlowDisk: where the log cannot be written as fast as the container writes, the container
+// waits; nothing is collected in memory, and nothing is lost. The disk is a fifo that somebody
+// reads slowly.
 func TestSlowDisk(t *testing.T) {
 	const lines = 20000
 	var disk *os.File
@@ -110,6 +114,7 @@ func TestSlowDisk(t *testing.T) {
 	require.False(t, exists(o.ExitPath), "the container has not waited")
 	before := residentAnonymous(t, c.SupervisorPid)
 	reader := bufio.NewScanner(disk)
+
 	for i := 0; i < lines; i++ {
 		line := ""
 		for complete := false; !complete; {
@@ -118,16 +123,19 @@ func TestSlowDisk(t *testing.T) {
 			complete = record[0] == 'F'
 			line += record[2:]
 		}
+
 		require.Equal(t, fmt.Sprintf("line-%d", i), line)
 		if i%2000 == 0 {
 			time.Sleep(20 * time.Millisecond)
 			require.Less(t, residentAnonymous(t, c.SupervisorPid), before+512, "kB: the supervisor grows")
 		}
 	}
+
 	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
 }
 
-// residentAnonymous is what a process has of its own in memory, in kB (proc(5), RssAnon of Linux 4.5; before that all of VmRSS).
+// residentAnonymous is what a process has of its own in memory, in kB (proc(5), RssAnon of Linux
+// 4.5; before that all of VmRSS).
 func residentAnonymous(t *testing.T, pid int) (size int) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
@@ -145,10 +153,12 @@ func send(t *testing.T, connection net.Conn, kind byte, payload []byte) {
 	require.NoError(t, err)
 }
 
-// receiveAll reads frames until the end and joins the output in them. What is read from the log is not in it.
+// receiveAll reads frames until the end and joins the output in them. What is read from the log
+// is not in it.
 func receiveAll(t *testing.T, connection net.Conn) (output string, gaps []early.Gap) {
 	var all strings.Builder
 	var frame early.FrameReader
+
 	for {
 		n, err := connection.Read(frame.Space())
 		require.NoError(t, err, "cut off before FrameEnd")
@@ -203,11 +213,13 @@ func TestAttachTerminal(t *testing.T) {
 	assert.True(t, strings.HasPrefix(string(data), "3 "), string(data))
 }
 
-// TestClientThatTakesNothing: the container goes on and ends, the supervisor does not grow, and the client, when it reads again, gets
-// all that was written: from the socket what was sent, from the log what was not.
+// TestClientThatTakesNothing: the container goes on and ends, the supervisor does not grow, and
+// the client, when it reads again, gets all that was written: from the socket what was sent, from
+// the log what was not.
 func TestClientThatTakesNothing(t *testing.T) {
 	const size = 8 << 20
-	c, o := supervised(t, func(*SupervisorOptions) {}, "sh", "-c", "head -c 8388608 /dev/zero | tr '\\0' x; printf END; exit 5")
+	c, o := supervised(t, func(*SupervisorOptions) {}, "sh", "-c",
+		"head -c 8388608 /dev/zero | tr '\\0' x; printf END; exit 5")
 	connection, err := net.Dial("unix", o.AttachSocket)
 	require.NoError(t, err)
 	defer connection.Close()
@@ -219,6 +231,7 @@ func TestClientThatTakesNothing(t *testing.T) {
 			require.Less(t, residentAnonymous(t, c.SupervisorPid), before+1024, "kB: the supervisor grows")
 		}
 	}
+
 	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
 
 	output, gaps := receiveAll(t, connection)
@@ -226,12 +239,15 @@ func TestClientThatTakesNothing(t *testing.T) {
 	for _, gap := range gaps {
 		missed += gap.Bytes
 		logged := int64(0)
-		require.NoError(t, logs.Read(o.LogPath, logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}, func(r logs.Record) error {
-			logged += int64(len(r.Text()))
-			return nil
-		}))
+		require.NoError(t, logs.Read(o.LogPath,
+			logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)},
+			func(r logs.Record) error {
+				logged += int64(len(r.Text()))
+				return nil
+			}))
 		assert.Equal(t, gap.Bytes, logged)
 	}
+
 	assert.NotZero(t, missed, "a socket cannot hold 8 MB")
 	assert.EqualValues(t, size+3, int64(len(output))+missed)
 	data, err := os.ReadFile(o.ExitPath)
@@ -239,9 +255,11 @@ func TestClientThatTakesNothing(t *testing.T) {
 	assert.True(t, strings.HasPrefix(string(data), "5 "), string(data))
 }
 
-// TestClientThatTakesNothingWithoutLog: nothing could give it the output later, so the container waits; its end is recorded all the same.
+// TestClientThatTakesNothingWithoutLog: nothing could give it the output later, so the container
+// waits; its end is recorded all the same.
 func TestClientThatTakesNothingWithoutLog(t *testing.T) {
-	c, o := supervised(t, func(o *SupervisorOptions) { o.LogPath = "" }, "sh", "-c", "head -c 8388608 /dev/zero; exit 5")
+	c, o := supervised(t, func(o *SupervisorOptions) { o.LogPath = "" }, "sh", "-c",
+		"head -c 8388608 /dev/zero; exit 5")
 	connection, err := net.Dial("unix", o.AttachSocket)
 	require.NoError(t, err)
 	defer connection.Close()
@@ -254,7 +272,8 @@ func TestClientThatTakesNothingWithoutLog(t *testing.T) {
 	eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
 }
 
-// TestClientThatTakesNothingAndSmallLog: the container goes on as long as the log keeps what the client has missed, and then waits.
+// TestClientThatTakesNothingAndSmallLog: the container goes on as long as the log keeps what the
+// client has missed, and then waits.
 func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
 	c, o := supervised(t, func(o *SupervisorOptions) { o.LogMaxSize, o.LogMaxFiles = 1<<20, 4 }, "sh", "-c",
 		"head -c 16777216 /dev/zero | tr '\\0' x; exit 5")
@@ -268,6 +287,7 @@ func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
 	missed := int64(0)
 	output := int64(0)
 	var frame early.FrameReader
+
 	for kind := byte(0); kind != early.FrameEnd; {
 		n, err := connection.Read(frame.Space())
 		require.NoError(t, err)
@@ -279,29 +299,35 @@ func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
 			kind = 0
 			continue
 		}
+
 		switch kind {
 		case early.FrameStdout:
 			output += int64(len(payload))
 		case early.FrameGap:
 			gap := early.DecodeGap(payload)
 			missed += gap.Bytes
-			require.NoError(t, logs.Read(o.LogPath, logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}, func(r logs.Record) error {
-				output += int64(len(r.Text()))
-				return nil
-			}))
+			require.NoError(t, logs.Read(o.LogPath,
+				logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)},
+				func(r logs.Record) error {
+					output += int64(len(r.Text()))
+					return nil
+				}))
 		}
 	}
+
 	assert.NotZero(t, missed)
 	assert.EqualValues(t, 16<<20, output)
 }
 
-// TestClientThatLies: it is told what was wrong and loses the connection; the container and the other clients do not notice.
+// TestClientThatLies: it is told what was wrong and loses the connection; the container and the
+// other clients do not notice.
 func TestClientThatLies(t *testing.T) {
 	c, o := supervised(t, func(o *SupervisorOptions) { o.OpenStdin = true }, "sh", "-c", "read word; echo got $word")
 	require.NoError(t, c.Start())
 	honest, err := net.Dial("unix", o.AttachSocket)
 	require.NoError(t, err)
 	defer honest.Close()
+
 	for name, bytes := range map[string][]byte{
 		"too large":           {early.FrameStdin, 0, 0, 0x40, 1, 'x'},
 		"four gigabytes":      {early.FrameStdin, 0xff, 0xff, 0xff, 0xff},
@@ -321,6 +347,7 @@ func TestClientThatLies(t *testing.T) {
 		assert.Contains(t, string(answer[:n]), "is not part of the attach protocol", name)
 		liar.Close()
 	}
+
 	send(t, honest, early.FrameStdin, []byte("hello\n"))
 	output, _ := receiveAll(t, honest)
 	assert.Equal(t, "got hello\n", output)
@@ -344,6 +371,7 @@ func TestPasteIntoTerminal(t *testing.T) {
 			send(t, connection, early.FrameStdin, paste[i:i+10000])
 		}
 	}()
+
 	output, _ := receiveAll(t, connection)
 	assert.Contains(t, output, fmt.Sprintf("%x", md5.Sum(paste)))
 }
@@ -352,7 +380,8 @@ func TestSupervisorOfFailedCreationGoesAway(t *testing.T) {
 	needRoot(t)
 	bundle, spec := newBundle(t, "/no/such/program")
 	directory := t.TempDir()
-	o := &SupervisorOptions{ExitPath: filepath.Join(directory, "exit"), OnExit: []string{"/bin/touch", filepath.Join(directory, "done")}}
+	o := &SupervisorOptions{ExitPath: filepath.Join(directory, "exit"),
+		OnExit: []string{"/bin/touch", filepath.Join(directory, "done")}}
 	r := newRuntime(t)
 	_, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec, Supervisor: o})
 	require.Error(t, err)

@@ -53,6 +53,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if err := in.setProcess(s); err != nil {
 		return nil, err
 	}
+
 	in.setNamespaces(s)
 	s.Mounts = in.mounts()
 	if err := in.setSecurity(s); err != nil {
@@ -63,6 +64,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s.Linux.Resources = resources
 	if err := in.setDevices(s); err != nil {
 		return nil, err
@@ -118,6 +120,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 	if len(argv) == 0 {
 		return fmt.Errorf("no command: the image has neither ENTRYPOINT nor CMD, so write one after the image's name")
 	}
+
 	env := MergeEnv([]string{DefaultPath, "HOSTNAME=" + in.hostname()})
 	if in.Config.Tty {
 		env = append(env, "TERM=xterm")
@@ -127,6 +130,7 @@ func (in Input) setProcess(s *specs.Spec) error {
 	if !HasVariable(env, "HOME") {
 		env = append(env, "HOME="+in.Home)
 	}
+
 	cwd := in.Config.WorkingDir
 	if cwd == "" {
 		cwd = "/"
@@ -185,6 +189,7 @@ func (in Input) mounts() []specs.Mount {
 	if shm == 0 {
 		shm = DefaultShmSize
 	}
+
 	sysMode := "ro"
 	if in.HostConfig.Privileged {
 		sysMode = "rw"
@@ -215,6 +220,7 @@ func (in Input) mounts() []specs.Mount {
 		// without owning it.
 		list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue",
 			Options: []string{"rbind"}}
+
 		// a host without systemd may not have mounted it: then there is nothing to share
 		if _, err := os.Stat("/dev/mqueue"); err != nil {
 			list[5] = specs.Mount{Destination: "/dev/mqueue", Type: "tmpfs", Source: "tmpfs",
@@ -227,6 +233,7 @@ func (in Input) mounts() []specs.Mount {
 	if in.HostConfig.IpcMode == "host" {
 		in.ShmSource = "/dev/shm"
 	}
+
 	switch {
 	case in.HostConfig.IpcMode == "none":
 		list = list[:6]
@@ -243,6 +250,7 @@ func (in Input) mounts() []specs.Mount {
 				Options: in.fileOptions()})
 		}
 	}
+
 	return replaceAndSort(list, in.userMounts())
 }
 
@@ -277,11 +285,13 @@ func (in Input) userMounts() []specs.Mount {
 	for path, options := range in.HostConfig.Tmpfs {
 		list = append(list, tmpfs(path, options, false))
 	}
+
 	for _, m := range in.Mounts {
 		if m.Type == "tmpfs" {
 			list = append(list, tmpfs(m.Destination, m.TmpfsOpts, m.ReadOnly))
 			continue
 		}
+
 		options := []string{"rbind", m.Propagation}
 		if m.Propagation == "" {
 			options[1] = "rprivate"
@@ -289,8 +299,10 @@ func (in Input) userMounts() []specs.Mount {
 		if m.ReadOnly { // and what is mounted below it: else "-v /:/host:ro" would leave /run and /dev/shm writable
 			options = append(options[:2], "ro", "rro")
 		}
+
 		list = append(list, specs.Mount{Destination: m.Destination, Type: "bind", Source: m.Source, Options: options})
 	}
+
 	return list
 }
 
@@ -312,12 +324,14 @@ func replaceAndSort(defaults, user []specs.Mount) []specs.Mount {
 	for _, m := range user {
 		taken[m.Destination] = true
 	}
+
 	var list []specs.Mount
 	for _, m := range defaults {
 		if !taken[m.Destination] {
 			list = append(list, m)
 		}
 	}
+
 	sort.SliceStable(user, func(i, j int) bool {
 		a, b := strings.Count(user[i].Destination, "/"), strings.Count(user[j].Destination, "/")
 		if a != b {

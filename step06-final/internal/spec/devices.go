@@ -19,6 +19,7 @@ func (in Input) setDevices(s *specs.Spec) error {
 		if in.Rootless {
 			return nil // mknod is not for us, and the host's nodes would be of no use
 		}
+
 		var err error
 		s.Linux.Devices, err = hostDevices("/dev", "/dev")
 		return err
@@ -30,6 +31,7 @@ func (in Input) setDevices(s *specs.Spec) error {
 		if err != nil {
 			return err
 		}
+
 		s.Linux.Devices = append(s.Linux.Devices, nodes...)
 		for i := range nodes {
 			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: nodes[i].Type, Major: &nodes[i].Major,
@@ -43,6 +45,7 @@ func (in Input) setDevices(s *specs.Spec) error {
 		if err != nil {
 			return err
 		}
+
 		rules = append(rules, rule)
 	}
 
@@ -59,6 +62,7 @@ func ParseDeviceRule(text string) (specs.LinuxDeviceCgroup, error) {
 		"rwm") != "" {
 		return specs.LinuxDeviceCgroup{}, bad
 	}
+
 	rule := specs.LinuxDeviceCgroup{Allow: true, Type: fields[0], Access: fields[2]}
 	numbers := strings.Split(fields[1], ":")
 	if len(numbers) != 2 {
@@ -69,12 +73,15 @@ func ParseDeviceRule(text string) (specs.LinuxDeviceCgroup, error) {
 		if numbers[i] == "*" {
 			continue
 		}
+
 		n, err := strconv.ParseInt(numbers[i], 10, 32)
 		if err != nil || n < 0 {
 			return rule, bad
 		}
+
 		*target = &n
 	}
+
 	return rule, nil
 }
 
@@ -97,10 +104,13 @@ func hostDevices(host, container string) ([]specs.LinuxDevice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
+
 	var devices []specs.LinuxDevice
+
 	for _, entry := range entries {
 		name := entry.Name()
 		hostPath, containerPath := filepath.Join(host, name), filepath.Join(container, name)
+
 		switch {
 		case entry.IsDir() && (name == "pts" || name == "shm" || name == "mqueue" ||
 			name == "fd"): // mounts of the container's own
@@ -124,6 +134,7 @@ func hostDevices(host, container string) ([]specs.LinuxDevice, error) {
 			}
 		}
 	}
+
 	return devices, nil
 }
 

@@ -70,6 +70,7 @@ func MergeHealthcheck(image, flags *Healthcheck) *Healthcheck {
 	if merged.Timeout == 0 {
 		merged.Timeout = image.Timeout
 	}
+
 	if merged.StartPeriod == 0 {
 		merged.StartPeriod = image.StartPeriod
 	}

@@ -60,6 +60,7 @@ func ParseVolume(value string) (Mount, error) {
 		if err := m.setSource(value); err != nil {
 			return Mount{}, err
 		}
+
 		m.MakeSource = m.Type == "bind"
 	}
 	if len(parts) == 3 {
@@ -67,6 +68,7 @@ func ParseVolume(value string) (Mount, error) {
 			return Mount{}, err
 		}
 	}
+
 	return m, m.checkDestination(value)
 }
 
@@ -90,8 +92,11 @@ func (m *Mount) setSource(value string) error {
 	case ValidVolumeName(m.Source):
 		m.Type, m.Name, m.Source = "volume", m.Source, ""
 	default:
-		return fmt.Errorf("invalid volume %q: %q is neither an absolute path nor a volume name ([a-zA-Z0-9][a-zA-Z0-9_.-]*)", value, m.Source)
+		return fmt.Errorf(
+			"invalid volume %q: %q is neither an absolute path nor a volume name ([a-zA-Z0-9][a-zA-Z0-9_.-]*)",
+			value, m.Source)
 	}
+
 	return nil
 }
 
@@ -107,7 +112,9 @@ func (m *Mount) setOptions(value, options string) error {
 		case propagations[option]:
 			m.Propagation = option
 		default:
-			return fmt.Errorf("invalid volume %q: unknown option %q (known: ro, rw, nocopy, z, Z and the propagations)", value, option)
+			return fmt.Errorf(
+				"invalid volume %q: unknown option %q (known: ro, rw, nocopy, z, Z and the propagations)", value,
+				option)
 		}
 	}
 	return nil
@@ -130,13 +137,16 @@ func ParseMount(value string) (Mount, error) {
 	if err != nil {
 		return Mount{}, fmt.Errorf("invalid mount %q: %w", value, err)
 	}
+
 	m := Mount{Type: "volume"}
 	var tmpfs []string
+
 	for _, field := range fields {
 		key, val := field, ""
 		if i := strings.Index(field, "="); i >= 0 {
 			key, val = field[:i], field[i+1:]
 		}
+
 		switch strings.ToLower(key) {
 		case "type":
 			m.Type = val
@@ -156,15 +166,17 @@ func ParseMount(value string) (Mount, error) {
 			}
 		case "bind-recursive":
 			if val != "enabled" && val != "writable" {
-				return Mount{}, fmt.Errorf("invalid mount %q: bind-recursive=%s is not supported: what is mounted below the source always comes with it", value, val)
+				return Mount{}, fmt.Errorf(
+					"invalid mount %q: bind-recursive=%s is not supported: what is mounted below the source always comes with it", value, val)
 			}
 		case "volume-driver":
 			if val != "local" {
 				return Mount{}, fmt.Errorf("invalid mount %q: there is no volume driver %q, only local", value, val)
 			}
 		case "volume-opt", "volume-label", "volume-subpath":
-			return Mount{}, fmt.Errorf("invalid mount %q: %s is not supported: make the volume before (volume create --label), and mount what is not "+
-				"a directory of this host with type=bind", value, key)
+			return Mount{}, fmt.Errorf(
+				"invalid mount %q: %s is not supported: make the volume before (volume create --label), and mount what is not "+
+					"a directory of this host with type=bind", value, key)
 		case "volume-nocopy":
 			if m.NoCopy, err = parseSwitch(val); err != nil {
 				return Mount{}, fmt.Errorf("invalid mount %q: %s: %w", value, key, err)
@@ -182,7 +194,8 @@ func ParseMount(value string) (Mount, error) {
 			}
 			tmpfs = append(tmpfs, "mode="+val)
 		default:
-			return Mount{}, fmt.Errorf("invalid mount %q: unknown key %q (known: type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size, tmpfs-mode, consistency, bind-recursive, volume-driver)", value, key)
+			return Mount{}, fmt.Errorf(
+				"invalid mount %q: unknown key %q (known: type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size, tmpfs-mode, consistency, bind-recursive, volume-driver)", value, key)
 		}
 	}
 
@@ -192,11 +205,13 @@ func ParseMount(value string) (Mount, error) {
 
 func (m *Mount) checkMount(value string) error {
 	if m.Propagation != "" && (m.Type != "bind" || !propagations[m.Propagation]) {
-		return fmt.Errorf("invalid mount %q: bind-propagation is for type=bind and one of rprivate, rslave, rshared, private, slave, shared", value)
+		return fmt.Errorf(
+			"invalid mount %q: bind-propagation is for type=bind and one of rprivate, rslave, rshared, private, slave, shared", value)
 	}
 	if m.TmpfsOpts != "" && m.Type != "tmpfs" {
 		return fmt.Errorf("invalid mount %q: the tmpfs keys are for type=tmpfs", value)
 	}
+
 	switch m.Type {
 	case "bind":
 		if !strings.HasPrefix(m.Source, "/") && !strings.HasPrefix(m.Source, ".") {
@@ -212,6 +227,7 @@ func (m *Mount) checkMount(value string) error {
 		}
 
 		m.Name, m.Source = m.Source, ""
+
 	case "tmpfs":
 		if m.Source != "" {
 			return fmt.Errorf("invalid mount %q: type=tmpfs takes no source", value)
@@ -219,6 +235,7 @@ func (m *Mount) checkMount(value string) error {
 	default:
 		return fmt.Errorf("invalid mount %q: unknown type %q (known: bind, volume, tmpfs)", value, m.Type)
 	}
+
 	return m.checkDestination(value)
 }
 

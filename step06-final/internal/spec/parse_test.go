@@ -13,12 +13,14 @@ import (
 )
 
 func TestParseBytes(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "10": 10, "10b": 10, "1k": 1024, "512m": 512 << 20, "1.5g": 3 << 29, "2GiB": 2 << 30, "1kb": 1024, "7 M": 7 << 20, "1t": 1 << 40} {
+	for text, want := range map[string]int64{"0": 0, "10": 10, "10b": 10, "1k": 1024, "512m": 512 << 20,
+		"1.5g": 3 << 29, "2GiB": 2 << 30, "1kb": 1024, "7 M": 7 << 20, "1t": 1 << 40} {
 		got, err := ParseBytes(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "m", "10x", "-1", "1e3", "0x10", "nan", "inf", "1.2.3", "10mm", "99999999p", "+5", "1_000"} {
+	for _, text := range []string{"", "m", "10x", "-1", "1e3", "0x10", "nan", "inf", "1.2.3", "10mm", "99999999p",
+		"+5", "1_000"} {
 		_, err := ParseBytes(text)
 		require.Error(t, err, text)
 	}
@@ -53,7 +55,9 @@ func TestParseVolume(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x", ":/dst"} {
+
+	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x",
+		":/dst"} {
 		_, err := ParseVolume(text)
 		require.Error(t, err, text)
 	}
@@ -73,7 +77,9 @@ func TestParseMount(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "type=bind", "type=bind,source=a,target=/b", "type=what,target=/b", "type=tmpfs,source=/a,target=/b", "target=b",
+
+	for _, text := range []string{"", "type=bind", "type=bind,source=a,target=/b", "type=what,target=/b",
+		"type=tmpfs,source=/a,target=/b", "target=b",
 		"type=volume,target=/b,tmpfs-size=1", "type=bind,source=/a,target=/b,what=1", "type=tmpfs,target=/b,tmpfs-mode=9", "target=/b,readonly=x", `"`} {
 		_, err := ParseMount(text)
 		require.Error(t, err, text)
@@ -93,6 +99,7 @@ func TestOtherValues(t *testing.T) {
 	th, err := ParseThrottle("/dev/sda:1m", true)
 	require.NoError(t, err)
 	require.Equal(t, Throttle{"/dev/sda", 1 << 20}, th)
+
 	bad := map[string]func(string) error{
 		"nofile=20:10": func(s string) error { _, err := ParseUlimit(s); return err },
 		"what=1":       func(s string) error { _, err := ParseUlimit(s); return err },
@@ -110,6 +117,7 @@ func TestOtherValues(t *testing.T) {
 		"-web":         CheckName,
 		"host name":    CheckHostname,
 	}
+
 	for text, parse := range bad {
 		require.Error(t, parse(text), text)
 	}
@@ -154,12 +162,14 @@ func TestCapabilities(t *testing.T) {
 	require.Contains(t, caps, "CAP_SYS_MODULE")
 	require.NotContains(t, caps, "CAP_SYS_ADMIN")
 	_, err = Capabilities([]string{"WHAT"}, nil, false)
+
 	require.Error(t, err)
 }
 
 func TestCheckResources(t *testing.T) {
 	require.NoError(t, CheckResources(Resources{Memory: 64 << 20, MemorySwap: -1, CpusetCpus: "0-1,3"}))
-	for _, r := range []Resources{{Memory: 1024}, {MemorySwap: 1 << 30}, {Memory: 64 << 20, MemorySwap: 1 << 20}, {NanoCPUs: 1e9, CPUQuota: 5000},
+	for _, r := range []Resources{{Memory: 1024}, {MemorySwap: 1 << 30}, {Memory: 64 << 20, MemorySwap: 1 << 20},
+		{NanoCPUs: 1e9, CPUQuota: 5000},
 		{CPUPeriod: 5}, {CPUQuota: 5}, {BlkioWeight: 5}, {CpusetCpus: "1-0"}, {CpusetMems: "x"}, {NanoCPUs: 1000}} {
 		require.Error(t, CheckResources(r), "%+v", r)
 	}
@@ -185,6 +195,7 @@ func TestResolveUser(t *testing.T) {
 		"/etc/passwd": "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\r\nbad:x:y:z\n1000:x:5:5::/five:\nfour:x:1000:4::/four:\n",
 		"/etc/group":  "www:x:34:\nlog:x:50:web,x\r\nlog:x:51:web\n",
 	})
+
 	for _, c := range []struct {
 		user     string
 		extra    []string
@@ -192,9 +203,11 @@ func TestResolveUser(t *testing.T) {
 		groups   []uint32
 		home     string
 	}{
-		{"web", []string{"99", "50"}, 33, 34, []uint32{34, 50, 51, 99}, "/srv"}, // two groups of one name, and a group given twice
+		// two groups of one name, and a group given twice
+		{"web", []string{"99", "50"}, 33, 34, []uint32{34, 50, 51, 99}, "/srv"},
 		{"33", nil, 33, 34, []uint32{34, 50, 51}, "/srv"},
-		{"web:7", []string{"8"}, 33, 7, []uint32{7, 8}, "/srv"}, // a named group takes the place of those that list the user
+		// a named group takes the place of those that list the user
+		{"web:7", []string{"8"}, 33, 7, []uint32{7, 8}, "/srv"},
 		{"77:log", nil, 77, 50, []uint32{50}, "/"},
 		{"1000", nil, 1000, 4, []uint32{4}, "/four"}, // a number is an id, also if a user is called so
 		{"", nil, 0, 0, []uint32{0}, "/root"},
@@ -204,6 +217,7 @@ func TestResolveUser(t *testing.T) {
 		require.Equal(t, specs.User{UID: c.uid, GID: c.gid, AdditionalGids: c.groups}, u, c.user)
 		require.Equal(t, c.home, home, c.user)
 	}
+
 	for _, user := range []string{"nobody", "0:nogroup", "-1", "99999999999"} {
 		_, _, err := ResolveUser(image, user, nil)
 		require.Error(t, err, user)
@@ -218,7 +232,8 @@ func TestAccountFilesThatCannotBeReadAreAnError(t *testing.T) {
 
 func TestBuildPutsUserMountsBehindAndByDepth(t *testing.T) {
 	in := Input{ID: strings.Repeat("a", 64), Config: Config{Cmd: []string{"true"}}, Rootfs: "/r",
-		Mounts: []Mount{{Type: "bind", Source: "/x", Destination: "/a/b/c"}, {Type: "bind", Source: "/y", Destination: "/a"}, {Type: "tmpfs", Destination: "/dev/shm"}}}
+		Mounts: []Mount{{Type: "bind", Source: "/x", Destination: "/a/b/c"},
+			{Type: "bind", Source: "/y", Destination: "/a"}, {Type: "tmpfs", Destination: "/dev/shm"}}}
 	s, err := Build(in)
 	require.NoError(t, err)
 	var order []string
@@ -229,6 +244,7 @@ func TestBuildPutsUserMountsBehindAndByDepth(t *testing.T) {
 			shm++
 		}
 	}
+
 	require.Equal(t, 1, shm)
 	require.Equal(t, []string{"/a", "/dev/shm", "/a/b/c"}, order[len(order)-3:])
 	require.True(t, s.Process.NoNewPrivileges)
@@ -239,11 +255,14 @@ func TestBuildPutsUserMountsBehindAndByDepth(t *testing.T) {
 }
 
 func FuzzFlagValues(f *testing.F) {
-	for _, seed := range []string{"/a:/b:ro", "type=bind,source=/a,target=/b", "nofile=1:2", "/dev/null:rwm", "on-failure:3", "512m", "c 1:3 rwm", "A=b", "seccomp=x"} {
+	for _, seed := range []string{"/a:/b:ro", "type=bind,source=/a,target=/b", "nofile=1:2", "/dev/null:rwm",
+		"on-failure:3", "512m", "c 1:3 rwm", "A=b", "seccomp=x"} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
-		if m, err := ParseVolume(text); err == nil && (!strings.HasPrefix(m.Destination, "/") || m.Destination == "/" || m.Type == "") {
+		if m, err := ParseVolume(text); err == nil &&
+			(!strings.HasPrefix(m.Destination, "/") || m.Destination == "/" || m.Type == "") {
 			t.Fatalf("ParseVolume(%q) accepted %+v", text, m)
 		}
 		if m, err := ParseMount(text); err == nil && (!strings.HasPrefix(m.Destination, "/") || m.Destination == "/") {
@@ -255,6 +274,7 @@ func FuzzFlagValues(f *testing.F) {
 		if n, err := ParseCPUs(text); err == nil && n < 0 {
 			t.Fatalf("ParseCPUs(%q) = %d", text, n)
 		}
+
 		ParseUlimit(text)
 		ParseDevice(text)
 		ParseDeviceRule(text)

@@ -32,6 +32,7 @@ func CheckResources(r Resources) error {
 		return fmt.Errorf("--cpu-period must be between 1000 and 1000000 microseconds")
 	case r.CPUQuota > 0 && r.CPUQuota < 1000:
 		return fmt.Errorf("--cpu-quota must be at least 1000 microseconds")
+
 	case r.NanoCPUs > 0 && r.NanoCPUs < 10000000:
 		return fmt.Errorf("--cpus must be at least 0.01: the kernel counts in thousandths of a 100 ms period")
 	case r.NanoCPUs > int64(runtime.NumCPU())*1e9:
@@ -87,6 +88,7 @@ func memory(r Resources) *specs.LinuxMemory {
 	if r.Memory == 0 && r.MemorySwap == 0 && r.MemoryReservation == 0 && !r.OomKillDisable {
 		return nil
 	}
+
 	m := &specs.LinuxMemory{}
 	if r.Memory != 0 {
 		m.Limit = &r.Memory
@@ -97,6 +99,7 @@ func memory(r Resources) *specs.LinuxMemory {
 	if r.MemorySwap != 0 {
 		m.Swap = &r.MemorySwap
 	}
+
 	if r.MemoryReservation != 0 {
 		m.Reservation = &r.MemoryReservation
 	}
@@ -114,6 +117,7 @@ func cpu(r Resources) *specs.LinuxCPU {
 	if r.CPUShares == 0 && r.CPUQuota == 0 && r.CPUPeriod == 0 && r.CpusetCpus == "" && r.CpusetMems == "" {
 		return nil
 	}
+
 	c := &specs.LinuxCPU{Cpus: r.CpusetCpus, Mems: r.CpusetMems}
 	if r.CPUShares != 0 {
 		shares := uint64(r.CPUShares)
@@ -126,6 +130,7 @@ func cpu(r Resources) *specs.LinuxCPU {
 		period := uint64(r.CPUPeriod)
 		c.Period = &period
 	}
+
 	return c
 }
 
@@ -134,7 +139,9 @@ func blockIO(r Resources) (*specs.LinuxBlockIO, error) {
 	if r.BlkioWeight != 0 {
 		io.Weight = &r.BlkioWeight
 	}
+
 	used := r.BlkioWeight != 0
+
 	for _, group := range []struct {
 		from []Throttle
 		to   *[]specs.LinuxThrottleDevice

@@ -22,11 +22,13 @@ type SecurityOptions struct {
 // any.
 func ParseSecurityOptions(values []string) (SecurityOptions, error) {
 	o := SecurityOptions{NoNewPrivileges: true}
+
 	for _, value := range values {
 		key, val := value, ""
 		if i := strings.IndexAny(value, "=:"); i >= 0 {
 			key, val = value[:i], value[i+1:]
 		}
+
 		switch key {
 		case "no-new-privileges":
 			on := true
@@ -50,12 +52,15 @@ func ParseSecurityOptions(values []string) (SecurityOptions, error) {
 			o.PathsUnconfined = true
 		case "apparmor", "label":
 			if val != "unconfined" && val != "disable" {
-				return o, fmt.Errorf("security option %q: mydocker sets no AppArmor or SELinux label; only unconfined and disable are accepted", value)
+				return o, fmt.Errorf(
+					"security option %q: mydocker sets no AppArmor or SELinux label; only unconfined and disable are accepted", value)
 			}
 		default:
-			return o, fmt.Errorf("unknown security option %q (known: no-new-privileges, seccomp, systempaths, apparmor, label)", value)
+			return o, fmt.Errorf(
+				"unknown security option %q (known: no-new-privileges, seccomp, systempaths, apparmor, label)", value)
 		}
 	}
+
 	return o, nil
 }
 
@@ -66,6 +71,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	if privileged {
 		return all, nil
 	}
+
 	known := map[string]bool{}
 	for _, name := range append(security.DefaultCapabilities(), all...) {
 		known[name] = true
@@ -75,6 +81,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	dropped, dropAll, err := capabilityNames(drop, known)
 	if err != nil {
 		return nil, err
@@ -86,6 +93,7 @@ func Capabilities(add, drop []string, privileged bool) ([]string, error) {
 	} else if dropAll {
 		base = nil
 	}
+
 	var caps []string
 	for _, name := range base {
 		if !dropped[name] && !added[name] {
@@ -113,10 +121,13 @@ func capabilityNames(values []string, known map[string]bool) (names map[string]b
 			name = "CAP_" + name
 		}
 		if !known[name] {
-			return nil, false, fmt.Errorf("unknown capability %q; capabilities(7) lists the names, and this kernel may lack the newest", value)
+			return nil, false, fmt.Errorf(
+				"unknown capability %q; capabilities(7) lists the names, and this kernel may lack the newest", value)
 		}
+
 		names[name] = true
 	}
+
 	return names, all, nil
 }
 
@@ -126,6 +137,7 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
+
 	caps, err := Capabilities(h.CapAdd, h.CapDrop, h.Privileged)
 	if err != nil {
 		return err
@@ -135,6 +147,7 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	if in.User.UID == 0 { // execve(2) of another user gets none: capabilities(7)
 		s.Process.Capabilities.Effective, s.Process.Capabilities.Permitted = caps, caps
 	}
+
 	s.Process.NoNewPrivileges = options.NoNewPrivileges && !h.Privileged
 	if !h.Privileged && !options.PathsUnconfined {
 		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = security.MaskedPaths(), security.ReadonlyPaths()
@@ -147,5 +160,6 @@ func (in Input) setSecurity(s *specs.Spec) error {
 	default:
 		s.Linux.Seccomp, err = security.ReadSeccomp(options.Seccomp, caps)
 	}
+
 	return err
 }

@@ -14,6 +14,7 @@ func ParseSignal(text string) (unix.Signal, error) {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= 64 {
 		return unix.Signal(n), nil
 	}
+
 	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
 	if n := unix.SignalNum("SIG" + name); n != 0 {
 		return n, nil
@@ -24,6 +25,7 @@ func ParseSignal(text string) (unix.Signal, error) {
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
+
 		offset := 0
 		var err error
 		if rest := name[len(prefix):]; rest != "" {
@@ -33,6 +35,7 @@ func ParseSignal(text string) (unix.Signal, error) {
 			return unix.Signal(n), nil
 		}
 	}
+
 	return 0, fmt.Errorf("invalid signal %q: want a name such as TERM or a number from 1 to 64; `kill -l` lists them",
 		text)
 }

@@ -28,6 +28,7 @@ func ParseBytes(value string) (int64, error) {
 	if err != nil || number < 0 {
 		return 0, bad
 	}
+
 	bytes := number * math.Pow(1024, float64(power))
 	if bytes >= math.MaxInt64 {
 		return 0, fmt.Errorf("invalid size %q: more than the kernel can count", value)

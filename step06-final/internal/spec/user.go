@@ -32,6 +32,7 @@ func ResolveUser(accounts Accounts, user string, extra []string) (specs.User, st
 	if err != nil {
 		return specs.User{}, "", err
 	}
+
 	groups, err := accounts.readLines("/etc/group")
 	if err != nil {
 		return specs.User{}, "", err
@@ -53,13 +54,16 @@ func ResolveUser(accounts Accounts, user string, extra []string) (specs.User, st
 			gids = append(gids, gid)
 		}
 	}
+
 	for _, g := range extra {
 		gid, err := resolveGroup(groups, g)
 		if err != nil {
 			return out, "", err
 		}
+
 		gids = append(gids, gid)
 	}
+
 	out.AdditionalGids = unique(gids)
 	return out, home, nil
 }
@@ -81,7 +85,9 @@ func resolveName(passwd [][]string, name string) (user specs.User, home, listedA
 	case idErr == nil:
 		return specs.User{UID: id}, "/", name, nil
 	}
-	return user, "", "", fmt.Errorf("unable to find user %s: the image's /etc/passwd has no such entry; a number needs none", name)
+
+	return user, "", "", fmt.Errorf(
+		"unable to find user %s: the image's /etc/passwd has no such entry; a number needs none", name)
 }
 
 func unique(ids []uint32) []uint32 {

@@ -18,7 +18,8 @@ type Ulimit struct {
 
 var ulimits = map[string]bool{"as": true, "core": true, "cpu": true, "data": true, "fsize": true, "locks": true,
 	"memlock":  true,
-	"msgqueue": true, "nice": true, "nofile": true, "nproc": true, "rss": true, "rtprio": true, "rttime": true, "sigpending": true, "stack": true}
+	"msgqueue": true, "nice": true, "nofile": true, "nproc": true, "rss": true, "rtprio": true, "rttime": true,
+	"sigpending": true, "stack": true}
 
 // ParseUlimit reads NAME=SOFT[:HARD].
 func ParseUlimit(value string) (Ulimit, error) {
@@ -27,9 +28,12 @@ func ParseUlimit(value string) (Ulimit, error) {
 	if i < 0 {
 		return Ulimit{}, bad
 	}
+
 	u := Ulimit{Name: value[:i]}
 	if !ulimits[u.Name] {
-		return Ulimit{}, fmt.Errorf("invalid ulimit %q: no limit is called %q (see getrlimit(2), without RLIMIT_ and in lower case)", value, u.Name)
+		return Ulimit{}, fmt.Errorf(
+			"invalid ulimit %q: no limit is called %q (see getrlimit(2), without RLIMIT_ and in lower case)", value,
+			u.Name)
 	}
 
 	limits := strings.SplitN(value[i+1:], ":", 2)
@@ -37,6 +41,7 @@ func ParseUlimit(value string) (Ulimit, error) {
 	if u.Soft, err = parseLimit(limits[0]); err != nil {
 		return Ulimit{}, bad
 	}
+
 	u.Hard = u.Soft
 	if len(limits) == 2 {
 		if u.Hard, err = parseLimit(limits[1]); err != nil {
@@ -80,6 +85,7 @@ func ParseDevice(value string) (Device, error) {
 	case len(parts) == 2:
 		d.Permissions = parts[1]
 	}
+
 	if !strings.HasPrefix(d.PathOnHost, "/") || !strings.HasPrefix(d.PathInContainer, "/") {
 		return Device{}, fmt.Errorf("invalid device %q: both paths must be absolute", value)
 	}
@@ -101,6 +107,7 @@ func ParseRestart(value string) (RestartPolicy, error) {
 	if i := strings.Index(value, ":"); i >= 0 {
 		name, count = value[:i], value[i+1:]
 	}
+
 	p := RestartPolicy{Name: name}
 	switch name {
 	case "", "no", "always", "unless-stopped", "on-failure":
@@ -110,10 +117,12 @@ func ParseRestart(value string) (RestartPolicy, error) {
 	if count == "" {
 		return p, nil
 	}
+
 	number, err := strconv.Atoi(count)
 	if err != nil || number < 0 || name != "on-failure" {
 		return p, fmt.Errorf("invalid restart policy %q: a maximum is a number and belongs to on-failure", value)
 	}
+
 	p.MaximumRetryCount = number
 	return p, nil
 }
@@ -152,11 +161,13 @@ func ReadLines(path string, each func(line string) error) error {
 	if err != nil {
 		return err
 	}
+
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	for i, line := range strings.Split(text, "\n") {
 		if !utf8.ValidString(line) {
 			return fmt.Errorf("%s:%d: this is not UTF-8: convert the file (iconv -t UTF-8)", path, i+1)
 		}
+
 		line = strings.TrimLeftFunc(strings.TrimSuffix(line, "\r"), unicode.IsSpace)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -165,6 +176,7 @@ func ReadLines(path string, each func(line string) error) error {
 			return fmt.Errorf("%s:%d: %w", path, i+1, err)
 		}
 	}
+
 	return nil
 }
 
@@ -225,7 +237,8 @@ var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 // CheckName applies docker's rule for container names.
 func CheckName(name string) error {
 	if !containerName.MatchString(name) || len(name) > 128 {
-		return fmt.Errorf("invalid container name %q: want at least two of [a-zA-Z0-9_.-], the first a letter or digit", name)
+		return fmt.Errorf(
+			"invalid container name %q: want at least two of [a-zA-Z0-9_.-], the first a letter or digit", name)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 	if r == nil {
 		return nil
 	}
+
 	add := func(name string, value interface{}) { p = append(p, property(name, value)) }
 
 	if m := r.Memory; m != nil {
@@ -66,6 +67,7 @@ func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 				add("AllowedCPUs", mask) // systemd 244
 			}
 		}
+
 		if v2 && c.Mems != "" {
 			if mask, err := maskOf(c.Mems); err == nil {
 				add("AllowedMemoryNodes", mask)
@@ -78,6 +80,7 @@ func limits(r *specs.LinuxResources, v2 bool) []sd.Property {
 		if r.Pids.Limit != nil && *r.Pids.Limit > 0 {
 			limit = uint64(*r.Pids.Limit)
 		}
+
 		add("TasksMax", limit)
 	}
 
@@ -131,6 +134,7 @@ func quotaPerSecond(quota int64, period *uint64) uint64 {
 // maskOf turns a list such as 0-3,7 into bytes, the lowest number first.
 func maskOf(list string) ([]byte, error) {
 	var mask []byte
+
 	for _, part := range strings.Split(list, ",") {
 		ends := strings.SplitN(strings.TrimSpace(part), "-", 2)
 		first, err := strconv.ParseUint(ends[0], 10, 12)
@@ -141,6 +145,7 @@ func maskOf(list string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a list of numbers: %w", list, err)
 		}
+
 		for n := first; n <= last; n++ {
 			for uint64(len(mask)) <= n/8 {
 				mask = append(mask, 0)
@@ -148,6 +153,7 @@ func maskOf(list string) ([]byte, error) {
 			mask[n/8] |= 1 << (n % 8)
 		}
 	}
+
 	return mask, nil
 }
 
@@ -159,6 +165,7 @@ func devices(r *specs.LinuxResources) []sd.Property {
 	if r != nil {
 		rules = r.Devices
 	}
+
 	type entry struct {
 		Path   string
 		Access string
@@ -199,15 +206,18 @@ func devicePath(rule specs.LinuxDeviceCgroup) string {
 	if err != nil {
 		return ""
 	}
+
 	section := ""
 	for _, line := range strings.Split(string(data), "\n") {
 		fields := strings.Fields(line)
 		switch {
 		case strings.HasSuffix(line, "devices:"):
 			section = strings.ToLower(strings.Fields(line)[0])
-		case len(fields) == 2 && strings.HasPrefix(section, kind[:4]) && fields[0] == strconv.FormatInt(*rule.Major, 10):
+		case len(fields) == 2 && strings.HasPrefix(section, kind[:4]) &&
+			fields[0] == strconv.FormatInt(*rule.Major, 10):
 			return kind + "-" + fields[1]
 		}
 	}
+
 	return ""
 }

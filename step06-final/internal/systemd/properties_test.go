@@ -25,13 +25,18 @@ func TestLimitsAsProperties(t *testing.T) {
 		CPU:    &specs.LinuxCPU{Shares: u(1024), Quota: i(50000), Period: u(100000), Cpus: "0-2,9", Mems: "0"},
 		Pids:   &specs.LinuxPids{Limit: i(7)},
 	}
-	assert.Equal(t, map[string]interface{}{"MemoryMax": uint64(100), "MemoryLow": uint64(50), "MemorySwapMax": uint64(50), "CPUWeight": uint64(39),
+
+	assert.Equal(t, map[string]interface{}{"MemoryMax": uint64(100), "MemoryLow": uint64(50),
+		"MemorySwapMax": uint64(50), "CPUWeight": uint64(39),
 		"CPUQuotaPeriodUSec": uint64(100000), "CPUQuotaPerSecUSec": uint64(500000), "AllowedCPUs": []byte{7, 2}, "AllowedMemoryNodes": []byte{1},
 		"TasksMax": uint64(7)}, values(all, true))
-	assert.Equal(t, map[string]interface{}{"MemoryLimit": uint64(100), "CPUShares": uint64(1024), "CPUQuotaPeriodUSec": uint64(100000),
+	assert.Equal(t, map[string]interface{}{"MemoryLimit": uint64(100), "CPUShares": uint64(1024),
+		"CPUQuotaPeriodUSec": uint64(100000),
 		"CPUQuotaPerSecUSec": uint64(500000), "TasksMax": uint64(7)}, values(all, false))
-	assert.Equal(t, map[string]interface{}{"MemoryMax": infinity, "MemorySwapMax": infinity, "CPUQuotaPerSecUSec": infinity, "TasksMax": infinity},
-		values(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: i(-1)}, CPU: &specs.LinuxCPU{Quota: i(-1)}, Pids: &specs.LinuxPids{Limit: i(-1)}}, true))
+	assert.Equal(t, map[string]interface{}{"MemoryMax": infinity, "MemorySwapMax": infinity,
+		"CPUQuotaPerSecUSec": infinity, "TasksMax": infinity},
+		values(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: i(-1)}, CPU: &specs.LinuxCPU{Quota: i(-1)},
+			Pids: &specs.LinuxPids{Limit: i(-1)}}, true))
 	assert.Empty(t, values(nil, true))
 	assert.EqualValues(t, 340000, quotaPerSecond(33333, nil), "rounded up to 10 ms")
 }
@@ -48,6 +53,7 @@ func TestDevicesAsProperties(t *testing.T) {
 	for want, rule := range paths {
 		assert.Equal(t, want, devicePath(rule))
 	}
+
 	p := devices(nil)
 	assert.Equal(t, "DevicePolicy", p[0].Name)
 	assert.Equal(t, "strict", p[0].Value.Value())
@@ -58,7 +64,8 @@ func TestDevicesAsProperties(t *testing.T) {
 // Root of a user namespace is somebody else for a bus outside.
 func TestOuterID(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "uid_map")
-	require.NoError(t, os.WriteFile(file, []byte("         0       1000          1\n         1     100000      65536\n"), 0o600))
+	require.NoError(t, os.WriteFile(file,
+		[]byte("         0       1000          1\n         1     100000      65536\n"), 0o600))
 	for inside, outside := range map[int]int{0: 1000, 1: 100000, 65536: 165535} {
 		id, err := outerID(file, inside)
 		require.NoError(t, err)

@@ -39,7 +39,8 @@ func (m *Manager) connection(user bool) (*sd.Conn, error) {
 
 	connection, err := dial(context.Background())
 	if err != nil {
-		return nil, fmt.Errorf("connect to systemd over D-Bus: %w: start dbus, or use the cgroupfs manager (no --systemd-cgroup)", err)
+		return nil, fmt.Errorf(
+			"connect to systemd over D-Bus: %w: start dbus, or use the cgroupfs manager (no --systemd-cgroup)", err)
 	}
 	*known = connection
 	return connection, nil
@@ -52,10 +53,13 @@ func dialUser(ctx context.Context) (*sd.Conn, error) {
 	if address == "" {
 		directory := os.Getenv("XDG_RUNTIME_DIR")
 		if directory == "" {
-			return nil, errors.New("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set (no session of systemd-logind?)")
+			return nil, errors.New(
+				"neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set (no session of systemd-logind?)")
 		}
+
 		address = "unix:path=" + directory + "/bus"
 	}
+
 	uid, err := outerID("/proc/self/uid_map", os.Geteuid())
 	if err != nil {
 		return nil, err
@@ -66,6 +70,7 @@ func dialUser(ctx context.Context) (*sd.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		err = connection.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(uid))})
 		if err == nil {
 			err = connection.Hello()
@@ -130,11 +135,14 @@ func (m *Manager) Start(scope runtime.Scope, pid int, r *specs.LinuxResources) e
 		return err
 	})
 	if isError(err, "org.freedesktop.systemd1.UnitExists") {
-		return fmt.Errorf("systemd has a unit %s already: stop it (systemctl stop %s), or choose another linux.cgroupsPath", scope.Unit, scope.Unit)
+		return fmt.Errorf(
+			"systemd has a unit %s already: stop it (systemctl stop %s), or choose another linux.cgroupsPath",
+			scope.Unit, scope.Unit)
 	}
 	if err != nil {
 		return fmt.Errorf("have systemd start %s: %w", scope.Unit, err)
 	}
+
 	return nil
 }
 
