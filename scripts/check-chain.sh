@@ -9,7 +9,8 @@ say "== chain"
 
 # differences A B: names that are not in both, or differ
 differences() {
-	{ cd "$ROOT" && diff -rq "$1" "$2"; } | sed \
+	# What `go build` leaves in a step is no part of it.
+	{ cd "$ROOT" && diff -rq -x "${1##*/}" -x "${2##*/}" "$1" "$2"; } | sed \
 		-e "s|^Files $1/\([^ ]*\) and .*|\1|" \
 		-e "s|^Only in $2: ||; s|^Only in $2/||; s|: |/|" \
 		-e "s|^Only in $1: |GONE:|; s|^Only in $1/|GONE:|" \

@@ -12,7 +12,8 @@ func startError(name string, err error) error {
 	switch {
 	case err == unix.ENOENT: // execve(2), for a file that LookPath has found
 		return failWith(exitNotFound,
-			"%s is there, but the interpreter or loader that it names is not: see: head -n 1 %s; ldd %s", name, name, name)
+			"%s is there, but the interpreter or loader that it names is not: see: head -n 1 %s; ldd %s",
+			name, name, name)
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, unix.ENOENT):
 		return failWith(exitNotFound,
 			"%s: command not found: check the spelling, and PATH as the command sees it", name)

@@ -1,4 +1,5 @@
-// Command step02-pid-mount runs a command as PID 1 of a process tree of its own, with mounts of its own.
+// Command step02-pid-mount runs a command as PID 1 of a process tree of its own, with mounts of
+// its own.
 //
 // run is the parent, initContainer the child; the files beside this one do what they call.
 // Flags: cli.go. Exit statuses: exit.go. What an error means: diagnose.go.

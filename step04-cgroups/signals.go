@@ -45,8 +45,9 @@ func deliver(command *os.Process, s syscall.Signal) {
 	_ = command.Signal(s)
 }
 
-// hasHandler reports whether the process has a handler for s, or ignores it. A blocked signal may be
-// waited for (sigwaitinfo(2)), but a shell also blocks all of them while it forks: so look again.
+// hasHandler reports whether the process has a handler for s, or ignores it. A blocked signal may
+// be waited for (sigwaitinfo(2)), but a shell also blocks all of them while it forks: so look
+// again.
 func hasHandler(pid int, s syscall.Signal) bool {
 	for try := 0; try < 50; try++ {
 		blocked, handled := signalMasks(pid)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// locateV1 returns each controller's directory. Root's groups are at the top of each hierarchy, where
-// every session finds them by name; an ordinary user's are below his own group, the only place that
-// can be his.
+// locateV1 returns each controller's directory. Root's groups are at the top of each hierarchy,
+// where every session finds them by name; an ordinary user's are below his own group, the only
+// place that can be his.
 func locateV1(mounts []mountPoint, own map[string]string, name string) map[string]string {
 	dirs := map[string]string{}
 	for _, controller := range controllers {

@@ -44,6 +44,7 @@ func runCommand(ctx *cli.Context) error {
 	if net := ctx.String("net"); net != "none" && net != "host" {
 		return fail("--net %q: it is none or host", net)
 	}
+
 	rootfs, err := parseRootfs(ctx.String("rootfs"))
 	if err != nil {
 		return err
@@ -130,6 +131,7 @@ var flags = []cli.Flag{
 	},
 	cli.StringSliceFlag{Name: "gid-map", Usage: "`C:H:N`: the same for group ids"},
 	cli.StringFlag{Name: "net", Value: "none", Usage: "`none`: a network with nothing but lo; host: the host's"},
+
 	cli.StringFlag{
 		Name:  "rootfs",
 		Usage: "`DIR` becomes /; make one with scripts/mkrootfs.sh (default: the host's programs, read-only)",

@@ -16,7 +16,8 @@ func setFrozen(name string, frozen bool) error {
 	}
 	dir, ok := g.Dirs["freezer"]
 	if !ok {
-		return fail("pause and resume need the controller freezer, which this host does not have: see: cat /proc/cgroups")
+		return fail("pause and resume need the controller freezer, which this host does not have: see: cat " +
+			"/proc/cgroups")
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return fail("nothing is running under the name %s: start it with: run --name %s", name, name)

@@ -16,8 +16,8 @@ import (
 func setIDMaps(attr *syscall.SysProcAttr, c *container) {
 	attr.UidMappings, attr.GidMappings = c.UIDMap, c.GIDMap
 
-	// Without privileges gid_map can be written only after setgroups(2) is denied for good: otherwise
-	// a user could leave a group that denies access (CVE-2014-8989).
+	// Without privileges gid_map can be written only after setgroups(2) is denied for good:
+	// otherwise a user could leave a group that denies access (CVE-2014-8989).
 	root := os.Geteuid() == 0
 	attr.GidMappingsEnableSetgroups = root
 
@@ -83,7 +83,8 @@ func parseIDMap(flag string, extents []string, caller int) ([]syscall.SysProcIDM
 	}
 
 	if os.Geteuid() != 0 && (len(idMap) > 1 || idMap[0].HostID != caller || idMap[0].Size != 1) {
-		return nil, fail("%s: an ordinary user may map its own id only (%s 0:%d:1): more needs root, see user_namespaces(7)",
+		return nil, fail("%s: an ordinary user may map its own id only (%s 0:%d:1): more needs root, see "+
+			"user_namespaces(7)",
 			flag, flag, caller)
 	}
 	return idMap, nil

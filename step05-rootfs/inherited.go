@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replaceEnvironment keeps the host's variables out: some are secrets, and PATH is about another root.
+// replaceEnvironment keeps the host's variables out: some are secrets, and PATH is about another
+// root.
 func replaceEnvironment(_ *container) error {
 	terminal := os.Getenv("TERM")
 	os.Clearenv()

@@ -120,7 +120,8 @@ func mountSys(root string) error {
 }
 
 // mountOwn mounts a file system of ours on a directory of the root. The rootfs is foreign: a link
-// there could send the mount to a place where our masks do not look (CVE-2019-19921, CVE-2023-27561).
+// there could send the mount to a place where our masks do not look (CVE-2019-19921,
+// CVE-2023-27561).
 func mountOwn(root, name, fstype string, flags uintptr, data string) error {
 	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -139,8 +140,8 @@ func mountOwn(root, name, fstype string, flags uintptr, data string) error {
 	return mount(fstype, target, fstype, flags, data)
 }
 
-// mountIn mounts on a path as the container will see it. Links in the rootfs must not lead us out of
-// it, so the target is opened inside root and mounted on by descriptor.
+// mountIn mounts on a path as the container will see it. Links in the rootfs must not lead us out
+// of it, so the target is opened inside root and mounted on by descriptor.
 func mountIn(root, source, target, fstype string, flags uintptr, data string) error {
 	point, err := securejoin.OpenInRoot(root, target)
 	if err != nil {

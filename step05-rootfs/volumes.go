@@ -34,8 +34,9 @@ func mountVolume(root string, v volume) error {
 	return nil
 }
 
-// remountVolume looks the target up again, now to the mount. A link in the volume itself, or in what is
-// mounted already, may lead elsewhere than before: what is not the source stays as it is, and we fail.
+// remountVolume looks the target up again, now to the mount. A link in the volume itself, or in
+// what is mounted already, may lead elsewhere than before: what is not the source stays as it is,
+// and we fail.
 func remountVolume(root string, v volume) error {
 	mounted, err := securejoin.OpenInRoot(root, v.Target)
 	if err != nil {
@@ -100,7 +101,8 @@ func makeMountPoints(rootfs string, volumes []volume, clean *cleaner) error {
 	return nil
 }
 
-// makeMountPoint works through a descriptor of the parent, so that no link leads it out of the rootfs.
+// makeMountPoint works through a descriptor of the parent, so that no link leads it out of the
+// rootfs.
 func makeMountPoint(rootfs, parent, name string, dir bool, clean *cleaner) error {
 	existing, err := securejoin.OpenInRoot(rootfs, filepath.Join(parent, name))
 	if err == nil {

@@ -192,6 +192,7 @@ func disconnect(veth string) error {
 			return nil
 		}
 	}
+
 	if err := netlink.LinkDel(bridge); err != nil {
 		return err
 	}

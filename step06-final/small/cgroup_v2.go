@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// locateV2 returns the one directory that all controllers share. Root's groups are at the top of the
-// hierarchy; an ordinary user's is beside his own, because a group with processes cannot hand
+// locateV2 returns the one directory that all controllers share. Root's groups are at the top of
+// the hierarchy; an ordinary user's is beside his own, because a group with processes cannot hand
 // controllers to children (cgroups(7)).
 func locateV2(mounts []mountPoint, own map[string]string, name string) map[string]string {
 	dirs := map[string]string{}
@@ -68,8 +68,8 @@ func settingsV2(l limits) []setting {
 		{"--cpus", "cpu", "cpu.max", decimal(l.CPUQuota)},
 		{"--cpu-shares", "cpu", "cpu.weight", decimal(weight)},
 		{"--pids-limit", "pids", "", decimal(l.Pids)}, // limitPids writes it
-		// v2 has neither controller (devices are left to eBPF, packets to iptables -m cgroup): check
-		// reports that.
+		// v2 has neither controller (devices are left to eBPF, packets to iptables -m cgroup):
+		// check reports that.
 		{"--device-allow", "devices", "", strings.Join(l.Devices, ", ")},
 		{"--net-cls-classid", "net_cls", "", decimal(l.NetClass)},
 	}

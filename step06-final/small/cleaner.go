@@ -47,7 +47,8 @@ func startCleaner() (*cleaner, error) {
 	return &cleaner{cmd: cmd, leftovers: ours}, theirs.Close()
 }
 
-// remove registers a path for removal. Call it before creating the path: SIGKILL may come in between.
+// remove registers a path for removal. Call it before creating the path: SIGKILL may come in
+// between.
 func (c *cleaner) remove(root, path string) error {
 	if err := json.NewEncoder(c.leftovers).Encode(leftover{Root: root, Path: path}); err != nil {
 		return fail("hand %s%s to the cleaner: %v: it was not made: run it again", root, path, err)

@@ -99,6 +99,7 @@ func parseContainer(ctx *cli.Context) (c *container, err error) {
 			return nil, err
 		}
 	}
+
 	if err := parseNetwork(c, ctx.String("net")); err != nil {
 		return nil, err
 	}
@@ -108,6 +109,7 @@ func parseContainer(ctx *cli.Context) (c *container, err error) {
 	if len(c.Ports) > 0 && !c.Bridge {
 		return nil, fail("-p needs --net bridge, which needs root")
 	}
+
 	if c.Capabilities, err = parseCapabilities(ctx.StringSlice("cap-add")); err != nil {
 		return nil, err
 	}
@@ -166,7 +168,7 @@ func newApp() *cli.App {
 		Name:           "run",
 		Usage:          "run a command in a new container",
 		ArgsUsage:      "IMAGE [COMMAND [ARG...]]",
-		Description:    "Example: run -d --name web -p 8080:80 -v $PWD:/www:ro busybox httpd -f -h /www",
+		Description:    "Example: run -d --name web -p 8080:80 -v $PWD:/www:ro busybox httpd -f",
 		SkipArgReorder: true,
 		Flags:          append(flags, limitFlags...),
 		OnUsageError:   usageError,
@@ -205,6 +207,7 @@ var flags = []cli.Flag{
 	cli.BoolFlag{Name: "tty, t", Usage: "on our terminal"},
 	cli.BoolFlag{Name: "rm", Usage: "remove the container when it has ended"},
 	cli.StringSliceFlag{Name: "cap-add", Usage: "leave the command this `CAPABILITY`, too (repeatable)"},
+
 	cli.StringFlag{
 		Name:  "rootfs",
 		Usage: "`DIR` becomes /; make one with scripts/mkrootfs.sh (default: the host's programs, read-only)",

@@ -27,7 +27,8 @@ var engineCommands = []cli.Command{
 		cli.BoolFlag{Name: "all, a", Usage: "ended ones, too"},
 		cli.BoolFlag{Name: "quiet, q", Usage: "only IDs"},
 	}},
-	{Name: "wait", Usage: "wait for the end and print the exit status", ArgsUsage: "CONTAINER...", Action: each(waitFor, "")},
+	{Name: "wait", Usage: "wait for the end and print the exit status", ArgsUsage: "CONTAINER...",
+		Action: each(waitFor, "")},
 	{Name: "stop", Usage: "ask to end, then kill", ArgsUsage: "CONTAINER...", Action: stopAction,
 		Flags: []cli.Flag{cli.IntFlag{Name: "time, t", Value: 10, Usage: "`SECONDS` to wait before killing"}}},
 	{Name: "kill", Usage: "send a signal", ArgsUsage: "CONTAINER...", Action: killAction,
@@ -65,7 +66,8 @@ func each(action func(name string) error, done string) func(*cli.Context) error 
 // arguments checks how many there are.
 func arguments(ctx *cli.Context, count int) error {
 	if ctx.NArg() != count {
-		return fail("%s takes %s: see: %s %s --help", ctx.Command.Name, ctx.Command.ArgsUsage, ctx.App.Name, ctx.Command.Name)
+		return fail("%s takes %s: see: %s %s --help",
+			ctx.Command.Name, ctx.Command.ArgsUsage, ctx.App.Name, ctx.Command.Name)
 	}
 	return nil
 }

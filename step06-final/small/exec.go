@@ -62,6 +62,7 @@ func execIn(r *record, c *container) error {
 		return fail("open the mount namespace of %s: %v: has it ended?", r.Name, err)
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, mounts)
+
 	tty.makeForeground(cmd.SysProcAttr)
 	sealed, err := sealSelf(cmd)
 	if err != nil {
@@ -112,7 +113,8 @@ func joinable(r *record) error {
 	}
 	if ours != theirs {
 		return fail("container %s has a user namespace, which a program with threads cannot join: "+
-			"nsenter --target %d --user --preserve-credentials --mount --uts --ipc --net --pid --root --wd -- sh", r.Name, r.Pid)
+			"nsenter --target %d --user --preserve-credentials --mount --uts --ipc --net --pid --root --wd -- sh",
+			r.Name, r.Pid)
 	}
 	return nil
 }

@@ -125,8 +125,8 @@ func saveImage(name string, layers []string, config imageConfig) (*image, error)
 	return i, writeAtomically(imagePath(short), text)
 }
 
-// addLayer unpacks a tar, compressed or not, into layers/DIGEST, and returns that relative path. The
-// digest is that of the uncompressed tar, which OCI calls the diff ID.
+// addLayer unpacks a tar, compressed or not, into layers/DIGEST, and returns that relative path.
+// The digest is that of the uncompressed tar, which OCI calls the diff ID.
 func addLayer(r io.Reader) (string, error) {
 	plain, err := decompress(r)
 	if err != nil {
@@ -169,7 +169,8 @@ func decompress(r io.Reader) (io.Reader, error) {
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		return gzip.NewReader(buffered)
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), bytes.HasPrefix(magic, []byte("BZh")), bytes.HasPrefix(magic, []byte("\xfd7zX")):
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), bytes.HasPrefix(magic, []byte("BZh")),
+		bytes.HasPrefix(magic, []byte("\xfd7zX")):
 		return nil, fail("the archive is compressed with zstd, bzip2 or xz: unpack it first: zstd -d, bunzip2, unxz")
 	case err != nil && err != io.EOF:
 		return nil, fail("read the archive: %v", err)
@@ -222,9 +223,11 @@ func removeImage(name string) error {
 			used[layer] = true
 		}
 	}
+
 	if err := os.Remove(imagePath(i.Name)); err != nil {
 		return fail("remove the image: %v", err)
 	}
+
 	others, err := readImages()
 	if err != nil {
 		return err

@@ -97,7 +97,8 @@ func (a archive) load(s savedImage, report func(name string)) error {
 		if err != nil {
 			return err
 		}
-		if want := strings.TrimPrefix(config.RootFS.DiffIDs[i], "sha256:"); !strings.HasPrefix(want, strings.TrimPrefix(layer, "layers/")) {
+		want := strings.TrimPrefix(config.RootFS.DiffIDs[i], "sha256:")
+		if !strings.HasPrefix(want, strings.TrimPrefix(layer, "layers/")) {
 			return fail("a layer has the digest %s, the config says %s: the archive is damaged", layer, want)
 		}
 		layers = append([]string{layer}, layers...)
@@ -119,7 +120,8 @@ func (a archive) ociImages() ([]savedImage, error) {
 		Manifests []descriptor `json:"manifests"`
 	}
 	if err := a.readJSON("index.json", &index); err != nil {
-		return nil, fail("the archive has neither manifest.json nor index.json: for a tar of a file system: import FILE NAME")
+		return nil, fail("the archive has neither manifest.json nor index.json: for a tar of a file system: " +
+			"import FILE NAME")
 	}
 
 	var saved []savedImage

@@ -1,5 +1,5 @@
-// Command small is a container engine of some 2,000 lines on top of step 5: images, layers, records,
-// logs, exec, a network and limits on what a command may do.
+// Command small is a container engine of some 2,000 lines on top of step 5: images, layers,
+// records, logs, exec, a network and limits on what a command may do.
 //
 // run is the parent, initContainer the child; the files beside this one do what they call.
 // Commands: commands.go. Flags: cli.go.
@@ -75,6 +75,7 @@ func run(r *record, s streams, started func()) error {
 			return err
 		}
 	}
+
 	if err := makeOwnMountPoints(c, clean); err != nil {
 		return err
 	}
@@ -97,6 +98,7 @@ func run(r *record, s streams, started func()) error {
 	if err := group.passPidsMax(cmd, c.Limits.Pids); err != nil {
 		return err
 	}
+
 	failure, err := passReport(cmd, c)
 	if err != nil {
 		return err
@@ -115,14 +117,15 @@ func run(r *record, s streams, started func()) error {
 	defer tty.joinForeground(cmd.Process.Pid)()
 	go forwardSignals(signals, cmd.Process)
 
-	// The init waits for its config: the command is in the cgroup from its first instruction on, and
-	// finds its network.
+	// The init waits for its config: the command is in the cgroup from its first instruction on,
+	// and finds its network.
 	if !c.Limits.none() {
 		defer group.report(c.Limits.Memory)
 	}
 	if err := group.join(cmd.Process.Pid); err != nil {
 		return abandon(cmd, err)
 	}
+
 	if c.Bridge {
 		if err := connect(r, cmd.Process.Pid, clean); err != nil {
 			return abandon(cmd, err)
@@ -131,6 +134,7 @@ func run(r *record, s streams, started func()) error {
 	for i, listener := range listeners {
 		go serve(listener, net.JoinHostPort(r.Address, strconv.Itoa(c.Ports[i].Container)))
 	}
+
 	r.Pid = cmd.Process.Pid
 	if err := r.save(); err != nil {
 		return abandon(cmd, err)

@@ -49,7 +49,8 @@ func wayOut(name string, gateway *net.IPNet) {
 		&expr.Masq{},
 	}})
 	if err := conn.Flush(); err != nil {
-		logrus.Warnf("containers have no way out: the kernel takes no rule of nf_tables: %v: see: modprobe nf_tables nft_masq", err)
+		logrus.Warnf("containers have no way out: the kernel takes no rule of nf_tables: %v: see: modprobe "+
+			"nf_tables nft_masq", err)
 	}
 }
 

@@ -50,8 +50,8 @@ func overlayAdvice(err error) string {
 }
 
 // prepareLayers makes the container's own directories. The layer "init" lies directly below its
-// changes, as docker's does: whatever the image has there, our mount points are directories, and the
-// network's files are files.
+// changes, as docker's does: whatever the image has there, our mount points are directories, and
+// the network's files are files.
 func prepareLayers(c *container) error {
 	here := filepath.Join(c.Root, "containers", c.ID)
 	for _, dir := range []string{"upper", "work", "merged", "init/proc", "init/sys", "init/dev", "init/etc"} {
@@ -81,6 +81,7 @@ type change struct {
 func changes(r *record) ([]change, error) {
 	upper := r.dir("upper")
 	lower := append([]string{r.dir("init")}, r.Config.layerDirs()...)
+
 	var found []change
 	err := filepath.Walk(upper, func(file string, info os.FileInfo, err error) error {
 		if err != nil || file == upper {
@@ -102,6 +103,7 @@ func changes(r *record) ([]change, error) {
 	if err != nil {
 		return nil, fail("look through the changes of %s: %v", r.Name, err)
 	}
+
 	sort.Slice(found, func(i, j int) bool { return found[i].path < found[j].path })
 	return found, nil
 }
@@ -167,6 +169,7 @@ func packFile(archive *tar.Writer, name, file string, info os.FileInfo) error {
 	if err != nil {
 		return err
 	}
+
 	header.Name, header.Uname, header.Gname, header.Format = name, "", "", tar.FormatPAX
 	if info.IsDir() {
 		header.Name += "/"
@@ -179,7 +182,9 @@ func packFile(archive *tar.Writer, name, file string, info os.FileInfo) error {
 	}
 
 	if info.IsDir() && isOpaque(file) {
-		return archive.WriteHeader(&tar.Header{Name: filepath.Join(name, opaqueName), Typeflag: tar.TypeReg, Mode: 0o600})
+		return archive.WriteHeader(&tar.Header{
+			Name: filepath.Join(name, opaqueName), Typeflag: tar.TypeReg, Mode: 0o600,
+		})
 	}
 	if !info.Mode().IsRegular() {
 		return nil

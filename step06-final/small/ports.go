@@ -26,7 +26,8 @@ func (p port) String() string {
 	return fmt.Sprintf("%s->%d/tcp", net.JoinHostPort(p.Address, strconv.Itoa(p.Host)), p.Container)
 }
 
-// publish opens the ports of the host before anything else is made: a port that is taken is an error.
+// publish opens the ports of the host before anything else is made: a port that is taken is an
+// error.
 func publish(ports []port) (listeners []net.Listener, err error) {
 	for i, p := range ports {
 		listener, err := net.Listen("tcp4", net.JoinHostPort(p.Address, strconv.Itoa(p.Host)))

@@ -40,8 +40,8 @@ func useImage(c *container, args []string) error {
 	return nil
 }
 
-// adopt makes c the config of the record. Root's containers have a cgroup of their name; an ordinary
-// user's only if a limit asks for one.
+// adopt makes c the config of the record. Root's containers have a cgroup of their name; an
+// ordinary user's only if a limit asks for one.
 func (r *record) adopt(c *container, remove bool) {
 	c.ID = r.ID
 	if c.Hostname == "" {

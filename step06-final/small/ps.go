@@ -30,6 +30,7 @@ func psAction(ctx *cli.Context) error {
 			fmt.Fprintln(w, r.ID[:12])
 			continue
 		}
+
 		var ports []string
 		for _, p := range r.Config.Ports {
 			ports = append(ports, p.String())
@@ -77,7 +78,8 @@ func imagesAction(*cli.Context) error {
 	fmt.Fprintln(w, "REPOSITORY\tTAG\tIMAGE ID\tCREATED")
 	for _, i := range images {
 		colon := strings.LastIndex(i.Name, ":")
-		fmt.Fprintf(w, "%s\t%s\t%.12s\t%s ago\n", i.Name[:colon], i.Name[colon+1:], strings.TrimPrefix(i.ID, "sha256:"), ago(i.Created))
+		fmt.Fprintf(w, "%s\t%s\t%.12s\t%s ago\n", i.Name[:colon], i.Name[colon+1:],
+			strings.TrimPrefix(i.ID, "sha256:"), ago(i.Created))
 	}
 	return w.Flush()
 }

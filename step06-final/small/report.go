@@ -58,8 +58,8 @@ func reportFailure(err error) error {
 	return failWith(statusOf(err), "")
 }
 
-// chooseUser: root has no user namespace unless it asks for one, as under docker: so the many owners
-// of an image's files are right.
+// chooseUser: root has no user namespace unless it asks for one, as under docker: so the many
+// owners of an image's files are right.
 func chooseUser(attr *syscall.SysProcAttr, c *container) {
 	if c.UIDMap == nil {
 		attr.Cloneflags &^= unix.CLONE_NEWUSER

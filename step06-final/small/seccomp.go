@@ -85,6 +85,7 @@ func loadSeccomp(capabilities uint64) error {
 			allowed = append(allowed, strings.Fields(w.calls)...)
 		}
 	}
+
 	group := seccomp.SyscallGroup{Action: seccomp.ActionAllow}
 	seen := map[string]bool{}
 	for _, name := range allowed {
@@ -93,10 +94,11 @@ func loadSeccomp(capabilities uint64) error {
 			group.Names = append(group.Names, name)
 		}
 	}
+
 	for name, condition := range map[string]seccomp.Condition{
 		"clone":       {Argument: 0, Operation: seccomp.BitsNotSet, Value: namespaceFlags},
 		"socket":      {Argument: 0, Operation: seccomp.LessThan, Value: unix.AF_ALG}, // it is 38, AF_VSOCK 40
-		"socketcall":  {Argument: 0, Operation: seccomp.NotEqual, Value: 1},           // i386's socket(2): its family is in memory
+		"socketcall":  {Argument: 0, Operation: seccomp.NotEqual, Value: 1},           // i386's socket(2)
 		"personality": {Argument: 0, Operation: seccomp.Equal, Value: 0},
 	} {
 		if _, ok := info.SyscallNames[name]; ok && !seen[name] {
@@ -104,12 +106,13 @@ func loadSeccomp(capabilities uint64) error {
 				seccomp.NameWithConditions{Name: name, Conditions: []seccomp.Condition{condition}})
 		}
 	}
-	if err := load(seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{group}}); err != nil {
+	list := seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{group}}
+	if err := load(list); err != nil {
 		return err
 	}
 
-	// The flags of clone3(2) are in memory, where no filter can look. ENOSYS makes libc use clone(2).
-	// The filter that was loaded last decides which error it is.
+	// The flags of clone3(2) are in memory, where no filter can look. ENOSYS makes libc use
+	// clone(2). The filter that was loaded last decides which error it is.
 	if _, ok := info.SyscallNames["clone3"]; !ok || seen["clone3"] {
 		return nil
 	}

@@ -117,12 +117,13 @@ func setCapabilities(set uint64) error {
 	return nil
 }
 
-// becomeUser takes the image's USER: NAME or UID, with :GROUP or without. The names are those of the
-// container's /etc/passwd, because its root is ours by now.
+// becomeUser takes the image's USER: NAME or UID, with :GROUP or without. The names are those of
+// the container's /etc/passwd, because its root is ours by now.
 func becomeUser(name string) error {
 	if name == "" || name == "root" || name == "0" {
 		return nil
 	}
+
 	userName, groupName, _ := strings.Cut(name, ":")
 	uid, gid := userName, "0"
 	home := "/"
@@ -133,6 +134,7 @@ func becomeUser(name string) error {
 	if err == nil {
 		uid, gid, home = u.Uid, u.Gid, u.HomeDir
 	}
+
 	if groupName != "" {
 		gid = groupName
 		if g, err := user.LookupGroup(groupName); err == nil {
@@ -148,15 +150,18 @@ func becomeUser(name string) error {
 	if err != nil {
 		return fail("group of the image's user %q: it is not in the container's /etc/group", name)
 	}
+
 	logrus.Debugf("setgroups([%d]), setgid(%d), setuid(%d)", gidNumber, gidNumber, uidNumber)
-	if err := syscall.Setgroups([]int{int(gidNumber)}); err != nil && !errors.Is(err, unix.EPERM) { // denied: user namespaces
+	err = syscall.Setgroups([]int{int(gidNumber)})
+	if err != nil && !errors.Is(err, unix.EPERM) { // it is denied in an ordinary user's namespace
 		return fail("setgroups: %v", err)
 	}
 	if err = syscall.Setgid(int(gidNumber)); err == nil {
 		err = syscall.Setuid(int(uidNumber))
 	}
 	if err != nil {
-		return fail("become user %s of the image: %v: an ordinary user's container has one id only: run it as root", name, err)
+		return fail("become user %s of the image: %v: an ordinary user's container has one id only: run it as root",
+			name, err)
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil { // setuid(2) cleared it
 		return fail("ask to end with the parent: %v", err)
@@ -188,9 +193,10 @@ func enterWorkDir(c *container) error {
 	return nil
 }
 
-// sealSelf lets cmd run a copy of this program that nobody can write to. A container could otherwise
-// reach the file of the host through /proc/PID/exe and replace it (CVE-2019-5736). Kernels before
-// 3.17 have no memfd_create(2): there the container must be trusted, or have a user namespace.
+// sealSelf lets cmd run a copy of this program that nobody can write to. A container could
+// otherwise reach the file of the host through /proc/PID/exe and replace it (CVE-2019-5736).
+// Kernels before 3.17 have no memfd_create(2): there the container must be trusted, or have a
+// user namespace.
 func sealSelf(cmd *exec.Cmd) (*os.File, error) {
 	fd, err := unix.MemfdCreate("mydocker", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	self, openErr := os.Open("/proc/self/exe")

@@ -51,7 +51,8 @@ func (r *record) dir(name ...string) string {
 // newRecord reserves an ID and a name, and holds the record's lock.
 func newRecord(name, image string) (*record, error) {
 	if name != "" && !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`).MatchString(name) {
-		return nil, fail("name %q: it is two or more letters, digits, '_', '.' and '-', and begins with a letter or digit", name)
+		return nil, fail("name %q: it is two or more letters, digits, '_', '.' and '-', and begins with a "+
+			"letter or digit", name)
 	}
 	var id [32]byte
 	if _, err := rand.Read(id[:]); err != nil {
@@ -120,7 +121,8 @@ func (r *record) await() (*record, error) {
 	return readRecord(r.ID)
 }
 
-// lockFile opens path and takes a lock of flock(2) on it, which ends with the last copy of the file.
+// lockFile opens path and takes a lock of flock(2) on it, which ends with the last copy of the
+// file.
 func lockFile(path string, how int) (*os.File, error) {
 	if err := os.MkdirAll(rootDir(), 0o700); err != nil {
 		return nil, fail("make %s: %v: set MYDOCKER_SMALL_ROOT to a directory of yours", rootDir(), err)
@@ -207,8 +209,8 @@ func findRecord(name string) (*record, error) {
 	return nil, failWith(1, "several containers begin with %s: give more of the ID", name)
 }
 
-// remove deletes all that belongs to a container that has ended. One whose supervisor was killed may
-// still be about to end, and write.
+// remove deletes all that belongs to a container that has ended. One whose supervisor was killed
+// may still be about to end, and write.
 func (r *record) remove() error {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := os.RemoveAll(r.dir())

@@ -71,7 +71,8 @@ func detach(r *record) error {
 	return failWith(status, "%s", reason)
 }
 
-// readyMessage is what the supervisor writes when the command runs; else it is a status and a reason.
+// readyMessage is what the supervisor writes when the command runs; else it is a status and a
+// reason.
 const readyMessage = "running"
 
 // superviseDetached is the supervisor in the background.

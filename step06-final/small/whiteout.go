@@ -38,7 +38,8 @@ func (u *unpacker) whiteout(parent *os.File, base string) error {
 	return nil
 }
 
-// opaqueAttribute: an ordinary user may not set trusted ones; then the mount has the option userxattr.
+// opaqueAttribute: an ordinary user may not set trusted ones; then the mount has the option
+// userxattr.
 func opaqueAttribute() string {
 	if os.Geteuid() != 0 {
 		return "user.overlay.opaque"

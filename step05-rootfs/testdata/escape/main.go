@@ -1,8 +1,9 @@
-// Command escape is the classic way out of chroot(2), for the lab of chapter 7. It prints a file of the host.
+// Command escape is the classic way out of chroot(2), for the lab of chapter 7. It prints a file
+// of the host.
 //
-// chroot changes where "/" begins for path lookup, and nothing else. A process whose working directory lies
-// outside its root can walk up with ".." without being stopped at that root. To get outside it is enough to
-// call chroot once more, on a directory below the one we stand in.
+// chroot changes where "/" begins for path lookup, and nothing else. A process whose working
+// directory lies outside its root can walk up with ".." without being stopped at that root. To
+// get outside it is enough to call chroot once more, on a directory below the one we stand in.
 package main
 
 import (
