@@ -129,7 +129,8 @@ func TestExecMovesEveryByte(t *testing.T) {
 	require.True(t, bytes.HasSuffix(all, []byte("END")))
 
 	require.Equal(t, "now\nlater", must(t, "exec", "bytes", "sh", "-c", "(sleep 0.3; echo later) & echo now"))
-	require.Equal(t, "3", must(t, "exec", "-i", "bytes", "sh", "-c", "head -c 1; exit 0 </dev/null")+dockerInput(strings.NewReader("3rest"), "exec", "-i", "bytes", "head", "-c", "1").out)
+	require.Equal(t, "3", must(t, "exec", "-i", "bytes", "sh", "-c", "head -c 1; exit 0 </dev/null")+
+		dockerInput(strings.NewReader("3rest"), "exec", "-i", "bytes", "head", "-c", "1").out)
 
 	began := time.Now()
 	require.Equal(t, "left", must(t, "exec", "bytes", "sh", "-c", "sleep 1000 & echo left"))
@@ -150,7 +151,8 @@ func TestExecTerminalIsTheContainers(t *testing.T) {
 	require.Equal(t, "/dev/pts/0\n1000 88\n0\nptmx\nopened", strings.ReplaceAll(strings.TrimSpace(r.out), "\r", ""))
 
 	for i := 0; i < 5; i++ {
-		for _, line := range [][]string{{"exec", "-it", "term", "stty", "size"}, {"run", "--rm", "-it", "--network", "none", "host", "stty", "size"}} {
+		for _, line := range [][]string{{"exec", "-it", "term", "stty", "size"},
+			{"run", "--rm", "-it", "--network", "none", "host", "stty", "size"}} {
 			cmd := exec.Command(binary, line...)
 			master, slave, err := pty.Open()
 			require.NoError(t, err)
@@ -189,12 +191,16 @@ func TestExecCredentials(t *testing.T) {
 		require.Equal(t, want, must(t, append([]string{"exec"}, args...)...), line)
 	}
 
-	require.Equal(t, "2000 3000", must(t, "run", "--rm", "--network", "none", "-u", "1000:2000", "--group-add", "3000", "host", "id", "-G"))
-	require.Equal(t, "said", must(t, "run", "--rm", "--network", "none", "-u", "1000", "host", "sh", "-c", "echo said > /dev/stdout"))
+	require.Equal(t, "2000 3000", must(t, "run", "--rm", "--network", "none", "-u", "1000:2000",
+		"--group-add", "3000", "host", "id", "-G"))
+	require.Equal(t, "said", must(t, "run", "--rm", "--network", "none", "-u", "1000",
+		"host", "sh", "-c", "echo said > /dev/stdout"))
 	require.Equal(t, "said", must(t, "exec", "-u", "1000", "who", "sh", "-c", "echo said > /dev/stdout"))
 
 	must(t, "exec", "who", "sh", "-c", "printf '#!/no/such/interpreter\\n' > /tmp/script; printf junk > /tmp/junk; chmod 755 /tmp/script /tmp/junk")
-	for line, want := range map[string]int{"who /tmp/script": 127, "who /tmp/junk": 126, "-w /nosuch who true": 126, "-u nosuch who true": 126, "-u 0:nosuch who true": 126, "who nosuch": 127, "who /etc/passwd": 126, "who /etc": 126, "nosuch true": 1} {
+	for line, want := range map[string]int{"who /tmp/script": 127, "who /tmp/junk": 126,
+		"-w /nosuch who true": 126, "-u nosuch who true": 126,
+		"-u 0:nosuch who true": 126, "who nosuch": 127, "who /etc/passwd": 126, "who /etc": 126, "nosuch true": 1} {
 		require.Equal(t, want, docker(append([]string{"exec"}, strings.Fields(line)...)...).code, line)
 	}
 }
@@ -203,12 +209,17 @@ func TestExecCredentials(t *testing.T) {
 func TestExecGoesOnWithoutItsClient(t *testing.T) {
 	running(t, "alone")
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL} {
-		cmd := exec.Command(binary, "exec", "alone", "sh", "-c", "echo begun; touch /tmp/begun; sleep 1; touch /tmp/done")
+		cmd := exec.Command(binary, "exec", "alone", "sh", "-c",
+			"echo begun; touch /tmp/begun; sleep 1; touch /tmp/done")
 		require.NoError(t, start(cmd))
-		eventually(t, "the process has begun", func() bool { return docker("exec", "alone", "rm", "/tmp/begun").code == 0 })
+		eventually(t, "the process has begun", func() bool {
+			return docker("exec", "alone", "rm", "/tmp/begun").code == 0
+		})
 		require.NoError(t, cmd.Process.Signal(signal))
 		require.Error(t, finish(cmd), signal)
-		eventually(t, "the process has ended by itself after "+signal.String(), func() bool { return docker("exec", "alone", "rm", "/tmp/done").code == 0 })
+		eventually(t, "the process has ended by itself after "+signal.String(), func() bool {
+			return docker("exec", "alone", "rm", "/tmp/done").code == 0
+		})
 	}
 }
 
@@ -240,7 +251,8 @@ func TestExecOfAUserReadsOnlyTheContainersFiles(t *testing.T) {
 
 // TestNetworkOfItsOwnIsOpenToEveryUser: docker's defaults for ports below 1024 and for ping.
 func TestNetworkOfItsOwnIsOpenToEveryUser(t *testing.T) {
-	show := []string{"host", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ping_group_range"}
+	show := []string{"host", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start",
+		"/proc/sys/net/ipv4/ping_group_range"}
 	run := func(flags ...string) string {
 		return strings.Join(strings.Fields(must(t, append(append([]string{"run", "--rm"}, flags...), show...)...)), " ")
 	}
@@ -254,14 +266,16 @@ func TestNetworkOfItsOwnIsOpenToEveryUser(t *testing.T) {
 	require.Equal(t, "99 0 2147483647", run("--network", "none", "--sysctl", "net.ipv4.ip_unprivileged_port_start=99"))
 	require.True(t, strings.HasPrefix(run("--network", "host"), strings.TrimSpace(string(host))+" "))
 	running(t, "donor", "--sysctl", "net.ipv4.ip_unprivileged_port_start=77")
-	require.Equal(t, "77 0 2147483647", run("--network", "container:donor"), "another container's network is not changed")
+	require.Equal(t, "77 0 2147483647", run("--network", "container:donor"),
+		"another container's network is not changed")
 }
 
 // TestCallersUmaskIsNotTheContainers: files of the engine, volumes, the program.
 func TestCallersUmaskIsNotTheContainers(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	defer docker("volume", "rm", "masked")
-	require.Equal(t, "0022\nread", must(t, "run", "--rm", "--network", "none", "-u", "1000", "-v", "masked:/data", "host",
+	require.Equal(t, "0022\nread", must(t, "run", "--rm", "--network", "none",
+		"-u", "1000", "-v", "masked:/data", "host",
 		"sh", "-c", "umask; ls /data && cat /etc/hosts /etc/hostname /etc/resolv.conf > /dev/null && echo read"))
 }
 
@@ -275,9 +289,12 @@ func TestIncomingExecIsNeverMoreThanTheContainer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			remove(t, "tracer")
-			line := append([]string{"run", "-d", "--name", "tracer", "--network", "none", "-v", os.Getenv(sandboxed) + "/attacker:/attacker:ro"}, flags...)
+			line := append([]string{"run", "-d", "--name", "tracer", "--network", "none",
+				"-v", os.Getenv(sandboxed) + "/attacker:/attacker:ro"}, flags...)
 			must(t, append(line, "host", "/attacker", "trace-incoming", "5")...)
-			eventually(t, "the tracer watches", func() bool { return strings.Contains(docker("logs", "tracer").out, "watching") })
+			eventually(t, "the tracer watches", func() bool {
+				return strings.Contains(docker("logs", "tracer").out, "watching")
+			})
 			for i := 0; i < 200 && docker("exec", "tracer", "true").code == 0; i++ {
 			}
 			out := must(t, "logs", "tracer")

@@ -37,13 +37,26 @@ func TestWallsAreFound(t *testing.T) {
 	assert.Equal(t, counts{functions: 1, long: 1}, *total)
 }
 
+func TestTablesNeedNoParagraph(t *testing.T) {
+	rows := "\tx := []int{\n" + strings.Repeat("\t\t1,\n", 30) + "\t}\n"
+	places, _ := inspectText(t, "package x\n\nfunc f() {\n"+rows+"}\n")
+	assert.Empty(t, places)
+
+	places, _ = inspectText(t, "package x\n\nvar x = []func(){\n\tfunc() {\n"+strings.Repeat("\t\tg()\n", 5)+
+		"\t},\n}\n")
+	assert.Empty(t, places)
+}
+
 func TestWideLinesAreFound(t *testing.T) {
 	wide := strings.Repeat("x", 97)
 	places, _ := inspectText(t, "package x\n\n// "+wide+"x\n// "+wide+"\nvar a = `"+wide+wide+"`\n")
 	require.Len(t, places, 1)
 	assert.Equal(t, place{"x.go", 3, "a comment of 101 columns"}, places[0])
 
-	places, _ = inspectText(t, "package x\n\nvar a = \""+wide+wide+"\"\n")
+	places, _ = inspectText(t, "package x\n\nvar a = \""+wide+wide+"\" // a message is written whole\n")
+	assert.Empty(t, places)
+
+	places, _ = inspectText(t, "package x\n\nvar a = "+strings.Repeat("1 + ", 30)+"1\n")
 	require.Len(t, places, 1)
 	assert.Contains(t, places[0].what, "a line of")
 }

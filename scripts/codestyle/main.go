@@ -109,7 +109,10 @@ func inspectFile(path string, text []byte, total *counts) ([]place, error) {
 	}
 
 	lines := splitLines(text)
-	rawStrings := insideRawStrings(files, file)
+	rawStrings, tables := insideRawStrings(files, file), insideTables(files, file)
+	for line := range rawStrings {
+		tables[line] = true
+	}
 
 	places := wideLines(path, lines, rawStrings, total)
 	for _, declaration := range file.Decls {
@@ -124,7 +127,7 @@ func inspectFile(path string, text []byte, total *counts) ([]place, error) {
 			continue
 		}
 
-		places = append(places, walls(path, lines[first:last-1], first+1, rawStrings, total)...)
+		places = append(places, walls(path, lines[first:last-1], first+1, tables, total)...)
 	}
 
 	return places, nil
@@ -135,14 +138,14 @@ func inspectFile(path string, text []byte, total *counts) ([]place, error) {
 func wideLines(path string, lines []string, rawStrings map[int]bool, total *counts) []place {
 	var places []place
 	for i, line := range lines {
-		width := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+		width := columns(line)
 		comment := strings.HasPrefix(strings.TrimSpace(line), "//")
 		switch {
-		case rawStrings[i+1] || strings.HasPrefix(line, "//go:") || isText(path, line):
+		case rawStrings[i+1] || strings.HasPrefix(line, "//go:") || isRow(path, line):
 		case comment && width > maxComment:
 			total.wideComments++
 			places = append(places, place{path, i + 1, fmt.Sprintf("a comment of %d columns", width)})
-		case !comment && width > maxCode:
+		case !comment && columns(withoutMessage(line)) > maxCode:
 			total.wideGo++
 			places = append(places, place{path, i + 1, fmt.Sprintf("a line of %d columns", width)})
 		}
@@ -150,18 +153,24 @@ func wideLines(path string, lines []string, rawStrings map[int]bool, total *coun
 	return places
 }
 
-var onlyString = regexp.MustCompile(`^\s*"(?:[^"\\]|\\.)*"[,)}]*( \+)?$`)
+var longString = regexp.MustCompile(`"(?:[^"\\]|\\.){58,}"`)
 
-// isText reports whether a line is nothing but one string, or a row of a test's table: those may
-// be wide.
-func isText(path, line string) bool {
-	row := strings.HasSuffix(path, "_test.go") && strings.HasPrefix(strings.TrimSpace(line), `"`)
-	return row || onlyString.MatchString(line)
+// withoutMessage is a line of code without a long string: a message is written whole, so that
+// grep finds it.
+func withoutMessage(line string) string { return longString.ReplaceAllString(line, `""`) }
+
+// isRow reports whether a line is a row of a test's table, which may be wide and needs no
+// paragraph.
+func isRow(path, line string) bool {
+	trimmed := strings.TrimSpace(line)
+	return strings.HasSuffix(path, "_test.go") && (strings.HasPrefix(trimmed, `"`) || strings.HasPrefix(trimmed, "{"))
 }
+
+func columns(line string) int { return utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")) }
 
 // walls finds runs of lines in a function's body, which begins at line first, that no blank line
 // and no case divides.
-func walls(path string, body []string, first int, rawStrings map[int]bool, total *counts) []place {
+func walls(path string, body []string, first int, tables map[int]bool, total *counts) []place {
 	total.functions++
 	var places []place
 	run, blank := 0, false
@@ -171,7 +180,7 @@ func walls(path string, body []string, first int, rawStrings map[int]bool, total
 		switch {
 		case trimmed == "":
 			blank, run = true, 0
-		case strings.HasPrefix(trimmed, "case ") || trimmed == "default:" || rawStrings[first+i]:
+		case strings.HasPrefix(trimmed, "case ") || trimmed == "default:" || tables[first+i] || isRow(path, line):
 			run = 0
 		default:
 			run++
@@ -193,6 +202,33 @@ func walls(path string, body []string, first int, rawStrings map[int]bool, total
 		}
 	}
 	return places
+}
+
+// insideTables are the lines of composite literals: a table is read column by column.
+func insideTables(files *token.FileSet, file *ast.File) map[int]bool {
+	lines := map[int]bool{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		literal, ok := node.(*ast.CompositeLit)
+		if !ok || containsFunction(literal) {
+			return true
+		}
+		for line := files.Position(literal.Lbrace).Line + 1; line < files.Position(literal.Rbrace).Line; line++ {
+			lines[line] = true
+		}
+		return false
+	})
+	return lines
+}
+
+// containsFunction: a function in a table is judged as any other.
+func containsFunction(node ast.Node) bool {
+	found := false
+	ast.Inspect(node, func(inner ast.Node) bool {
+		_, isFunction := inner.(*ast.FuncLit)
+		found = found || isFunction
+		return !found
+	})
+	return found
 }
 
 // insideRawStrings are the lines that a string in backquotes covers.

@@ -2,11 +2,12 @@
 // transcripts and checks links, pictures, flags, the translation and the typography. It needs
 // neither Node nor the network.
 //
-//	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags messages parity typography)
-//	doccheck transcripts [CHAPTER…]  run the console blocks in a sandbox and compare what they print
+//	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags
+//	                                 messages parity typography)
+//	doccheck transcripts [CHAPTER…]  run the console blocks and compare what they print
 //	doccheck update                  write the snippets and diffs anew from the sources
 //	doccheck fill CHAPTER            put the real output below commands that have none yet
-//	doccheck translated CHAPTER      note in the English chapter which version of the Chinese one it translates
+//	doccheck translated CHAPTER      note which Chinese version an English chapter translates
 package main
 
 import (

@@ -15,8 +15,9 @@ import (
 
 // ptrace(2): options and what package syscall has no name for.
 const (
-	optionExitKill   = 0x100000
-	options          = syscall.PTRACE_O_TRACESYSGOOD | syscall.PTRACE_O_TRACEFORK | syscall.PTRACE_O_TRACEVFORK | syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACEEXEC | optionExitKill
+	optionExitKill = 0x100000
+	options        = syscall.PTRACE_O_TRACESYSGOOD | syscall.PTRACE_O_TRACEFORK |
+		syscall.PTRACE_O_TRACEVFORK | syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACEEXEC | optionExitKill
 	waitAllChildren  = 0x40000000 | 0x20000000 // __WALL, __WNOTHREAD: what this thread traces, of every kind
 	longestRun       = 60 * time.Second
 	errnoOfNoSyscall = ^uint64(0)

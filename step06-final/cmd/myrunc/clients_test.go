@@ -243,7 +243,8 @@ func TestRootOfAUserNamespaceShowsTheHostsDevices(t *testing.T) {
 	command := exec.Command("sh", "-c", `mount -t proc proc /proc && exec "$@"`, "sh", self, "--root", filepath.Join(t.TempDir(), "state"),
 		"run", "-b", c.bundle, c.id)
 
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER |
+		syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
 		UidMappings: []syscall.SysProcIDMap{{Size: 65536}}, GidMappings: []syscall.SysProcIDMap{{Size: 65536}},
 		GidMappingsEnableSetgroups: true}
 	command.Env = append(os.Environ(), "MYRUNC_TEST_MAIN=1")

@@ -6,7 +6,7 @@ package early
 // what a frame is or how large it may be.
 //
 //	client → supervisor   FrameStdin, FrameResize
-//	supervisor → client   FrameStdout, FrameStderr, FrameGap, FrameRefused, and FrameEnd as the last one
+//	supervisor → client   FrameStdout, FrameStderr, FrameGap, FrameRefused; FrameEnd is the last
 //
 // A connection that ends without FrameEnd was cut off: the client reports that and does not take
 // it for the end of the output.

@@ -246,6 +246,7 @@ func TestPullFaults(t *testing.T) {
 			h.put(t, "app", "1", f)
 			h.spoil = c.spoil
 			s := newStore(t)
+
 			_, err := s.Pull(ctx, h.host+"/app:1", PullOptions{})
 			require.ErrorContains(t, err, c.want)
 			images, err := s.List()
@@ -365,6 +366,7 @@ func TestPullStrangeManifests(t *testing.T) {
 			h.put(t, "app", "1", f)
 			m := manifestOf(t, f)
 			c.change(&m)
+
 			raw := asJSON(t, m)
 			h.spoil = func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.Contains(r.URL.Path, "/manifests/") {
@@ -375,6 +377,7 @@ func TestPullStrangeManifests(t *testing.T) {
 				_, err := w.Write(raw)
 				return err == nil
 			}
+
 			_, err := newStore(t).Pull(ctx, h.host+"/app:1", PullOptions{})
 			require.ErrorContains(t, err, c.want)
 		})

@@ -91,6 +91,7 @@ func TestTidyAfterACrash(t *testing.T) {
 			before := hostState(t)
 			_, err := m.Create(CreateOptions{Name: "red"})
 			require.NoError(t, err)
+
 			for _, network := range []string{"red", "bridge"} {
 				a := newBox(t)
 				a.attach(m, AttachRequest{Network: network})

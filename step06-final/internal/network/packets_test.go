@@ -402,6 +402,7 @@ func TestHostWithFirewall(t *testing.T) {
 				_, err = runProgram(command, nil, "-X", "MYRULES")
 				require.NoError(t, err)
 			}()
+
 			t.Run("published", func(t *testing.T) {
 				m := manager(t) // compares hostState, the rules above in it, before and after
 				m.firewall = &iptables{save: command + "-save", restore: command + "-restore", suffix: m.suffix}

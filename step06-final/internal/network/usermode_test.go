@@ -33,10 +33,12 @@ func TestUserModeAsNobody(t *testing.T) {
 			other := outside(t) // pasta wants a host with a default route
 			other.serve(7000, "outside")
 			defaultRoute(t)
+
 			bin := t.TempDir() // a PATH with this helper only
 			require.NoError(t, os.Symlink(path, filepath.Join(bin, helper)))
 			require.NoError(t, os.Chmod(filepath.Dir(bin), 0o755))
 			require.NoError(t, os.Chmod(bin, 0o755))
+
 			command := exec.Command("/proc/self/exe", "-test.run", "^TestUserMode$", "-test.v")
 			command.Dir = "/"
 			command.Env = []string{"HELPER=" + helper, "HOSTIP=10.99.0.1", "TMPDIR=/run", "PATH=" + bin}

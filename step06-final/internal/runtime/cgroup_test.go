@@ -163,6 +163,7 @@ func TestOnlyOwnProcessesAreKilled(t *testing.T) {
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = c.Delete(true) }) // where the test has failed
 				require.NoError(t, c.Start())
+
 				var own []int
 				eventually(t, "three processes", func() bool {
 					own, err = c.members()
