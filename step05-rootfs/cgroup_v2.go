@@ -59,7 +59,7 @@ func enableV2(g *cgroup, settings []setting) error {
 func settingsV2(l limits) []setting {
 	var weight int64
 	if l.CPUShares > 0 {
-		weight = 1 + (l.CPUShares-2)*9999/262142 // 2..262144 becomes 1..10000, as systemd and runc convert
+		weight = 1 + (l.CPUShares-2)*9999/262142 // 2..262144 becomes 1..10000, linearly, as runc did until 1.3.1
 	}
 
 	s := []setting{
