@@ -1,5 +1,5 @@
 // Command sample is where the course begins: thirty lines that start a shell in six new namespaces,
-// in the spirit of the write-up, with its faults. Chapter: docs/zh/history-corrections.md
+// in the spirit of the write-up, with its faults. Chapter: docs/zh/00-thirty-lines.md
 package main
 
 import (
