@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 var namedChapter = regexp.MustCompile(`docs/zh/[a-z0-9-]+\.md`)
@@ -49,5 +50,101 @@ func checkPackages(book *Book) []Problem {
 		}
 	}
 
+	return append(problems, checkImports(book)...)
+}
+
+var packageRow = regexp.MustCompile("(?m)^\\| `(internal/[a-z]+|cmd/[a-z]+|small)` \\|.*\\| ([^|]*) \\|$")
+
+// checkImports compares the packages of step 6 and their imports with the table of the contract
+// page, in both languages: who may import whom is decided there.
+func checkImports(book *Book) []Problem {
+	have, err := importsOf(filepath.Join(book.Root, "step06-final"))
+	if err != nil {
+		return []Problem{{"step06-final", 0, err.Error()}}
+	}
+
+	var problems []Problem
+
+	for _, language := range []string{"zh", "en"} {
+		page := filepath.Join("docs", language, "contributing.md")
+		text, err := os.ReadFile(filepath.Join(book.Root, page))
+		if err != nil {
+			return append(problems, Problem{page, 0, err.Error()})
+		}
+
+		allowed := map[string]string{}
+		for _, row := range packageRow.FindAllStringSubmatch(string(text), -1) {
+			allowed[row[1]] = row[2]
+		}
+
+		for name, imports := range have {
+			list, listed := allowed[name]
+			if !listed {
+				problems = append(problems, Problem{page, 0, "the table of packages has no row for " + name})
+				continue
+			}
+			for _, imported := range imports {
+				if !strings.Contains(list, "`"+imported+"`") {
+					problems = append(problems,
+						Problem{page, 0, name + " imports " + imported + ", which its row does not allow"})
+				}
+			}
+		}
+
+		for name := range allowed {
+			if _, there := have[name]; !there {
+				problems = append(problems,
+					Problem{page, 0, "the table of packages has a row for " + name + ", which is not there"})
+			}
+		}
+	}
+
 	return problems
+}
+
+// importsOf lists, for each package below a module, the packages of internal/ that it imports.
+// Tests may import more.
+func importsOf(module string) (map[string][]string, error) {
+	imports := map[string][]string{}
+	for _, pattern := range []string{"internal/*", "cmd/*", "small"} {
+		dirs, err := filepath.Glob(filepath.Join(module, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range dirs {
+			name, err := filepath.Rel(module, dir)
+			if err != nil {
+				return nil, err
+			}
+			if imports[name], err = importsOfPackage(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return imports, nil
+}
+
+func importsOfPackage(dir string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+
+	var imports []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return nil, err
+		}
+		for _, spec := range parsed.Imports {
+			_, name, ours := strings.Cut(strings.Trim(spec.Path.Value, `"`), "step06-final/internal/")
+			if ours {
+				imports = append(imports, name)
+			}
+		}
+	}
+	return imports, nil
 }
