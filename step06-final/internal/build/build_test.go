@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -498,6 +499,43 @@ func TestStandardInput(t *testing.T) {
 	left, err := filepath.Glob(os.TempDir() + "/mydocker-build-*")
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// A context from standard input chooses the mode of its directory ("./"), and holds a set-user-id program: no other user of
+// the host gets there, while it is built or after.
+func TestContextIsPrivate(t *testing.T) {
+	b := newBench(t)
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for _, h := range []*tar.Header{
+		{Name: "Dockerfile", Typeflag: tar.TypeReg, Mode: 0o644, Size: 40},
+		{Name: "suid", Typeflag: tar.TypeReg, Mode: 0o4755},
+		{Name: "./", Typeflag: tar.TypeDir, Mode: 0o777},
+	} {
+		require.NoError(t, w.WriteHeader(h))
+		if h.Size > 0 {
+			_, err := io.WriteString(w, fmt.Sprintf("%-40s", "FROM host\nCOPY suid /x\nRUN look around\n"))
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, w.Close())
+
+	seen := 0
+	o := Options{Context: "-", Stdin: &archive, Out: &b.out}
+	o.Run = func(context.Context, *snapshot.Snapshot, v1.ImageConfig, []string, io.Writer) error {
+		programs, err := filepath.Glob(os.TempDir() + "/mydocker-build-*/*/suid")
+		require.NoError(t, err)
+		seen += len(programs)
+		for _, program := range programs {
+			info, err := os.Stat(filepath.Dir(filepath.Dir(program)))
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o700), info.Mode().Perm(), program)
+		}
+		return nil
+	}
+	_, err := Build(context.Background(), b.images, b.snapshots, o)
+	require.NoError(t, err)
+	require.NotZero(t, seen, "the context is elsewhere: the test proves nothing")
 }
 
 func TestHeredocs(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -169,13 +170,20 @@ func (b *builder) unpackContext() ([]byte, error) {
 	return nil, nil
 }
 
-// temporaryDir makes a directory that removeTemporary removes.
+// temporaryDir makes a directory that removeTemporary removes. It is in one that nobody else
+// enters: an archive chooses the mode of the directory that it is unpacked in ("./"), and may hold
+// set-user-id programs (CVE-2021-41091).
 func (b *builder) temporaryDir() (string, error) {
-	dir, err := os.MkdirTemp("", "mydocker-build-")
+	private, err := os.MkdirTemp("", "mydocker-build-")
 	if err != nil {
 		return "", fmt.Errorf("make a directory for the context: %w", err)
 	}
-	b.temporary = append(b.temporary, dir)
+	b.temporary = append(b.temporary, private)
+
+	dir := filepath.Join(private, "context")
+	if err := os.Mkdir(dir, 0700); err != nil {
+		return "", fmt.Errorf("make a directory for the context: %w", err)
+	}
 	return dir, nil
 }
 

@@ -6,6 +6,9 @@ import "syscall"
 // tmpcopyup).
 func (p *initProcess) copyUp(source, destination string, flags uintptr, data string, links int) error {
 	return p.at(destination, makeDir, links, func(below place) error {
+		if err := mayCover(below.where, false); err != nil {
+			return err
+		}
 		data, err := withMode(data, below)
 		if err != nil {
 			return err

@@ -314,7 +314,7 @@ func (p *initProcess) remountBelow(m *mountPoint) error {
 		}
 
 		trail := []place{{fd: p.root.fd}, {fd: m.fd, where: m.where}}
-		below, err := p.root.walk(trail, splitPath(line.path[len(top):]), mustExist, noLinks)
+		below, err := p.root.walk(trail, splitPath(line.path[len(top):]), mustExist, followLinks)
 		if err != nil {
 			return err
 		}

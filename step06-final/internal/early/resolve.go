@@ -65,14 +65,14 @@ func (r *root) covering(path string) (m *mountPoint, rest string) {
 	return m, rest
 }
 
-// mountAt is the descriptor of the mount that covers a path without links, -1 if there is none.
-func (r *root) mountAt(where string) int {
+// mountAt is the mount that covers a path without links, nil if there is none.
+func (r *root) mountAt(where string) *mountPoint {
 	for i := len(r.mounts) - 1; i >= 0; i-- {
 		if r.mounts[i].where == where {
-			return r.mounts[i].fd
+			return &r.mounts[i]
 		}
 	}
-	return -1
+	return nil
 }
 
 // What open does with a path that does not exist.
@@ -85,7 +85,7 @@ const (
 // What open does with a symbolic link.
 const (
 	followLinks = iota // it is followed inside of the root
-	noLinks            // it is refused
+	noLinks            // it is refused, and so is a mount that a link has led there
 )
 
 // linkRefused is a link of the image where something of ours belongs.
@@ -145,8 +145,12 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 		}
 
 		where := directory.where + "/" + name
-		if fd := r.mountAt(where); fd >= 0 {
-			trail = append(trail, place{fd: fd, where: where})
+		if m := r.mountAt(where); m != nil {
+			if links == noLinks && m.destination != where {
+				return fail(refused("the mount on " + m.destination + " covers " + where +
+					", where a symbolic link of the image leads: take the link out of the image"))
+			}
+			trail = append(trail, place{fd: m.fd, where: where})
 			continue
 		}
 

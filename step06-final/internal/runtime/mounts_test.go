@@ -50,6 +50,33 @@ func TestKernelMountsOnOrdinaryDirectories(t *testing.T) {
 	assert.Contains(t, refusedMount(t, bundle, spec), "/elsewhere of the image is a symbolic link to /etc")
 }
 
+// A user's volume may lead through a link of the image. Nodes, links and the console are not made
+// in it for that: the directory is the host's.
+func TestNothingIsMadeInAMountThatALinkLed(t *testing.T) {
+	needRoot(t)
+	for _, c := range []struct{ link, target, destination, device string }{
+		{"data", "/dev", "/data", ""}, {"data", "/", "/data/dev", ""},
+		{"data", "/x", "/data", "/x/y/null"}, {"data", "/x", "/data/y", "/x/y/null"},
+	} {
+		bundle, spec := newBundle(t, "true")
+		rootfs, source := filepath.Join(bundle, "rootfs"), t.TempDir()
+
+		require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "x/y"), 0o755))
+		require.NoError(t, os.Symlink(c.target, filepath.Join(rootfs, c.link)))
+		spec.Mounts = append(spec.Mounts, specs.Mount{Destination: c.destination, Type: "bind",
+			Source: source, Options: []string{"rbind"}})
+		if c.device != "" {
+			spec.Linux.Devices = append(spec.Linux.Devices,
+				specs.LinuxDevice{Path: c.device, Type: "c", Major: 1, Minor: 3})
+		}
+
+		assert.Contains(t, refusedMount(t, bundle, spec), "the mount on "+c.destination+" covers", c)
+		made, err := os.ReadDir(source)
+		require.NoError(t, err)
+		assert.Empty(t, made, c)
+	}
+}
+
 // Nothing but proc is mounted on /proc, and next to nothing below, also not through a link
 // (CVE-2019-16884).
 func TestNothingCoversProc(t *testing.T) {
@@ -60,12 +87,16 @@ func TestNothingCoversProc(t *testing.T) {
 		{"/proc", source, "bind"}, {"/proc/sys", source, "bind"}, {"/proc/1/attr", source, "bind"},
 		{"/proc", "tmpfs", "tmpfs"},
 		{"/proc/acpi", "tmpfs", "tmpfs"}, {"/link", source, "bind"}, {"/link/kernel", source, "bind"},
+		{"/link", "tmpfs", "copy-up"}, {"/proc", "tmpfs", "copy-up"},
 	} {
 		bundle, spec := newBundle(t, "true")
 		require.NoError(t, os.Symlink("/proc/sys", filepath.Join(bundle, "rootfs/link")))
 		m := specs.Mount{Destination: c.destination, Source: c.source, Type: c.kind}
 		if c.kind == "bind" {
 			m.Options = []string{"rbind"}
+		}
+		if c.kind == "copy-up" {
+			m.Type, m.Options = "tmpfs", []string{"tmpcopyup"}
 		}
 
 		spec.Mounts = append(spec.Mounts, m)
