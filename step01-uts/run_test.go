@@ -29,6 +29,7 @@ func TestTheSampleIsAsTheBookSays(t *testing.T) {
 	if goCommand == "" {
 		goCommand = "go"
 	}
+
 	build := exec.Command(goCommand, "build", "-o", sample, "./testdata/sample")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
@@ -40,6 +41,7 @@ func TestTheSampleIsAsTheBookSays(t *testing.T) {
 	if strings.Contains(string(out), "invalid argument") {
 		t.Skip("no user namespaces here: ", string(out))
 	}
+
 	require.Error(t, err, "any status becomes 1")
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
 	require.Contains(t, string(out), "1\n1\n", "uid 1, PID 1")

@@ -46,6 +46,7 @@ func run(c *container) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.SysProcAttr.Cloneflags = namespaces
 	tty.makeForeground(cmd.SysProcAttr)
 

@@ -21,19 +21,23 @@ func TestMain(m *testing.M) {
 	if err := os.Chmod(dir, 0o755); err != nil { // an ordinary user's test runs it too
 		panic(err)
 	}
+
 	program = filepath.Join(dir, "step")
 	build := exec.Command("go", "build", "-o", program, ".")
 	if goCommand := os.Getenv("GO"); goCommand != "" {
 		build = exec.Command(goCommand, "build", "-o", program, ".")
 	}
+
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(string(out))
 	}
+
 	status := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		panic(err)
 	}
+
 	os.Exit(status)
 }
 

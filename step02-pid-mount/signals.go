@@ -81,5 +81,6 @@ func signalMasks(pid int) (blocked, handled uint64) {
 			handled |= bits
 		}
 	}
+
 	return blocked, handled
 }

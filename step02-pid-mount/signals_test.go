@@ -24,7 +24,8 @@ func TestSignalWithoutHandlerEndsPID1(t *testing.T) {
 	require.Equal(t, 128+9, cmd.ProcessState.ExitCode())
 }
 
-// A shell blocks all signals while it forks. One that arrives just then is lost on a PID 1 without a handler, unless it is looked at twice.
+// A shell blocks all signals while it forks. One that arrives just then is lost on a PID 1
+// without a handler, unless it is looked at twice.
 func TestSignalDuringAForkEndsPID1(t *testing.T) {
 	needNamespaces(t)
 	for i := 0; i < 20; i++ {

@@ -27,10 +27,12 @@ func runCommand(ctx *cli.Context) error {
 	if err := emptyFlag(ctx); err != nil {
 		return err
 	}
+
 	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
 	if err != nil {
 		return err
 	}
+
 	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ func TestDefaultMapIsRootInsideCallerOutside(t *testing.T) {
 func TestMapWithoutContainerRootLosesCapabilities(t *testing.T) {
 	needNamespaces(t)
 	uidMap, gidMap := fmt.Sprintf("1:%d:1", os.Geteuid()), fmt.Sprintf("1:%d:1", os.Getegid())
-	stdout, stderr, _ := step(t, "run", "--uid-map", uidMap, "--gid-map", gidMap, "--", "sh", "-c", "id -u; grep Cap /proc/self/status; hostname x || echo refused")
+	stdout, stderr, _ := step(t, "run", "--uid-map", uidMap, "--gid-map", gidMap, "--", "sh", "-c",
+		"id -u; grep Cap /proc/self/status; hostname x || echo refused")
 	fields := strings.Fields(stdout)
 	require.Equal(t, "1", fields[0], stderr)
 	require.Contains(t, stdout, "CapEff:\t0000000000000000")
@@ -30,11 +31,13 @@ func TestMapWithoutContainerRootLosesCapabilities(t *testing.T) {
 
 func TestSeveralExtents(t *testing.T) {
 	needRoot(t)
-	stdout, stderr, _ := step(t, "run", "--uid-map", "0:100000:1000", "--uid-map", "1000:0:1", "--gid-map", "0:100000:1000", "--", "cat", "/proc/self/uid_map")
+	stdout, stderr, _ := step(t, "run", "--uid-map", "0:100000:1000", "--uid-map", "1000:0:1", "--gid-map",
+		"0:100000:1000", "--", "cat", "/proc/self/uid_map")
 	require.Equal(t, []string{"0", "100000", "1000", "1000", "0", "1"}, strings.Fields(stdout), stderr)
 }
 
-// The kernel takes 340 extents, before Linux 4.15 five, and less than 4 KiB of text: it alone knows.
+// The kernel takes 340 extents, before Linux 4.15 five, and less than 4 KiB of text: it alone
+// knows.
 func TestTooManyExtents(t *testing.T) {
 	needRoot(t)
 	args := []string{"run"}
@@ -71,7 +74,8 @@ func TestParseIDMap(t *testing.T) {
 	}
 	idMap, err := parseIDMap("--uid-map", []string{"0:1000:1", "1:100000:65535"}, 0)
 	require.NoError(t, err)
-	require.Equal(t, []syscall.SysProcIDMap{{ContainerID: 0, HostID: 1000, Size: 1}, {ContainerID: 1, HostID: 100000, Size: 65535}}, idMap)
+	require.Equal(t, []syscall.SysProcIDMap{{ContainerID: 0, HostID: 1000, Size: 1},
+		{ContainerID: 1, HostID: 100000, Size: 65535}}, idMap)
 }
 
 func TestOrdinaryUserMayMapItselfOnly(t *testing.T) {

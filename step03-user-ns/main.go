@@ -48,6 +48,7 @@ func run(c *container) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.SysProcAttr.Cloneflags = namespaces
 	chooseNetwork(cmd.SysProcAttr, c)
 	setIDMaps(cmd.SysProcAttr, c)

@@ -85,6 +85,7 @@ func makeCgroup(c *container, clean *cleaner) (*cgroup, error) {
 	if name == "" {
 		name = strconv.Itoa(os.Getpid())
 	}
+
 	g, err := findCgroup(name)
 	if err != nil {
 		return nil, err
@@ -106,6 +107,7 @@ func makeCgroup(c *container, clean *cleaner) (*cgroup, error) {
 	if err := g.create(clean); err != nil {
 		return nil, err
 	}
+
 	return g, g.limit(settings)
 }
 

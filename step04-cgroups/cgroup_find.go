@@ -21,10 +21,12 @@ func findCgroup(name string) (*cgroup, error) {
 	if err != nil {
 		return nil, fail("find the cgroup mounts: %v", err)
 	}
+
 	membership, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, fail("find our own cgroup: %v: has this kernel cgroups?", err)
 	}
+
 	mounts, own := parseMountinfo(string(mountinfo)), parseMembership(string(membership))
 
 	g := &cgroup{Name: name, Dirs: locateV1(mounts, own, "mydocker-"+name)}
@@ -34,6 +36,7 @@ func findCgroup(name string) (*cgroup, error) {
 	if len(g.Dirs) == 0 {
 		return nil, fail("no cgroup hierarchy is mounted: see: scripts/check-env.sh")
 	}
+
 	return g, nil
 }
 

@@ -29,10 +29,12 @@ func runCommand(ctx *cli.Context) error {
 	if err := emptyFlag(ctx); err != nil {
 		return err
 	}
+
 	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
 	if err != nil {
 		return err
 	}
+
 	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
 	if err != nil {
 		return err
@@ -40,6 +42,7 @@ func runCommand(ctx *cli.Context) error {
 	if net := ctx.String("net"); net != "none" && net != "host" {
 		return fail("--net %q: it is none or host", net)
 	}
+
 	limits, err := parseLimits(ctx)
 	if err != nil {
 		return err
@@ -103,6 +106,7 @@ func newApp() *cli.App {
 		OnUsageError: usageError,
 		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, false) },
 	}}
+
 	return app
 }
 

@@ -51,12 +51,14 @@ func namespaceAdvice(err error, c *container) string {
 	case os.Geteuid() != 0 && sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1":
 		return "AppArmor forbids user namespaces to ordinary users: as root: sysctl -w " +
 			"kernel.apparmor_restrict_unprivileged_userns=0"
+
 	case errors.Is(err, unix.EPERM):
 		return "in a chroot, or under a seccomp filter as in a docker container, user namespaces are forbidden: " +
 			"run on the host itself"
 	case errors.Is(err, unix.EAGAIN):
 		return "too many processes: see: ulimit -u"
 	}
+
 	return "see which namespaces this kernel has: ls /proc/self/ns"
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The sysctl belongs to the user namespace, so that a nested one shows CentOS 7's default without touching the host.
+// The sysctl belongs to the user namespace, so that a nested one shows CentOS 7's default without
+// touching the host.
 func TestAdviceWhenUserNamespacesAreSwitchedOff(t *testing.T) {
 	needNamespaces(t)
 	cmd := exec.Command("sh", "-c", `echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" run true`, program)

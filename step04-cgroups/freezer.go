@@ -14,6 +14,7 @@ func setFrozen(name string, frozen bool) error {
 	if err != nil {
 		return err
 	}
+
 	dir, ok := g.Dirs["freezer"]
 	if !ok {
 		return fail("pause and resume need the controller freezer, which this host does not have: see: cat " +
@@ -39,6 +40,7 @@ func setFrozen(name string, frozen bool) error {
 		if err := writeFile(filepath.Join(dir, file), value); err != nil {
 			return fail("change the state of %s: %v: are you root?", name, err)
 		}
+
 		now, err := os.ReadFile(filepath.Join(dir, state))
 		if err != nil {
 			return fail("%s has ended meanwhile: %v", name, err)

@@ -8,12 +8,14 @@ import (
 )
 
 func TestParseSize(t *testing.T) {
-	for text, expect := range map[string]int64{"0": 0, "512": 512, "512b": 512, "4k": 4 << 10, "50m": 50 << 20, "50M": 50 << 20, "2G": 2 << 30} {
+	for text, expect := range map[string]int64{"0": 0, "512": 512, "512b": 512, "4k": 4 << 10, "50m": 50 << 20,
+		"50M": 50 << 20, "2G": 2 << 30} {
 		bytes, err := parseSize(text)
 		require.NoError(t, err, text)
 		require.Equal(t, expect, bytes, text)
 	}
-	for _, bad := range []string{"", "m", "10x", "-1", "1.5g", "10 m", "99999999999g", "9223372036854775808", "8589934592g", "0x10"} {
+	for _, bad := range []string{"", "m", "10x", "-1", "1.5g", "10 m", "99999999999g", "9223372036854775808",
+		"8589934592g", "0x10"} {
 		_, err := parseSize(bad)
 		require.Error(t, err, bad)
 	}
@@ -32,10 +34,13 @@ func FuzzParseSize(f *testing.F) {
 
 func TestBadLimitsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 	for _, args := range [][]string{
-		{"-m", ""}, {"-m", "10x"}, {"-m", "1m"}, {"-m", "-50m"}, {"--cpus", "0"}, {"--cpus", "-1"}, {"--cpus", "100000"}, {"--cpus", "NaN"},
-		{"--cpu-shares", "1"}, {"--cpuset-cpus", "x"}, {"--cpuset-cpus", "0-"}, {"--pids-limit", "0"}, {"--pids-limit", "many"}, {"--pids-limit", "4194305"},
+		{"-m", ""}, {"-m", "10x"}, {"-m", "1m"}, {"-m", "-50m"}, {"--cpus", "0"}, {"--cpus", "-1"},
+		{"--cpus", "100000"}, {"--cpus", "NaN"},
+		{"--cpu-shares", "1"}, {"--cpuset-cpus", "x"}, {"--cpuset-cpus", "0-"}, {"--pids-limit", "0"},
+		{"--pids-limit", "many"}, {"--pids-limit", "4194305"},
 		{"--device-read-bps", "/dev/null:1m"}, {"--device-read-bps", "/no/such:1m"}, {"--device-write-bps", "1m"},
-		{"--device-allow", "/dev/null"}, {"--device-allow", "c 1:3"}, {"--net-cls-classid", "blue"}, {"--net-cls-classid", "0"}, {"--net-cls-classid", "0x100000000"}, {"--name", ""},
+		{"--device-allow", "/dev/null"}, {"--device-allow", "c 1:3"}, {"--net-cls-classid", "blue"},
+		{"--net-cls-classid", "0"}, {"--net-cls-classid", "0x100000000"}, {"--name", ""},
 		{"--name", "../escape"}, {"--name", "-x"}, {"--name", "a/b"},
 	} {
 		_, stderr, status := step(t, append(append([]string{"run", "--debug"}, args...), "--", "true")...)

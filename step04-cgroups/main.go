@@ -63,6 +63,7 @@ func run(c *container) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.SysProcAttr.Cloneflags = namespaces
 	chooseNetwork(cmd.SysProcAttr, c)
 	setIDMaps(cmd.SysProcAttr, c)
@@ -84,6 +85,7 @@ func run(c *container) error {
 	if err := group.join(cmd.Process.Pid); err != nil {
 		return abandon(cmd, err)
 	}
+
 	sendConfig(config, c)
 	return exitStatus(cmd.Wait())
 }

@@ -25,7 +25,8 @@ func TestMountsStayInside(t *testing.T) {
 	needNamespaces(t)
 	before, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
-	stdout, stderr, status := step(t, "run", "--", "sh", "-c", "mount -t tmpfs inside /tmp && grep -c inside /proc/self/mountinfo")
+	stdout, stderr, status := step(t, "run", "--", "sh", "-c",
+		"mount -t tmpfs inside /tmp && grep -c inside /proc/self/mountinfo")
 	require.Equal(t, 0, status, stderr)
 	require.Equal(t, "1\n", stdout)
 	after, err := os.ReadFile("/proc/self/mountinfo")

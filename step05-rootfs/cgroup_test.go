@@ -23,6 +23,7 @@ func TestLayoutOfCentOS7(t *testing.T) {
 	if os.Geteuid() != 0 {
 		parent += "/user.slice" // below the own group
 	}
+
 	dirs := locateV1(mounts, own, "mydocker-x")
 	require.Equal(t, parent+"/mydocker-x", dirs["cpu"])
 	require.Equal(t, dirs["cpu"], dirs["cpuacct"])
@@ -85,7 +86,8 @@ func TestMemoryHogIsKilledAndReported(t *testing.T) {
 
 func TestPidsLimit(t *testing.T) {
 	needCgroup(t)
-	_, stderr, _ := step(t, "run", "--pids-limit", "5", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait")
+	_, stderr, _ := step(t, "run", "--pids-limit", "5", "--", "sh", "-c",
+		"for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait")
 	require.Contains(t, stderr, "fork")
 	for i := 0; i < 5; i++ {
 		_, stderr, status := step(t, "run", "--pids-limit", "1", "--", "true")
@@ -95,7 +97,8 @@ func TestPidsLimit(t *testing.T) {
 
 func TestPauseAndResume(t *testing.T) {
 	needCgroup(t)
-	cmd := start(t, "run", "--name", "pausing", "--", "sh", "-c", "trap 'exit 4' INT; echo ready; while :; do sleep 0.05; done")
+	cmd := start(t, "run", "--name", "pausing", "--", "sh", "-c",
+		"trap 'exit 4' INT; echo ready; while :; do sleep 0.05; done")
 	defer func() { _ = cmd.Process.Kill() }()
 	_, stderr, status := step(t, "run", "--name", "pausing", "--", "true")
 	require.Equal(t, exitSetup, status)

@@ -12,6 +12,7 @@ import (
 // controllers to children (cgroups(7)).
 func locateV2(mounts []mountPoint, own map[string]string, name string) map[string]string {
 	dirs := map[string]string{}
+
 	for _, m := range mounts {
 		if m.fstype != "cgroup2" || len(dirs) > 0 {
 			continue
@@ -28,10 +29,12 @@ func locateV2(mounts []mountPoint, own map[string]string, name string) map[strin
 		if err != nil {
 			continue // then each limit reports the missing controller
 		}
+
 		for _, controller := range strings.Fields(string(available)) {
 			dirs[controller] = dirs[""]
 		}
 	}
+
 	return dirs
 }
 
@@ -52,6 +55,7 @@ func enableV2(g *cgroup, settings []setting) error {
 			return fail("enable the controller %s: %v: %s", s.controller, err, createAdvice(err, g))
 		}
 	}
+
 	return nil
 }
 
@@ -77,9 +81,11 @@ func settingsV2(l limits) []setting {
 	if l.Memory > 0 {
 		s = append(s, setting{"", "memory", "memory.swap.max", "0"})
 	}
+
 	for _, line := range l.ReadBps {
 		s = append(s, setting{"--device-read-bps", "io", "io.max", strings.Replace(line, " ", " rbps=", 1)})
 	}
+
 	for _, line := range l.WriteBps {
 		s = append(s, setting{"--device-write-bps", "io", "io.max", strings.Replace(line, " ", " wbps=", 1)})
 	}

@@ -84,6 +84,7 @@ func cleanUp() error {
 			logrus.Error(failed)
 		}
 	}
+
 	return failed
 }
 
@@ -157,5 +158,6 @@ func (l leftover) remove() error {
 	if file.Mode&unix.S_IFMT != unix.S_IFREG || file.Size > 0 {
 		return nil
 	}
+
 	return unix.Unlinkat(int(parent.Fd()), name, 0)
 }

@@ -33,10 +33,12 @@ func runCommand(ctx *cli.Context) error {
 	if err := emptyFlag(ctx); err != nil {
 		return err
 	}
+
 	uidMap, err := parseIDMap("--uid-map", ctx.StringSlice("uid-map"), os.Geteuid())
 	if err != nil {
 		return err
 	}
+
 	gidMap, err := parseIDMap("--gid-map", ctx.StringSlice("gid-map"), os.Getegid())
 	if err != nil {
 		return err
@@ -49,10 +51,12 @@ func runCommand(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+
 	volumes, err := parseVolumes(ctx.StringSlice("volume"))
 	if err != nil {
 		return err
 	}
+
 	limits, err := parseLimits(ctx)
 	if err != nil {
 		return err
@@ -120,6 +124,7 @@ func newApp() *cli.App {
 		OnUsageError: usageError,
 		Action:       func(ctx *cli.Context) error { return pauseOrResume(ctx, false) },
 	}}
+
 	return app
 }
 

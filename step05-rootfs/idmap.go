@@ -29,6 +29,7 @@ func setIDMaps(attr *syscall.SysProcAttr, c *container) {
 		// execve(2) of the init as this uid would drop what it needs to build the container.
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SYS_CHROOT}
 	}
+
 	logrus.Debugf("uid_map %v, setgroups allowed: %v, gid_map %v, then uid %d gid %d",
 		c.UIDMap, root, c.GIDMap, attr.Credential.Uid, attr.Credential.Gid)
 }
@@ -73,12 +74,14 @@ func parseIDMap(flag string, extents []string, caller int) ([]syscall.SysProcIDM
 			return nil, fail("%s %q: it is CONTAINER:HOST:SIZE, ids below 4294967295, for example 0:%d:1",
 				flag, extent, caller)
 		}
+
 		for _, other := range idMap {
 			if overlap(m.ContainerID, other.ContainerID, m.Size, other.Size) ||
 				overlap(m.HostID, other.HostID, m.Size, other.Size) {
 				return nil, fail("%s %q overlaps another extent: an id may appear once on each side", flag, extent)
 			}
 		}
+
 		idMap = append(idMap, m)
 	}
 
@@ -101,6 +104,7 @@ func parseExtent(extent string) (m syscall.SysProcIDMap, ok bool) {
 		if err != nil || n > math.MaxInt { // an int has 32 bits on i386
 			return m, false
 		}
+
 		*field = int(n)
 	}
 

@@ -67,6 +67,7 @@ func parseLimits(ctx *cli.Context) (limits, error) {
 	if ctx.IsSet("cpus") && !(cpus >= 0.01 && cpus <= most) {
 		return l, fail("--cpus %v: this machine takes 0.01 to %v", cpus, most)
 	}
+
 	l.CPUQuota = int64(cpus * 100000)
 	if ctx.IsSet("cpu-shares") && (l.CPUShares < 2 || l.CPUShares > 262144) {
 		return l, fail("--cpu-shares %d: it is 2 to 262144, 1024 being the default of all", l.CPUShares)
@@ -85,10 +86,12 @@ func parseLimits(ctx *cli.Context) (limits, error) {
 	if l.WriteBps, err = parseThrottles("--device-write-bps", ctx.StringSlice("device-write-bps")); err != nil {
 		return l, err
 	}
+
 	for _, rule := range ctx.StringSlice("device-allow") {
 		if !regexp.MustCompile(`^[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}$`).MatchString(rule) {
 			return l, fail("--device-allow %q: it is TYPE MAJOR:MINOR ACCESS, for example 'c 1:3 rwm'", rule)
 		}
+
 		l.Devices = append(l.Devices, rule)
 	}
 
@@ -127,11 +130,13 @@ func parseSize(size string) (int64, error) {
 // parseThrottles turns DEVICE:RATE into the line that the kernel takes, MAJOR:MINOR BYTES.
 func parseThrottles(flag string, values []string) ([]string, error) {
 	var lines []string
+
 	for _, value := range values {
 		colon := strings.LastIndex(value, ":")
 		if colon < 1 {
 			return nil, fail("%s %q: it is DEVICE:RATE, for example /dev/sda:1m", flag, value)
 		}
+
 		rate, err := parseSize(value[colon+1:])
 		if err != nil || rate == 0 {
 			return nil, fail("%s %q: the rate is a number with b, k, m or g", flag, value)
@@ -141,7 +146,9 @@ func parseThrottles(flag string, values []string) ([]string, error) {
 		if err := unix.Stat(value[:colon], &device); err != nil || device.Mode&unix.S_IFMT != unix.S_IFBLK {
 			return nil, fail("%s %q: %s is not a block device: see: lsblk", flag, value, value[:colon])
 		}
+
 		lines = append(lines, fmt.Sprintf("%d:%d %d", unix.Major(device.Rdev), unix.Minor(device.Rdev), rate))
 	}
+
 	return lines, nil
 }

@@ -69,6 +69,7 @@ func run(c *container) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.SysProcAttr.Cloneflags = namespaces
 	chooseNetwork(cmd.SysProcAttr, c)
 	setIDMaps(cmd.SysProcAttr, c)
@@ -90,6 +91,7 @@ func run(c *container) error {
 	if err := group.join(cmd.Process.Pid); err != nil {
 		return abandon(cmd, err)
 	}
+
 	sendConfig(config, c)
 	return exitStatus(cmd.Wait())
 }

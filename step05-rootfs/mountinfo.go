@@ -20,6 +20,7 @@ func parseMountinfo(text string) []mountPoint {
 		if len(fields) < 6 || len(filesystem) < 3 {
 			continue
 		}
+
 		mounts = append(mounts, mountPoint{
 			root:    unescape.Replace(fields[3]),
 			point:   unescape.Replace(fields[4]),
@@ -27,6 +28,7 @@ func parseMountinfo(text string) []mountPoint {
 			options: strings.Split(filesystem[2], ","),
 		})
 	}
+
 	return mounts
 }
 

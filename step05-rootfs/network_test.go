@@ -10,7 +10,8 @@ import (
 
 func TestOwnNetworkHasOnlyLoAndLoIsUp(t *testing.T) {
 	needNamespaces(t)
-	stdout, stderr, _ := step(t, "run", "--", "sh", "-c", "tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/if_inet6 /proc/net/fib_trie")
+	stdout, stderr, _ := step(t, "run", "--", "sh", "-c",
+		"tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/if_inet6 /proc/net/fib_trie")
 	require.Equal(t, "lo", strings.Fields(stdout)[0], stderr)
 	require.Contains(t, stdout, "127.0.0.1", "lo is down: no local route")
 }

@@ -25,6 +25,7 @@ func enterRootfs(c *container) error {
 			return err
 		}
 	}
+
 	for _, v := range volumes {
 		if err := mountVolume(root, v); err != nil {
 			return err
@@ -38,6 +39,7 @@ func enterRootfs(c *container) error {
 	if err := enter(root); err != nil {
 		return err
 	}
+
 	return maskKernelFiles()
 }
 
@@ -177,6 +179,7 @@ func remountReadOnly(path string) error {
 		if m.point != path && !strings.HasPrefix(m.point, strings.TrimSuffix(path, "/")+"/") {
 			continue
 		}
+
 		var fs unix.Statfs_t
 		if err := unix.Statfs(m.point, &fs); err != nil {
 			return fmt.Errorf("flags of the mount %s: %w", m.point, err)
@@ -188,6 +191,7 @@ func remountReadOnly(path string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -196,6 +200,7 @@ func parseRootfs(dir string) (string, error) {
 	if dir == "" {
 		return "", nil
 	}
+
 	info, err := os.Stat(dir)
 	if err != nil {
 		return "", fail("--rootfs: %v: make one: scripts/mkrootfs.sh %s", err, dir)
@@ -211,5 +216,6 @@ func parseRootfs(dir string) (string, error) {
 	if path == "/" {
 		return "", fail("--rootfs %s: it is the host's own root: make another: scripts/mkrootfs.sh rootfs", dir)
 	}
+
 	return path, err
 }

@@ -18,6 +18,7 @@ func makeRootfs(t *testing.T) string {
 	if err != nil {
 		t.Skip("needs a static busybox for the rootfs: apt-get install busybox-static")
 	}
+
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "bin")
 	require.NoError(t, os.Mkdir(bin, 0o755))
@@ -27,10 +28,12 @@ func makeRootfs(t *testing.T) string {
 	for _, name := range []string{"sh", "ls", "cat", "mount", "touch", "echo", "readlink", "env", "grep"} {
 		require.NoError(t, os.Symlink("busybox", filepath.Join(bin, name)))
 	}
+
 	build := exec.Command("go", "build", "-o", filepath.Join(bin, "escape"), "./testdata/escape")
 	if goCommand := os.Getenv("GO"); goCommand != "" {
 		build = exec.Command(goCommand, "build", "-o", filepath.Join(bin, "escape"), "./testdata/escape")
 	}
+
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -106,18 +109,23 @@ func TestKernelFilesAreMasked(t *testing.T) {
 			t.Log("not in this kernel:", path)
 			continue
 		}
+
 		stdout, _, _ := step(t, "run", "--", "cat", path)
 		require.Empty(t, stdout, path)
 	}
-	for _, path := range []string{"/sys/firmware", "/sys/devices/virtual/powercap", "/sys/devices/system/cpu/cpu0/thermal_throttle"} {
+
+	for _, path := range []string{"/sys/firmware", "/sys/devices/virtual/powercap",
+		"/sys/devices/system/cpu/cpu0/thermal_throttle"} {
 		if _, err := os.Stat(path); err != nil {
 			t.Log("not in this kernel:", path)
 			continue
 		}
+
 		stdout, stderr, status := step(t, "run", "--", "ls", path)
 		require.Equal(t, 0, status, stderr)
 		require.Empty(t, stdout, path)
 	}
+
 	_, stderr, status := step(t, "run", "--", "sh", "-c", "echo x > /proc/sys/kernel/hostname")
 	require.NotEqual(t, 0, status)
 	require.Contains(t, stderr, "Read-only")
@@ -143,7 +151,8 @@ func TestOwnMountsRefuseALink(t *testing.T) {
 func TestDevHasTheUsualNodesOnly(t *testing.T) {
 	needNamespaces(t)
 	stdout, stderr, _ := step(t, "run", "--", "sh", "-c", "ls /dev; echo x > /dev/null; head -c 1 /dev/zero | wc -c")
-	require.Equal(t, "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero 1", strings.Join(strings.Fields(stdout), " "), stderr)
+	require.Equal(t, "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero 1",
+		strings.Join(strings.Fields(stdout), " "), stderr)
 }
 
 func TestEnvironmentAndDescriptorsStayOutside(t *testing.T) {
@@ -164,7 +173,8 @@ func TestEnvironmentAndDescriptorsStayOutside(t *testing.T) {
 func TestBadRootfs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	for dir, expect := range map[string]string{"/no/such/dir": "mkrootfs", file: "unpack it", "/": "own root", "": "empty"} {
+	for dir, expect := range map[string]string{"/no/such/dir": "mkrootfs", file: "unpack it", "/": "own root",
+		"": "empty"} {
 		_, stderr, status := step(t, "run", "--rootfs", dir, "--", "true")
 		require.Equal(t, exitSetup, status, stderr)
 		require.Contains(t, stderr, expect)

@@ -131,12 +131,14 @@ func makeMountPoint(rootfs, parent, name string, dir bool, clean *cleaner) error
 	if err != nil && clean != nil {
 		clean.forgetLast()
 	}
+
 	return err
 }
 
 // parseVolumes reads SRC:DST[:ro]. The sources must exist.
 func parseVolumes(values []string) ([]volume, error) {
 	var volumes []volume
+
 	for _, value := range values {
 		fields := strings.Split(value, ":")
 		if len(fields) < 2 || len(fields) > 3 || len(fields) == 3 && fields[2] != "ro" && fields[2] != "rw" {
@@ -150,6 +152,7 @@ func parseVolumes(values []string) ([]volume, error) {
 		if err != nil {
 			return nil, fail("-v %q: %v", value, err)
 		}
+
 		info, err := os.Stat(source)
 		if err != nil {
 			return nil, fail("-v %q: %v: make the source first: mkdir %s", value, err, source)
@@ -162,5 +165,6 @@ func parseVolumes(values []string) ([]volume, error) {
 			ReadOnly: len(fields) == 3 && fields[2] == "ro",
 		})
 	}
+
 	return volumes, nil
 }

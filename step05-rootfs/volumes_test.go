@@ -14,7 +14,8 @@ func TestVolumes(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(source, "file"), []byte("from the host\n"), 0o644))
 	before := tree(t, rootfs)
 
-	stdout, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/a/b", "--", "sh", "-c", "cat /a/b/file; echo back > /a/b/reply")
+	stdout, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/a/b", "--", "sh", "-c",
+		"cat /a/b/file; echo back > /a/b/reply")
 	require.Equal(t, 0, status, stderr)
 	require.Equal(t, "from the host\n", stdout)
 	require.FileExists(t, filepath.Join(source, "reply"))
@@ -23,7 +24,8 @@ func TestVolumes(t *testing.T) {
 	require.Equal(t, 1, status)
 	require.Contains(t, stderr, "Read-only")
 
-	stdout, stderr, _ = step(t, "run", "--rootfs", rootfs, "-v", filepath.Join(source, "file")+":/etc/one:ro", "--", "cat", "/etc/one")
+	stdout, stderr, _ = step(t, "run", "--rootfs", rootfs, "-v", filepath.Join(source, "file")+":/etc/one:ro", "--",
+		"cat", "/etc/one")
 	require.Equal(t, "from the host\n", stdout, stderr)
 	require.Equal(t, before, tree(t, rootfs))
 
@@ -31,7 +33,8 @@ func TestVolumes(t *testing.T) {
 	require.Equal(t, "from the host\n", stdout, stderr)
 }
 
-// An image may hold links that lead out of it. They are followed as the container would follow them.
+// An image may hold links that lead out of it. They are followed as the container would follow
+// them.
 func TestLinksInTheRootfsDoNotLeadOut(t *testing.T) {
 	rootfs := makeRootfs(t)
 	outside := t.TempDir()
@@ -47,8 +50,9 @@ func TestLinksInTheRootfsDoNotLeadOut(t *testing.T) {
 	require.Empty(t, tree(t, outside)[1:])
 }
 
-// Where the program mounts its own, a link is refused: masks would not find what is mounted through it (CVE-2019-19921). A
-// volume may lead through links, but what is made read-only is the volume and nothing else.
+// Where the program mounts its own, a link is refused: masks would not find what is mounted
+// through it (CVE-2019-19921). A volume may lead through links, but what is made read-only is the
+// volume and nothing else.
 func TestHostileLinks(t *testing.T) {
 	needNamespaces(t)
 	for _, links := range [][2]string{{"proc", "/dev/l"}, {"proc", "/x/l"}, {"sys", "/x"}, {"dev", "/x"}} {
@@ -61,6 +65,7 @@ func TestHostileLinks(t *testing.T) {
 			require.NoError(t, os.MkdirAll(filepath.Join(rootfs, "dev"), 0o755))
 			require.NoError(t, os.Symlink("/x", filepath.Join(rootfs, "dev/l")))
 		}
+
 		_, stderr, status := step(t, "run", "--rootfs", rootfs, "--", "true")
 		require.Equal(t, exitSetup, status, links)
 		require.Contains(t, stderr, "it must be a directory there, not a link", links)
@@ -73,7 +78,9 @@ func TestHostileLinks(t *testing.T) {
 		require.NoError(t, os.RemoveAll(filepath.Join(rootfs, link)))
 		require.NoError(t, os.Symlink(target, filepath.Join(rootfs, link)))
 	}
-	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/data:ro", "--", "sh", "-c", "echo x > /x/planted")
+
+	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", source+":/data:ro", "--", "sh", "-c",
+		"echo x > /x/planted")
 	require.NotZero(t, status, stderr)
 	require.NoFileExists(t, filepath.Join(source, "planted"))
 	require.Contains(t, stderr, "choose a target that is no link")
@@ -86,7 +93,8 @@ func TestWhatTheContainerPutsInAMountPointIsKept(t *testing.T) {
 	require.FileExists(t, filepath.Join(rootfs, "a", "mine"))
 }
 
-// The container turns its mount point into a link to the host before it ends: the cleaner must not follow it.
+// The container turns its mount point into a link to the host before it ends: the cleaner must
+// not follow it.
 func TestCleanerIsNotLedAstray(t *testing.T) {
 	rootfs := makeRootfs(t)
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -106,8 +114,9 @@ func TestDirectoryOnFile(t *testing.T) {
 }
 
 func TestBadVolumes(t *testing.T) {
-	for value, expect := range map[string]string{"/no/such:/x": "make the source first", "/tmp": "SOURCE:TARGET", "/tmp:rel": "absolute",
-		"/tmp:/": "below /", "/tmp:/x:rx": "SOURCE:TARGET", ":/x": "absolute", "/tmp:/../..": "below /"} {
+	for value, expect := range map[string]string{"/no/such:/x": "make the source first", "/tmp": "SOURCE:TARGET",
+		"/tmp:rel": "absolute",
+		"/tmp:/":   "below /", "/tmp:/x:rx": "SOURCE:TARGET", ":/x": "absolute", "/tmp:/../..": "below /"} {
 		_, stderr, status := step(t, "run", "-v", value, "--", "true")
 		require.Equal(t, exitSetup, status, value)
 		require.Contains(t, stderr, expect, value)

@@ -1,5 +1,5 @@
-// Command hole takes the body out of a function of a Go program, or puts it back. scripts/hole.sh uses it to make an
-// exercise of nearly every function of the steps.
+// Command hole takes the body out of a function of a Go program, or puts it back. scripts/hole.sh
+// uses it to make an exercise of nearly every function of the steps.
 //
 //	hole list DIR             the functions of the program, tests left out: NAME or TYPE.METHOD
 //	hole take DIR NAME        its body becomes a panic, its comment stays
@@ -27,13 +27,15 @@ func main() {
 		err = list(args[1])
 	case len(args) == 3 && args[0] == "take":
 		err = replace(args[1], args[1], args[2], func([]byte) []byte {
-			return []byte(fmt.Sprintf("{\n\t// TODO: write it again. Its comment says what it does.\n\tpanic(%q)\n}", "TODO: "+args[2]))
+			return []byte(fmt.Sprintf(
+				"{\n\t// TODO: write it again. Its comment says what it does.\n\tpanic(%q)\n}", "TODO: "+args[2]))
 		})
 	case len(args) == 4 && args[0] == "fill":
 		err = replace(args[1], args[2], args[3], func(body []byte) []byte { return body })
 	default:
 		err = fmt.Errorf("usage: hole list DIR | take DIR NAME | fill DIR FROM NAME")
 	}
+
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hole:", err)
 		os.Exit(2)
@@ -59,20 +61,25 @@ func sources(dir string) (found []source, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, path := range paths {
 		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}
+
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
+
 		s, err := parse(path, text)
 		if err != nil {
 			return nil, err
 		}
+
 		found = append(found, s)
 	}
+
 	return found, nil
 }
 
@@ -124,13 +131,14 @@ func (s source) body(f *ast.FuncDecl) (start, end int) {
 	return s.set.Position(f.Body.Lbrace).Offset, s.set.Position(f.Body.Rbrace).Offset + 1
 }
 
-// replace gives the function in dir the body that change makes of the one in from. Imports follow: what the file needs
-// no longer goes, what it needs again comes from the other file.
+// replace gives the function in dir the body that change makes of the one in from. Imports
+// follow: what the file needs no longer goes, what it needs again comes from the other file.
 func replace(dir, from, name string, change func(body []byte) []byte) error {
 	origin, originFunc, err := find(from, name)
 	if err != nil {
 		return err
 	}
+
 	target, targetFunc, err := find(dir, name)
 	if err != nil {
 		return err
@@ -148,10 +156,12 @@ func replace(dir, from, name string, change func(body []byte) []byte) error {
 	if text, err = format.Source(changed.withImports(origin.file)); err != nil {
 		return err
 	}
+
 	return os.WriteFile(target.path, text, 0o644)
 }
 
-// withImports writes one import declaration with what the file uses of its own imports and of the other's.
+// withImports writes one import declaration with what the file uses of its own imports and of the
+// other's.
 func (s source) withImports(other *ast.File) []byte {
 	used := map[string]bool{}
 	ast.Inspect(s.file, func(n ast.Node) bool {
@@ -165,11 +175,13 @@ func (s source) withImports(other *ast.File) []byte {
 
 	var standard, foreign []string
 	seen := map[string]bool{}
+
 	for _, spec := range append(append([]*ast.ImportSpec(nil), other.Imports...), s.file.Imports...) {
 		value, err := strconv.Unquote(spec.Path.Value)
 		if err != nil || seen[value] {
 			continue
 		}
+
 		line, name := spec.Path.Value, path.Base(value)
 		if spec.Name != nil {
 			line, name = spec.Name.Name+" "+line, spec.Name.Name
@@ -177,6 +189,7 @@ func (s source) withImports(other *ast.File) []byte {
 		if !used[name] {
 			continue
 		}
+
 		seen[value] = true
 		if strings.Contains(value, ".") {
 			foreign = append(foreign, "\t"+line)
@@ -193,6 +206,7 @@ func (s source) withImports(other *ast.File) []byte {
 			rest = s.set.Position(imports.End()).Offset
 		}
 	}
+
 	block := ""
 	if len(standard)+len(foreign) > 0 {
 		block = "\n\nimport (\n" + strings.Join(standard, "\n") + "\n\n" + strings.Join(foreign, "\n") + "\n)"

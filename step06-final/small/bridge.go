@@ -38,6 +38,7 @@ func connect(r *record, pid int, clean *cleaner) error {
 	if err := clean.removeVeth(veth); err != nil {
 		return err
 	}
+
 	bridge, gateway, err := bridgeUp()
 	if err != nil {
 		return err
@@ -47,6 +48,7 @@ func connect(r *record, pid int, clean *cleaner) error {
 	if err != nil {
 		return err
 	}
+
 	logrus.Debugf("veth %s on %s, eth0 in the namespace of %d: %s", veth, bridge.Attrs().Name, pid, address)
 	cable := &netlink.Veth{PeerName: "eth0", PeerNamespace: netlink.NsPid(pid)}
 	cable.Name, cable.MasterIndex = veth, bridge.Attrs().Index
@@ -84,6 +86,7 @@ func addressInside(pid int, address *net.IPNet, gateway net.IP) error {
 	if err == nil {
 		err = inside.RouteAdd(&netlink.Route{LinkIndex: eth0.Attrs().Index, Gw: gateway})
 	}
+
 	if err != nil {
 		return fail("configure eth0 in the container: %v", err)
 	}
@@ -104,6 +107,7 @@ func bridgeUp() (bridge netlink.Link, gateway *net.IPNet, err error) {
 	if gateway, err = freeNetwork(); err != nil {
 		return nil, nil, err
 	}
+
 	logrus.Debugf("bridge %s, %s", name, gateway)
 	bridge = &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}
 	err = netlink.LinkAdd(bridge)
@@ -113,10 +117,12 @@ func bridgeUp() (bridge netlink.Link, gateway *net.IPNet, err error) {
 	if err == nil {
 		err = netlink.LinkSetUp(bridge)
 	}
+
 	if err != nil {
 		_ = netlink.LinkDel(bridge)
 		return nil, nil, fail("make the bridge %s: %v: see: modprobe bridge; or: --net none", name, err)
 	}
+
 	wayOut(name, gateway)
 	return bridge, gateway, nil
 }
@@ -127,6 +133,7 @@ func freeNetwork() (*net.IPNet, error) {
 	if err != nil {
 		return nil, fail("list the routes: %v", err)
 	}
+
 	for n := 0; n < 256; n++ {
 		gateway := &net.IPNet{IP: net.IPv4(10, 200, byte(n), 1).To4(), Mask: net.CIDRMask(24, 32)}
 		taken := false
@@ -139,6 +146,7 @@ func freeNetwork() (*net.IPNet, error) {
 			return gateway, nil
 		}
 	}
+
 	return nil, fail("all of 10.200.0.0/16 is in use on this host: see: ip route; or: --net none")
 }
 
@@ -148,6 +156,7 @@ func freeAddress(r *record, gateway *net.IPNet) (*net.IPNet, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	used := map[string]bool{}
 	for _, other := range records {
 		if other.ID != r.ID && other.Finished.IsZero() {
@@ -162,6 +171,7 @@ func freeAddress(r *record, gateway *net.IPNet) (*net.IPNet, error) {
 			return &net.IPNet{IP: ip, Mask: gateway.Mask}, nil
 		}
 	}
+
 	return nil, fail("all 253 addresses of %s are in use: stop a container", gateway)
 }
 
@@ -183,10 +193,12 @@ func disconnect(veth string) error {
 	if err != nil {
 		return nil // nothing was made
 	}
+
 	links, err := netlink.LinkList()
 	if err != nil {
 		return err
 	}
+
 	for _, link := range links {
 		if link.Attrs().MasterIndex == bridge.Attrs().Index {
 			return nil
@@ -196,6 +208,7 @@ func disconnect(veth string) error {
 	if err := netlink.LinkDel(bridge); err != nil {
 		return err
 	}
+
 	conn := &nftables.Conn{}
 	conn.DelTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: bridgeName()})
 	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {

@@ -49,6 +49,7 @@ func settingsV1(g *cgroup, l limits) []setting {
 	for _, line := range l.ReadBps {
 		s = append(s, setting{"--device-read-bps", "blkio", "blkio.throttle.read_bps_device", line})
 	}
+
 	for _, line := range l.WriteBps {
 		s = append(s, setting{"--device-write-bps", "blkio", "blkio.throttle.write_bps_device", line})
 	}

@@ -94,6 +94,7 @@ func cleanUp() error {
 			logrus.Error(failed)
 		}
 	}
+
 	return failed
 }
 
@@ -117,6 +118,7 @@ func (l leftover) thaw() {
 	if l.Path == "" {
 		return
 	}
+
 	dir, err := securejoin.OpenInRoot(l.Root, l.Path)
 	if err != nil {
 		return
@@ -151,6 +153,7 @@ func (l leftover) remove() error {
 	if l.Veth != "" {
 		return disconnect(l.Veth)
 	}
+
 	parent, err := securejoin.OpenInRoot(l.Root, filepath.Dir(l.Path))
 	if err != nil {
 		return err
@@ -173,5 +176,6 @@ func (l leftover) remove() error {
 	if file.Mode&unix.S_IFMT != unix.S_IFREG || file.Size > 0 {
 		return nil
 	}
+
 	return unix.Unlinkat(int(parent.Fd()), name, 0)
 }

@@ -50,6 +50,7 @@ func runCommand(ctx *cli.Context) error {
 	if err := wantTerminal(ctx); err != nil {
 		return err
 	}
+
 	if tty := ownTerminal(); tty != nil && ctx.Bool("interactive") && !ctx.Bool("detach") && isSessionLeader() {
 		return runInChild()
 	}
@@ -61,10 +62,12 @@ func runCommand(ctx *cli.Context) error {
 	if err := useImage(c, ctx.Args()); err != nil {
 		return err
 	}
+
 	r, err := newRecord(ctx.String("name"), c.Image)
 	if err != nil {
 		return err
 	}
+
 	r.adopt(c, ctx.Bool("rm"))
 	if err := prepare(r); err != nil {
 		_ = r.remove()
@@ -77,6 +80,7 @@ func runCommand(ctx *cli.Context) error {
 	if err := detach(r); err != nil {
 		return err
 	}
+
 	fmt.Println(r.ID)
 	return nil
 }
@@ -119,6 +123,7 @@ func parseContainer(ctx *cli.Context) (c *container, err error) {
 	if c.Volumes, err = parseVolumes(ctx.StringSlice("volume")); err != nil {
 		return nil, err
 	}
+
 	c.Limits, err = parseLimits(ctx)
 	return c, err
 }
@@ -201,7 +206,7 @@ var flags = []cli.Flag{
 	},
 	cli.StringSliceFlag{Name: "gid-map", Usage: "`C:H:N`: the same for group ids"},
 	cli.StringFlag{Name: "net", Usage: "`bridge` (root's default), none: nothing but lo, or host: the host's"},
-	cli.StringSliceFlag{Name: "publish, p", Usage: "`[ADDRESS:][HOSTPORT:]PORT`: reach a port from the host (repeatable)"},
+	cli.StringSliceFlag{Name: "publish, p", Usage: "`[IP:][HOSTPORT:]PORT`: reach a port from the host (repeatable)"},
 	cli.BoolFlag{Name: "detach, d", Usage: "in the background; prints the ID"},
 	cli.BoolFlag{Name: "interactive, i", Usage: "with our standard input"},
 	cli.BoolFlag{Name: "tty, t", Usage: "on our terminal"},

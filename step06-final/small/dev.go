@@ -15,6 +15,7 @@ func mountDev(root string) error {
 	if err := mountOwn(root, "dev", "tmpfs", unix.MS_NOSUID, "mode=755,size=64k"); err != nil {
 		return err
 	}
+
 	handle, err := securejoin.OpenInRoot(root, "/dev")
 	if err != nil {
 		return fmt.Errorf("open the new /dev: %w", err)
@@ -57,5 +58,6 @@ func mountDev(root string) error {
 			return fmt.Errorf("make /dev/%s: %w", name, err)
 		}
 	}
+
 	return nil
 }

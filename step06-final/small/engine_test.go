@@ -25,11 +25,13 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+
 	program = filepath.Join(dir, "small")
 	goCommand := os.Getenv("GO")
 	if goCommand == "" {
 		goCommand = "go"
 	}
+
 	build := exec.Command(goCommand, "build", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -43,6 +45,7 @@ func TestMain(m *testing.M) {
 	if err := os.RemoveAll(dir); err != nil {
 		panic(err)
 	}
+
 	os.Exit(status)
 }
 
@@ -66,10 +69,12 @@ func boxImage(t *testing.T) string {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: scripts/verify-small.sh runs it as an ordinary user, too")
 	}
+
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Skip("needs a static busybox for the image: apt-get install busybox-static")
 	}
+
 	text, err := os.ReadFile(busybox)
 	require.NoError(t, err)
 	// The filter lets pass only programs of the processor that the engine is built for.
@@ -78,9 +83,11 @@ func boxImage(t *testing.T) string {
 	}
 
 	entries := []tar.Header{{Name: "bin/busybox", Mode: 0o755, Typeflag: tar.TypeReg}}
-	for _, name := range []string{"sh", "cat", "echo", "rm", "sleep", "id", "grep", "ls", "mkdir", "true", "mount", "unshare"} {
+	for _, name := range []string{"sh", "cat", "echo", "rm", "sleep", "id", "grep", "ls", "mkdir", "true", "mount",
+		"unshare"} {
 		entries = append(entries, tar.Header{Name: "bin/" + name, Linkname: "busybox", Typeflag: tar.TypeSymlink})
 	}
+
 	entries = append(entries, tar.Header{Name: "etc/passwd", Mode: 0o644, Typeflag: tar.TypeReg})
 	archive := makeTar(t, entries, map[string]string{
 		"bin/busybox": string(text), "etc/passwd": "root:x:0:0::/root:/bin/sh\nguest:x:7:8::/home:/bin/sh\n"})
@@ -146,7 +153,8 @@ func TestExitStatuses(t *testing.T) {
 		status  int
 		command []string
 	}{
-		{0, []string{"true"}}, {4, []string{"sh", "-c", "exit 4"}}, {127, []string{"no-such"}}, {126, []string{"/etc/passwd"}},
+		{0, []string{"true"}}, {4, []string{"sh", "-c", "exit 4"}}, {127, []string{"no-such"}},
+		{126, []string{"/etc/passwd"}},
 	} {
 		_, stderr, status := small(t, append([]string{"run", "--rm", "--net", "none", image}, test.command...)...)
 		require.Equal(t, test.status, status, "%q: %s", test.command, stderr)
@@ -155,6 +163,7 @@ func TestExitStatuses(t *testing.T) {
 			require.Equal(t, test.status, status, "in the background: %q: %s", test.command, stderr)
 		}
 	}
+
 	stdout, _, _ := small(t, "ps", "-a", "-q")
 	require.Empty(t, stdout, "--rm removes it")
 }
@@ -162,7 +171,8 @@ func TestExitStatuses(t *testing.T) {
 func TestExecJoinsTheContainer(t *testing.T) {
 	image := boxImage(t)
 	start(t, "join", "-m", "32m", image, "sleep", "1000")
-	stdout, stderr, status := small(t, "exec", "join", "sh", "-c", "cat /proc/1/comm; cat /proc/self/cgroup; grep CapEff /proc/self/status")
+	stdout, stderr, status := small(t, "exec", "join", "sh", "-c",
+		"cat /proc/1/comm; cat /proc/self/cgroup; grep CapEff /proc/self/status")
 	require.Equal(t, 0, status, stderr)
 	require.Contains(t, stdout, "sleep\n")
 	require.NotContains(t, stdout, "/..", "it is not in the container's cgroup")
@@ -206,9 +216,11 @@ func TestWhatACommandMayNotDo(t *testing.T) {
 		require.NotEqual(t, 0, status, command)
 		require.NotEqual(t, exitSetup, status, "the container did not start: %s", stderr)
 	}
-	stdout, stderr, _ := small(t, "run", "--rm", "--net", "none", image, "grep", "-E", "NoNewPrivs|Seccomp:|CapBnd", "/proc/self/status")
+	stdout, stderr, _ := small(t, "run", "--rm", "--net", "none", image, "grep", "-E", "NoNewPrivs|Seccomp:|CapBnd",
+		"/proc/self/status")
 	require.Equal(t, "CapBnd:\t00000000a80425fb\nNoNewPrivs:\t1\nSeccomp:\t2\n", stdout, stderr)
-	_, stderr, status := small(t, "run", "--rm", "--net", "none", "--cap-add", "SYS_ADMIN", image, "mount", "-t", "tmpfs", "x", "/etc")
+	_, stderr, status := small(t, "run", "--rm", "--net", "none", "--cap-add", "SYS_ADMIN", image, "mount", "-t",
+		"tmpfs", "x", "/etc")
 	require.Equal(t, 0, status, stderr)
 }
 
@@ -263,6 +275,7 @@ func TestTwoCommandsAtOnceOnOneName(t *testing.T) {
 			_, _, results[i] = small(t, "run", "-d", "--net", "none", "--name", "same", image, "sleep", "1000")
 		}(i)
 	}
+
 	started.Wait()
 	t.Cleanup(func() { small(t, "rm", "-f", "same") })
 	won := 0
@@ -271,6 +284,7 @@ func TestTwoCommandsAtOnceOnOneName(t *testing.T) {
 			won++
 		}
 	}
+
 	require.Equal(t, 1, won, "%v", results)
 }
 

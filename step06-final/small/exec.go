@@ -52,15 +52,18 @@ func execIn(r *record, c *container) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.Args[0] = execName
 	cmd.SysProcAttr.Pdeathsig = 0 // the child sets it: package syscall compares PIDs of two PID namespaces
 	if !c.Interactive {
 		cmd.Stdin, tty = nil, nil
 	}
+
 	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", r.Pid))
 	if err != nil {
 		return fail("open the mount namespace of %s: %v: has it ended?", r.Name, err)
 	}
+
 	cmd.ExtraFiles = append(cmd.ExtraFiles, mounts)
 
 	tty.makeForeground(cmd.SysProcAttr)
@@ -80,6 +83,7 @@ func execIn(r *record, c *container) error {
 			return err
 		}
 	}
+
 	signals := catchSignals()
 	if err := startInit(cmd); err != nil {
 		return fail("start a process in container %s: %v: has it ended? see: ps -a", r.Name, err)
@@ -93,6 +97,7 @@ func execIn(r *record, c *container) error {
 			return abandon(cmd, fail("move the command into the container's cgroup: %v", err))
 		}
 	}
+
 	sendConfig(config, c)
 	return exitStatus(cmd.Wait())
 }
@@ -103,10 +108,12 @@ func joinable(r *record) error {
 	if !r.running() || r.Pid == 0 {
 		return failWith(1, "container %s is not running: see: ps -a", r.Name)
 	}
+
 	ours, err := os.Readlink("/proc/self/ns/user")
 	if os.IsNotExist(err) {
 		return nil // a kernel without user namespaces
 	}
+
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", r.Pid))
 	if err != nil {
 		return fail("look at the namespaces of %s: %v: has it ended?", r.Name, err)
@@ -116,6 +123,7 @@ func joinable(r *record) error {
 			"nsenter --target %d --user --preserve-credentials --mount --uts --ipc --net --pid --root --wd -- sh",
 			r.Name, r.Pid)
 	}
+
 	return nil
 }
 
@@ -143,6 +151,7 @@ func cgroupsOf(pid int) (dirs []string, err error) {
 	if err != nil {
 		return nil, fail("find the cgroup mounts: %v", err)
 	}
+
 	membership, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return nil, fail("find the cgroup of %d: %v: has the container ended?", pid, err)
@@ -154,11 +163,13 @@ func cgroupsOf(pid int) (dirs []string, err error) {
 		if m.fstype == "cgroup" {
 			controller = knownController(m.options)
 		}
+
 		path, ok := of[controller]
 		if ok && (m.fstype == "cgroup2" || m.fstype == "cgroup" && controller != "") {
 			dirs = append(dirs, m.below(path))
 		}
 	}
+
 	return dirs, nil
 }
 
@@ -179,6 +190,7 @@ func joinContainer() error {
 	if err != nil {
 		return err
 	}
+
 	setUpLog(c.Debug)
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil { // no ptrace(2) from inside
 		return fail("protect the process: %v", err)
@@ -195,6 +207,7 @@ func joinContainer() error {
 	if err != nil {
 		return fail("join the mount namespace: %v: are you root?", err)
 	}
+
 	for _, step := range []func(*container) error{replaceEnvironment, enterWorkDir, closeInherited, confine} {
 		if err := step(c); err != nil {
 			return err

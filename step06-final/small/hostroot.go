@@ -45,5 +45,6 @@ func assembleHostRoot(root string, volumes []volume) error {
 			return err
 		}
 	}
+
 	return makeMountPoints(root, volumes, nil) // no cleaner: the memory ends with the container
 }

@@ -5,9 +5,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -61,6 +58,7 @@ func findImage(name string) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	text, err := os.ReadFile(imagePath(short))
 	if err == nil {
 		i := &image{}
@@ -74,6 +72,7 @@ func findImage(name string) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, i := range all {
 		if strings.HasPrefix(strings.TrimPrefix(i.ID, "sha256:"), strings.TrimPrefix(name, "sha256:")) {
 			return i, nil
@@ -87,18 +86,22 @@ func readImages() ([]*image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var images []*image
 	for _, file := range files {
 		name, err := url.PathUnescape(strings.TrimSuffix(filepath.Base(file), ".json"))
 		if err != nil {
 			continue // not ours
 		}
+
 		i, err := findImage(name)
 		if err != nil {
 			return nil, err
 		}
+
 		images = append(images, i)
 	}
+
 	return images, nil
 }
 
@@ -108,11 +111,13 @@ func saveImage(name string, layers []string, config imageConfig) (*image, error)
 	if err != nil {
 		return nil, err
 	}
+
 	i := &image{Name: short, Created: time.Now(), Layers: layers, Config: config}
 	text, err := json.Marshal(i)
 	if err != nil {
 		return nil, err
 	}
+
 	sum := sha256.Sum256(text)
 	i.ID = "sha256:" + hex.EncodeToString(sum[:])
 
@@ -132,10 +137,12 @@ func addLayer(r io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	layers := filepath.Join(rootDir(), "layers")
 	if err := os.MkdirAll(layers, 0o700); err != nil {
 		return "", fail("make the directory of the layers: %v", err)
 	}
+
 	dir, err := os.MkdirTemp(layers, ".new-")
 	if err != nil {
 		return "", fail("make the directory of a layer: %v", err)
@@ -162,27 +169,12 @@ func addLayer(r io.Reader) (string, error) {
 	return name, nil
 }
 
-// decompress looks at the first bytes.
-func decompress(r io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	magic, err := buffered.Peek(4)
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(buffered)
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), bytes.HasPrefix(magic, []byte("BZh")),
-		bytes.HasPrefix(magic, []byte("\xfd7zX")):
-		return nil, fail("the archive is compressed with zstd, bzip2 or xz: unpack it first: zstd -d, bunzip2, unxz")
-	case err != nil && err != io.EOF:
-		return nil, fail("read the archive: %v", err)
-	}
-	return buffered, nil
-}
-
 // importImage makes an image of one layer from a tar of a file system.
 func importImage(file, name string) (*image, error) {
 	if _, err := familiar(name); err != nil {
 		return nil, err
 	}
+
 	source := os.Stdin
 	if file != "-" {
 		var err error
@@ -191,6 +183,7 @@ func importImage(file, name string) (*image, error) {
 		}
 		defer source.Close()
 	}
+
 	layer, err := addLayer(source)
 	if err != nil {
 		return nil, err
@@ -215,10 +208,12 @@ func removeImage(name string) error {
 	if err != nil {
 		return err
 	}
+
 	for _, r := range records {
 		if r.Image == i.Name {
 			return failWith(1, "the image %s is used by container %s: remove that first: rm %s", i.Name, r.Name, r.Name)
 		}
+
 		for _, layer := range r.Config.Layers {
 			used[layer] = true
 		}
@@ -232,6 +227,7 @@ func removeImage(name string) error {
 	if err != nil {
 		return err
 	}
+
 	for _, other := range others {
 		for _, layer := range other.Layers {
 			used[layer] = true
@@ -245,5 +241,6 @@ func removeImage(name string) error {
 			}
 		}
 	}
+
 	return nil
 }

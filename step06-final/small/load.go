@@ -5,6 +5,9 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
@@ -43,6 +46,7 @@ func loadImages(source io.Reader, report func(name string)) error {
 	if err := os.MkdirAll(rootDir(), 0o700); err != nil {
 		return fail("make %s: %v: set MYDOCKER_SMALL_ROOT to a directory of yours", rootDir(), err)
 	}
+
 	dir, err := os.MkdirTemp(rootDir(), ".load-")
 	if err != nil {
 		return fail("make a directory for the archive: %v", err)
@@ -59,6 +63,7 @@ func loadImages(source io.Reader, report func(name string)) error {
 			return err
 		}
 	}
+
 	for _, s := range saved {
 		if err := a.load(s, report); err != nil {
 			return err
@@ -78,6 +83,7 @@ func (a archive) load(s savedImage, report func(name string)) error {
 	if err := a.readJSON(s.Config, &config); err != nil {
 		return err
 	}
+
 	if len(config.RootFS.DiffIDs) != len(s.Layers) {
 		return fail("the image has %d layers, its config names %d: the archive is damaged",
 			len(s.Layers), len(config.RootFS.DiffIDs))
@@ -87,20 +93,24 @@ func (a archive) load(s savedImage, report func(name string)) error {
 	}
 
 	var layers []string
+
 	for i, name := range s.Layers {
 		file, err := a.open(name)
 		if err != nil {
 			return err
 		}
+
 		layer, err := addLayer(file)
 		_ = file.Close()
 		if err != nil {
 			return err
 		}
+
 		want := strings.TrimPrefix(config.RootFS.DiffIDs[i], "sha256:")
 		if !strings.HasPrefix(want, strings.TrimPrefix(layer, "layers/")) {
 			return fail("a layer has the digest %s, the config says %s: the archive is damaged", layer, want)
 		}
+
 		layers = append([]string{layer}, layers...)
 	}
 
@@ -109,8 +119,10 @@ func (a archive) load(s savedImage, report func(name string)) error {
 		if err != nil {
 			return err
 		}
+
 		report(i.Name)
 	}
+
 	return nil
 }
 
@@ -125,6 +137,7 @@ func (a archive) ociImages() ([]savedImage, error) {
 	}
 
 	var saved []savedImage
+
 	for _, m := range index.Manifests {
 		var manifest struct {
 			Config descriptor   `json:"config"`
@@ -133,17 +146,21 @@ func (a archive) ociImages() ([]savedImage, error) {
 		if err := a.readJSON(blobPath(m.Digest), &manifest); err != nil {
 			return nil, err
 		}
+
 		s := savedImage{Config: blobPath(manifest.Config.Digest)}
 		for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
 			if name := m.Annotations[key]; name != "" && len(s.RepoTags) == 0 {
 				s.RepoTags = []string{name}
 			}
 		}
+
 		for _, layer := range manifest.Layers {
 			s.Layers = append(s.Layers, blobPath(layer.Digest))
 		}
+
 		saved = append(saved, s)
 	}
+
 	return saved, nil
 }
 
@@ -172,4 +189,20 @@ func (a archive) readJSON(name string, value interface{}) error {
 		return fail("%q in the archive: %v: it is damaged", name, err)
 	}
 	return nil
+}
+
+// decompress looks at the first bytes.
+func decompress(r io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	magic, err := buffered.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(buffered)
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), bytes.HasPrefix(magic, []byte("BZh")),
+		bytes.HasPrefix(magic, []byte("\xfd7zX")):
+		return nil, fail("the archive is compressed with zstd, bzip2 or xz: unpack it first: zstd -d, bunzip2, unxz")
+	case err != nil && err != io.EOF:
+		return nil, fail("read the archive: %v", err)
+	}
+	return buffered, nil
 }

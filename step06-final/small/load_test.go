@@ -14,12 +14,14 @@ import (
 
 // savedArchive is what docker save writes, or an OCI layout, with one layer.
 func savedArchive(t *testing.T, oci bool, damage string) []byte {
-	layer := makeTar(t, []tar.Header{{Name: "etc/motd", Mode: 0o644, Typeflag: tar.TypeReg}}, map[string]string{"etc/motd": "hello\n"})
+	layer := makeTar(t, []tar.Header{{Name: "etc/motd", Mode: 0o644, Typeflag: tar.TypeReg}},
+		map[string]string{"etc/motd": "hello\n"})
 	sum := sha256.Sum256(layer)
 	digest := hex.EncodeToString(sum[:])
 	if damage == "digest" {
 		digest = hex.EncodeToString(make([]byte, 32))
 	}
+
 	config := fmt.Sprintf(`{"config":{"Cmd":["sh"],"Env":["A=b"]},"rootfs":{"diff_ids":["sha256:%s"]}}`, digest)
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -37,6 +39,7 @@ func savedArchive(t *testing.T, oci bool, damage string) []byte {
 	if damage == "outside" {
 		files["manifest.json"] = `[{"Config":"../../../../../../etc/passwd","RepoTags":["x"],"Layers":[]}]`
 	}
+
 	var entries []tar.Header
 	for name := range files {
 		entries = append(entries, tar.Header{Name: name, Mode: 0o644, Typeflag: tar.TypeReg})
@@ -48,7 +51,8 @@ func TestLoad(t *testing.T) {
 	t.Setenv("MYDOCKER_SMALL_ROOT", t.TempDir())
 	for _, oci := range []bool{false, true} {
 		var names []string
-		require.NoError(t, loadImages(bytes.NewReader(savedArchive(t, oci, "")), func(name string) { names = append(names, name) }))
+		require.NoError(t, loadImages(bytes.NewReader(savedArchive(t, oci, "")),
+			func(name string) { names = append(names, name) }))
 		require.Equal(t, []string{"loaded:1"}, names)
 		i, err := findImage("loaded:1")
 		require.NoError(t, err)
@@ -74,7 +78,8 @@ func TestLoadRefusesADamagedArchive(t *testing.T) {
 }
 
 func TestFamiliarNames(t *testing.T) {
-	for name, expect := range map[string]string{"a": "a:latest", "docker.io/library/a:1": "a:1", "host:5000/a/b": "host:5000/a/b:latest"} {
+	for name, expect := range map[string]string{"a": "a:latest", "docker.io/library/a:1": "a:1",
+		"host:5000/a/b": "host:5000/a/b:latest"} {
 		short, err := familiar(name)
 		require.NoError(t, err, name)
 		require.Equal(t, expect, short)

@@ -43,10 +43,12 @@ func startLog(r *record) (*logWriter, error) {
 		if err != nil {
 			return nil, fail("make the pipe of the log: %v: see: ulimit -n", err)
 		}
+
 		*end = write
 		w.done.Add(1)
 		go w.copy(stream, read)
 	}
+
 	return w, nil
 }
 
@@ -100,10 +102,12 @@ func showLogs(r *record, follow bool) error {
 		if err != nil {
 			return fail("read the log of %s: %v", r.Name, err)
 		}
+
 		partial = printLines(append(partial, text...))
 		if ended {
 			return nil
 		}
+
 		time.Sleep(50 * time.Millisecond)
 	}
 }
@@ -124,6 +128,7 @@ func printLines(text []byte) (rest []byte) {
 		} else {
 			_, _ = os.Stdout.WriteString(line.Log)
 		}
+
 		text = text[end+1:]
 	}
 }

@@ -79,6 +79,7 @@ func run(r *record, s streams, started func()) error {
 	if err := makeOwnMountPoints(c, clean); err != nil {
 		return err
 	}
+
 	listeners, err := publish(c.Ports)
 	if err != nil {
 		return err
@@ -90,6 +91,7 @@ func run(r *record, s streams, started func()) error {
 	if err != nil {
 		return err
 	}
+
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
 	cmd.SysProcAttr.Cloneflags = namespaces
 	chooseNetwork(cmd.SysProcAttr, c)
@@ -103,6 +105,7 @@ func run(r *record, s streams, started func()) error {
 	if err != nil {
 		return err
 	}
+
 	sealed, err := sealSelf(cmd)
 	if err != nil {
 		return err
@@ -131,6 +134,7 @@ func run(r *record, s streams, started func()) error {
 			return abandon(cmd, err)
 		}
 	}
+
 	for i, listener := range listeners {
 		go serve(listener, net.JoinHostPort(r.Address, strconv.Itoa(c.Ports[i].Container)))
 	}
@@ -139,11 +143,13 @@ func run(r *record, s streams, started func()) error {
 	if err := r.save(); err != nil {
 		return abandon(cmd, err)
 	}
+
 	sendConfig(config, c)
 
 	if reason := failure.wait(); reason != "" {
 		return failWith(statusOf(exitStatus(cmd.Wait())), "%s", reason)
 	}
+
 	started()
 	return exitStatus(cmd.Wait())
 }

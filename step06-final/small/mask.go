@@ -24,6 +24,7 @@ func maskKernelFiles() error {
 		if err != nil {
 			return err
 		}
+
 		for _, path := range paths {
 			if err := maskPath(path); err != nil {
 				return err
@@ -43,6 +44,7 @@ func maskKernelFiles() error {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -48,6 +48,7 @@ func wayOut(name string, gateway *net.IPNet) {
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: own},
 		&expr.Masq{},
 	}})
+
 	if err := conn.Flush(); err != nil {
 		logrus.Warnf("containers have no way out: the kernel takes no rule of nf_tables: %v: see: modprobe "+
 			"nf_tables nft_masq", err)

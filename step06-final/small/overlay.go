@@ -25,6 +25,7 @@ func mountOverlay(c *container) (root string, err error) {
 	if err := unix.Chdir(base); err != nil { // short, relative names: the options are one page (mount(2))
 		return "", fail("enter %s: %v: may the ids inside go there? see: namei -m %s", base, err, base)
 	}
+
 	here := filepath.Join("containers", c.ID)
 	lower := append([]string{filepath.Join(here, "init")}, c.Layers...)
 	data := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", strings.Join(lower, ":"), here, here)
@@ -59,6 +60,7 @@ func prepareLayers(c *container) error {
 			return fail("make the container's layers: %v", err)
 		}
 	}
+
 	for name, text := range map[string]string{
 		"hostname":    c.Hostname + "\n",
 		"hosts":       "127.0.0.1\tlocalhost\n::1\tlocalhost\n" + c.hostLine(),
@@ -68,6 +70,7 @@ func prepareLayers(c *container) error {
 			return fail("write /etc/%s of the container: %v", name, err)
 		}
 	}
+
 	return nil
 }
 
@@ -83,10 +86,12 @@ func changes(r *record) ([]change, error) {
 	lower := append([]string{r.dir("init")}, r.Config.layerDirs()...)
 
 	var found []change
+
 	err := filepath.Walk(upper, func(file string, info os.FileInfo, err error) error {
 		if err != nil || file == upper {
 			return err
 		}
+
 		name := strings.TrimPrefix(file, upper)
 		kind := byte('A')
 		for _, dir := range lower {
@@ -97,6 +102,7 @@ func changes(r *record) ([]change, error) {
 		if isWhiteoutFile(info) {
 			kind = 'D'
 		}
+
 		found = append(found, change{kind, name})
 		return nil
 	})
@@ -126,6 +132,7 @@ func commit(r *record, name string) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	read, write := io.Pipe()
 	go func() { _ = write.CloseWithError(packLayer(r.dir("upper"), write)) }()
 	layer, err := addLayer(read)
@@ -165,6 +172,7 @@ func packFile(archive *tar.Writer, name, file string, info os.FileInfo) error {
 			return err
 		}
 	}
+
 	header, err := tar.FileInfoHeader(info, target)
 	if err != nil {
 		return err
@@ -189,6 +197,7 @@ func packFile(archive *tar.Writer, name, file string, info os.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return nil
 	}
+
 	content, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err

@@ -81,6 +81,7 @@ func passOn(client *net.TCPConn, target string) error {
 			_ = to.CloseWrite()
 		}(way[0], way[1])
 	}
+
 	both.Wait()
 	return nil
 }
@@ -88,12 +89,14 @@ func passOn(client *net.TCPConn, target string) error {
 // parsePorts reads docker's -p; only TCP.
 func parsePorts(values []string) ([]port, error) {
 	var ports []port
+
 	for _, value := range values {
 		fields := strings.Split(strings.TrimSuffix(value, "/tcp"), ":")
 		p := port{Address: "0.0.0.0"}
 		if len(fields) == 3 {
 			p.Address, fields = fields[0], fields[1:]
 		}
+
 		inside, err := strconv.ParseUint(fields[len(fields)-1], 10, 16)
 		var outside uint64
 		if err == nil && len(fields) == 2 && fields[0] != "" {
@@ -102,8 +105,10 @@ func parsePorts(values []string) ([]port, error) {
 		if err != nil || inside == 0 || len(fields) > 2 || net.ParseIP(p.Address).To4() == nil {
 			return nil, fail("-p %q: it is [ADDRESS:][HOSTPORT:]PORT, TCP and IPv4 only, for example 8080:80", value)
 		}
+
 		p.Host, p.Container = int(outside), int(inside)
 		ports = append(ports, p)
 	}
+
 	return ports, nil
 }

@@ -16,6 +16,7 @@ func useImage(c *container, args []string) error {
 		c.Image, c.Command = c.Rootfs, args
 		return nil
 	}
+
 	c.Image, c.Command = args[0], args[1:]
 	if c.Image == hostImage {
 		if len(c.Command) == 0 {
@@ -28,11 +29,13 @@ func useImage(c *container, args []string) error {
 	if err != nil {
 		return err
 	}
+
 	c.Image, c.Layers = i.Name, i.Layers
 	c.Env, c.WorkDir, c.User = i.Config.Env, i.Config.WorkingDir, i.Config.User
 	if len(c.Command) == 0 {
 		c.Command = i.Config.Cmd
 	}
+
 	c.Command = append(append([]string(nil), i.Config.Entrypoint...), c.Command...)
 	if len(c.Command) == 0 {
 		return fail("the image %s names no command: run %s COMMAND", c.Image, c.Image)
@@ -74,6 +77,7 @@ func reachable(text []byte, hostNet bool) []byte {
 	if hostNet {
 		return text
 	}
+
 	var lines []string
 	servers := 0
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
@@ -84,8 +88,10 @@ func reachable(text []byte, hostNet bool) []byte {
 			}
 			servers++
 		}
+
 		lines = append(lines, line)
 	}
+
 	if servers == 0 {
 		lines = append(lines, "nameserver 8.8.8.8", "nameserver 8.8.4.4")
 	}

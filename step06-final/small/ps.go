@@ -18,10 +18,12 @@ func psAction(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+
 	w := tabwriter.NewWriter(os.Stdout, 10, 1, 3, ' ', 0)
 	if !ctx.Bool("quiet") {
 		fmt.Fprintln(w, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tPORTS\tNAMES")
 	}
+
 	for _, r := range records {
 		if !r.Finished.IsZero() && !ctx.Bool("all") {
 			continue
@@ -35,13 +37,16 @@ func psAction(ctx *cli.Context) error {
 		for _, p := range r.Config.Ports {
 			ports = append(ports, p.String())
 		}
+
 		command := strings.Join(r.Config.Command, " ")
 		if len(command) > 20 {
 			command = command[:17] + "..."
 		}
+
 		fmt.Fprintf(w, "%.12s\t%s\t%q\t%s ago\t%s\t%s\t%s\n",
 			r.ID, r.Image, command, ago(r.Created), r.status(), strings.Join(ports, ", "), r.Name)
 	}
+
 	return w.Flush()
 }
 

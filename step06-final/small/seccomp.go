@@ -106,6 +106,7 @@ func loadSeccomp(capabilities uint64) error {
 				seccomp.NameWithConditions{Name: name, Conditions: []seccomp.Condition{condition}})
 		}
 	}
+
 	list := seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{group}}
 	if err := load(list); err != nil {
 		return err
@@ -127,6 +128,7 @@ func load(policy seccomp.Policy) error {
 	if err != nil {
 		return fail("assemble the seccomp filter: %v", err)
 	}
+
 	raw, err := bpf.Assemble(instructions)
 	if err != nil {
 		return fail("assemble the seccomp filter: %v", err)
@@ -136,6 +138,7 @@ func load(policy seccomp.Policy) error {
 	for i, r := range raw {
 		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
+
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	err = unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 	if err != nil {

@@ -58,6 +58,7 @@ func parseCapabilities(added []string) (uint64, error) {
 			set |= 1 << c.number
 		}
 	}
+
 	return set, nil
 }
 
@@ -79,6 +80,7 @@ func confine(c *container) error {
 		if err := becomeUser(c.User); err != nil {
 			return err
 		}
+
 		if os.Getuid() == 0 {
 			if err := setCapabilities(keep); err != nil {
 				return err
@@ -146,6 +148,7 @@ func becomeUser(name string) error {
 	if err != nil {
 		return fail("user %q of the image: it is not in the container's /etc/passwd", name)
 	}
+
 	gidNumber, err := strconv.ParseUint(gid, 10, 31)
 	if err != nil {
 		return fail("group of the image's user %q: it is not in the container's /etc/group", name)
@@ -163,6 +166,7 @@ func becomeUser(name string) error {
 		return fail("become user %s of the image: %v: an ordinary user's container has one id only: run it as root",
 			name, err)
 	}
+
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil { // setuid(2) cleared it
 		return fail("ask to end with the parent: %v", err)
 	}
@@ -190,6 +194,7 @@ func enterWorkDir(c *container) error {
 	if err != nil {
 		return fail("enter the working directory %s: %v", dir, err)
 	}
+
 	return nil
 }
 
@@ -215,10 +220,12 @@ func sealSelf(cmd *exec.Cmd) (*os.File, error) {
 	if _, err := copied.ReadFrom(self); err != nil {
 		return nil, fail("copy this program: %v", err)
 	}
+
 	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(copied.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		return nil, fail("seal the copy of this program: %v", err)
 	}
+
 	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", copied.Fd())
 	return copied, nil
 }

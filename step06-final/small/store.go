@@ -54,10 +54,12 @@ func newRecord(name, image string) (*record, error) {
 		return nil, fail("name %q: it is two or more letters, digits, '_', '.' and '-', and begins with a "+
 			"letter or digit", name)
 	}
+
 	var id [32]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, fail("make an ID: %v", err)
 	}
+
 	r := &record{ID: hex.EncodeToString(id[:]), Name: name, Image: image, Created: time.Now()}
 	if name == "" {
 		r.Name = r.ID[:12]
@@ -127,10 +129,12 @@ func lockFile(path string, how int) (*os.File, error) {
 	if err := os.MkdirAll(rootDir(), 0o700); err != nil {
 		return nil, fail("make %s: %v: set MYDOCKER_SMALL_ROOT to a directory of yours", rootDir(), err)
 	}
+
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
+
 	for {
 		err = unix.Flock(int(file.Fd()), how)
 		if !errors.Is(err, unix.EINTR) {
@@ -141,6 +145,7 @@ func lockFile(path string, how int) (*os.File, error) {
 		_ = file.Close()
 		return nil, err
 	}
+
 	return file, nil
 }
 
@@ -178,8 +183,10 @@ func readRecords() ([]*record, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		records = append(records, r)
 	}
+
 	sort.Slice(records, func(i, j int) bool { return records[i].Created.After(records[j].Created) })
 	return records, nil
 }
@@ -200,6 +207,7 @@ func findRecord(name string) (*record, error) {
 			found = append(found, r)
 		}
 	}
+
 	switch len(found) {
 	case 0:
 		return nil, failWith(1, "No such container: %s: see: ps -a", name)

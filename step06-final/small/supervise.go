@@ -47,6 +47,7 @@ func detach(r *record) error {
 	if err != nil {
 		return fail("make the pipe to the supervisor: %v: see: ulimit -n", err)
 	}
+
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{supervisorName, r.ID}
 	cmd.ExtraFiles = []*os.File{r.lock, ours}
@@ -54,6 +55,7 @@ func detach(r *record) error {
 	if err := cmd.Start(); err != nil {
 		return fail("start the supervisor: %v: see: ulimit -u", err)
 	}
+
 	_, _ = ours.Close(), r.lock.Close()
 
 	answer, err := io.ReadAll(io.LimitReader(theirs, 64<<10))
@@ -63,6 +65,7 @@ func detach(r *record) error {
 	if len(answer) == 0 {
 		return fail("the supervisor of container %s was killed: see: ps -a; dmesg | tail", r.Name)
 	}
+
 	status := exitSetup
 	code, reason, _ := strings.Cut(string(answer), " ")
 	if n, err := strconv.Atoi(code); err == nil {
@@ -86,6 +89,7 @@ func superviseDetached() error {
 	if err != nil {
 		return err
 	}
+
 	r.Finished, r.ExitCode = time.Time{}, 0
 	in, keep, err := detachedInput(r.Config.Interactive)
 	if err != nil {
@@ -103,6 +107,7 @@ func superviseDetached() error {
 			_, _ = ready.WriteString(text) // if the client is gone, the container goes on
 			_ = ready.Close()
 		}
+
 		answered = true
 	}
 	err = supervise(r, streams{in, log.out, log.err}, func() { answer(readyMessage) })

@@ -58,6 +58,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if name == "/" {
 		return u.root.Chmod(os.FileMode(h.Mode & 0o7777))
 	}
+
 	parent, err := u.openParent(path.Dir(name))
 	if err != nil {
 		return fail("unpack %q: %v: a part of its path is not a directory", h.Name, err)
@@ -70,6 +71,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if err := u.create(parent, base, h, content); err != nil {
 		return fail("unpack %q: %v: is the disk full, or the archive damaged?", h.Name, err)
 	}
+
 	return nil
 }
 
@@ -104,6 +106,7 @@ func (u *unpacker) create(parent *os.File, base string, h *tar.Header, content i
 	if !u.layer && (h.Typeflag == tar.TypeFifo || h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock) {
 		return fail("a device or FIFO in an archive of images")
 	}
+
 	switch h.Typeflag {
 	case tar.TypeDir:
 		if err = unix.Mkdirat(at, base, 0o755); errors.Is(err, unix.EEXIST) {
@@ -121,9 +124,11 @@ func (u *unpacker) create(parent *os.File, base string, h *tar.Header, content i
 		err = unix.Mknodat(at, base, unix.S_IFCHR|mode, int(unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor))))
 	case tar.TypeBlock:
 		err = unix.Mknodat(at, base, unix.S_IFBLK|mode, int(unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor))))
+
 	default:
 		return fail("an entry of the unknown type %q", h.Typeflag)
 	}
+
 	if errors.Is(err, unix.EPERM) && (h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock) {
 		logrus.Warnf("leave out the device %s: only root may make it", h.Name)
 		return nil
@@ -159,6 +164,7 @@ func makeRoom(at int, base string, kind byte) (opaque bool, err error) {
 	if isDir {
 		return false, unix.Unlinkat(at, base, unix.AT_REMOVEDIR) // a full one is an error
 	}
+
 	return kind == tar.TypeDir && isWhiteout(old), unix.Unlinkat(at, base, 0)
 }
 
@@ -191,6 +197,7 @@ func (u *unpacker) attributes(parent *os.File, base string, h *tar.Header) error
 	if !u.layer {
 		return nil
 	}
+
 	at := int(parent.Fd())
 	if os.Geteuid() == 0 {
 		if err := unix.Fchownat(at, base, h.Uid, h.Gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -212,6 +219,7 @@ func (u *unpacker) attributes(parent *os.File, base string, h *tar.Header) error
 	if h.Typeflag == tar.TypeDir || h.ModTime.IsZero() {
 		return nil
 	}
+
 	when := unix.NsecToTimespec(h.ModTime.UnixNano())
 	return unix.UtimesNanoAt(at, base, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
 }

@@ -42,7 +42,8 @@ func TestNothingIsUnpackedOutside(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(outside, "victim"), []byte("safe"), 0o600))
 			require.NoError(t, os.Chmod(outside, 0o700))
 			for i := range entries {
-				entries[i].Linkname = string(bytes.ReplaceAll([]byte(entries[i].Linkname), []byte("OUTSIDE"), []byte(outside)))
+				entries[i].Linkname = string(bytes.ReplaceAll([]byte(entries[i].Linkname), []byte("OUTSIDE"),
+					[]byte(outside)))
 			}
 			_ = unpack(bytes.NewReader(makeTar(t, entries, nil)), inside, true)
 
@@ -63,6 +64,7 @@ func TestWhiteoutsBecomeOverlays(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: trusted attributes")
 	}
+
 	dir := t.TempDir()
 	require.NoError(t, unpack(bytes.NewReader(makeTar(t, []tar.Header{
 		{Name: "a/.wh.gone", Typeflag: tar.TypeReg},
@@ -85,6 +87,7 @@ func TestPackAndUnpack(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: whiteouts and owners")
 	}
+
 	first, second := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(first, "file"), []byte("text"), 0o640))
 	require.NoError(t, os.Chown(filepath.Join(first, "file"), 7, 8))
@@ -110,6 +113,7 @@ func TestPackAndUnpack(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	f.Add("a/b", "../c", byte(tar.TypeSymlink))
 	f.Add(".wh.x", "", byte(tar.TypeReg))
+
 	f.Fuzz(func(t *testing.T, name, link string, kind byte) {
 		outside := t.TempDir()
 		inside := filepath.Join(outside, "root")
@@ -120,6 +124,7 @@ func FuzzUnpack(f *testing.F) {
 			w.WriteHeader(&tar.Header{Name: name + "/x", Typeflag: tar.TypeReg}) != nil || w.Close() != nil {
 			return
 		}
+
 		_ = unpack(&out, inside, true)
 		files, err := os.ReadDir(outside)
 		require.NoError(t, err)

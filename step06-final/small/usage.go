@@ -21,6 +21,7 @@ func (g *cgroup) report(memoryLimit int64) {
 	if g == nil {
 		return
 	}
+
 	u := usageV1(g)
 	if g.V2 {
 		u = usageV2(g)
@@ -33,6 +34,7 @@ func (g *cgroup) report(memoryLimit int64) {
 	if u.oomKills >= 0 {
 		kills = fmt.Sprint(u.oomKills)
 	}
+
 	logrus.Infof("usage: CPU %v, throttled %v, peak memory %s, OOM kills %s",
 		u.cpu.Round(time.Millisecond), u.throttled.Round(time.Millisecond), peak, kills)
 

@@ -28,6 +28,7 @@ func (u *unpacker) whiteout(parent *os.File, base string) error {
 	if name == "" || name == "." || name == ".." {
 		return fail("unpack a whiteout named %q: it names no file: the layer is damaged", base)
 	}
+
 	err := unix.Mknodat(int(parent.Fd()), name, unix.S_IFCHR, 0)
 	if errors.Is(err, unix.EEXIST) { // a file of this layer, which is new
 		return nil
@@ -35,6 +36,7 @@ func (u *unpacker) whiteout(parent *os.File, base string) error {
 	if err != nil {
 		return fail("make the whiteout of %s: %v: an ordinary user needs Linux 5.8", name, err)
 	}
+
 	return nil
 }
 

@@ -205,6 +205,7 @@ func detachDeviceProgram(target int, id uint32) error {
 		unsafe.Sizeof(detach)); errno != 0 {
 		return fmt.Errorf("detach eBPF program %d: %w", id, errno)
 	}
+
 	return nil
 }
 

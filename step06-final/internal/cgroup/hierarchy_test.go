@@ -174,6 +174,7 @@ func TestDeviceProgram(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, decide(t, program, c.kind, c.access, c.major, c.minor), c)
 	}
+
 	everything := deviceProgram(DeviceRules([]specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}))
 	assert.True(t, decide(t, everything, block, read|write, 8, 0))
 }

@@ -258,8 +258,8 @@ func swapV2(m *specs.LinuxMemory) (string, error) {
 	return strconv.FormatInt(*m.Swap-*m.Limit, 10), nil
 }
 
-// WeightOfShares maps the range of cpu.shares, 2 to 262144, linearly to that of cpu.weight, 1 to 10000,
-// as runc did until 1.3.1 and crun until 1.22.
+// WeightOfShares maps the range of cpu.shares, 2 to 262144, linearly to that of cpu.weight, 1 to
+// 10000, as runc did until 1.3.1 and crun until 1.22.
 func WeightOfShares(shares uint64) uint64 {
 	if shares < 2 {
 		shares = 2
