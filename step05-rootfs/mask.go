@@ -48,14 +48,12 @@ func maskKernelFiles() error {
 	return nil
 }
 
-// maskPath covers a file with /dev/null, and a directory with an empty one.
+// maskPath covers a file with /dev/null, and a directory with an empty one. The path is there: if
+// something is missing now, it is /dev/null, and then nothing would be masked.
 func maskPath(path string) error {
 	err := mount("/dev/null", path, "", unix.MS_BIND, "")
 	if errors.Is(err, unix.ENOTDIR) { // a file cannot be mounted on a directory
 		err = mount("tmpfs", path, "tmpfs", unix.MS_RDONLY, "size=0")
-	}
-	if errors.Is(err, unix.ENOENT) {
-		return nil
 	}
 	return err
 }

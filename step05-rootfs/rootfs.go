@@ -151,9 +151,34 @@ func mountIn(root, source, target, fstype string, flags uintptr, data string) er
 			target, root, err)
 	}
 	defer point.Close()
+	if err := notLedOver(root, target, point); err != nil {
+		return err
+	}
 
 	logrus.Debugf("%s is %s", fdPath(point), point.Name())
 	return mount(source, fdPath(point), fstype, flags, data)
+}
+
+// notLedOver refuses a place in /proc, /sys or /dev to which a link of the rootfs has led: our
+// masks look there, and take /dev/null from there.
+func notLedOver(root, target string, point *os.File) error {
+	base, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return err
+	}
+	place, err := os.Readlink(fdPath(point))
+	if err != nil {
+		return err
+	}
+
+	if inside := strings.TrimPrefix(place, base); inside != filepath.Clean(target) {
+		for _, dir := range []string{"/proc", "/sys", "/dev"} {
+			if inside == dir || strings.HasPrefix(inside, dir+"/") {
+				return fmt.Errorf("a link in the rootfs leads from %s to %s: choose a target that is no link", target, inside)
+			}
+		}
+	}
+	return nil
 }
 
 // fdPath names an open file in a way that cannot be redirected any more.

@@ -86,6 +86,22 @@ func TestHostileLinks(t *testing.T) {
 	require.Contains(t, stderr, "choose a target that is no link")
 }
 
+// A volume that covers /dev takes /dev/null away, with which files of /proc are masked.
+func TestNoVolumeOnWhatTheKernelShows(t *testing.T) {
+	needNamespaces(t)
+	for _, c := range [][2]string{{"/dev", "/data"}, {"/proc", "/data"}, {"/proc", "/data/sys"}, {"/sys", "/data/kernel"},
+		{"/", "/data/dev"}, {"dev", "/data/shm"}} {
+		rootfs := makeRootfs(t)
+		require.NoError(t, os.Symlink(c[0], filepath.Join(rootfs, "data")))
+		_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", t.TempDir()+":"+c[1], "--", "true")
+		require.Equal(t, exitSetup, status, c)
+		require.Contains(t, stderr, "choose a target that is no link", c)
+	}
+
+	_, stderr, status := step(t, "run", "--rootfs", makeRootfs(t), "-v", t.TempDir()+":/dev", "--", "true")
+	require.Equal(t, exitSetup, status, "without /dev/null nothing is masked: "+stderr)
+}
+
 func TestWhatTheContainerPutsInAMountPointIsKept(t *testing.T) {
 	rootfs := makeRootfs(t)
 	_, stderr, status := step(t, "run", "--rootfs", rootfs, "-v", t.TempDir()+":/a/b", "--", "touch", "/a/mine")
