@@ -59,7 +59,7 @@ failures() {
 go_tests() {
 	local status=0 now_passed now_failed now_skipped
 	say "== $1: go test ./..."
-	(cd "$ROOT/$1" && "$GO" test -count=1 -v ./...) >"$WORK/tests" 2>&1 || status=$?
+	(cd "$ROOT/$1" && "$GO" test -count=1 -timeout 30m -v ./...) >"$WORK/tests" 2>&1 || status=$?
 	now_passed=$(count_tests PASS) now_failed=$(count_tests FAIL) now_skipped=$(count_tests SKIP)
 	if [ "$status" != 0 ] && [ "$now_failed" = 0 ]; then
 		now_failed=1 # it did not compile, or ended before a test could tell
