@@ -127,6 +127,53 @@ func TestTypography(t *testing.T) {
 	}
 }
 
+func TestWordsThatTheBookDoesNotUse(t *testing.T) {
+	for line, good := range map[string]bool{
+		"父进程等子进程结束":     true,
+		"父亲看得见孩子":       false,
+		"被 OOM 打死了":     false,
+		"宿主机上的主机名":      true,
+		"别的主机连不上":       false,
+		"主机":            false,
+		"代码里叫 `父亲` 也可以": true,
+	} {
+		assert.Equal(t, good, len(wordProblems(wordRules["zh"], line)) == 0, line)
+	}
+	for line, good := range map[string]bool{
+		"users can map only themselves":        true,
+		"a process that the sheriff shares":    true,
+		"the user maps himself, as he likes":   false,
+		"Whoever can write there is root":      false,
+		"it waits for ever":                    false,
+		"the differences to runc":              false,
+		"refused, for nobody could answer":     false,
+		"the file is read, for instance, once": true,
+	} {
+		assert.Equal(t, good, len(wordProblems(wordRules["en"], line)) == 0, line)
+	}
+}
+
+func TestGlossaryIsInOrderAndExplained(t *testing.T) {
+	page := func(path, text string) *Chapter {
+		c, err := parseChapter(path, text)
+		require.NoError(t, err)
+		return c
+	}
+	row := func(term, target string) string {
+		return "| " + term + " | 词 | meaning | [there](./" + target + ") |\n"
+	}
+	layers := page("docs/en/layers.md", "# Layers\n\nA Whiteout, and a copy-up.\n")
+
+	for text, want := range map[string]int{
+		row("copy-up", "layers.md") + row("mark, whiteout", "layers.md"): 0,
+		row("whiteout", "layers.md") + row("copy-up", "layers.md"):       1, // order
+		row("bind mount", "layers.md"):                                   1, // not used there
+	} {
+		book := &Book{Chapters: []*Chapter{page("docs/en/glossary.md", text), layers}}
+		assert.Len(t, checkGlossary(book), want, text)
+	}
+}
+
 func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
 	zh, err := parseChapter("docs/zh/x.md", "# 一\n\n## 二\n\n```console run\n# id\n```\n")
 	require.NoError(t, err)
@@ -136,6 +183,7 @@ func TestTranslationIsHeldAgainstTheChapter(t *testing.T) {
 		"---\nsource: 0\n---\n# One\n\n## Two\n\n```console run\n# id\n```\n":                 1,
 		"---\nsource: " + zh.hash() + "\n---\n# One\n\n```console run\n# id\n```\n":           1,
 		"---\nsource: " + zh.hash() + "\n---\n# One\n\n## Two\n\n```console run\n# ls\n```\n": 1,
+		same + "\n![a picture that the Chinese chapter lacks](../assets/x.svg)\n":             1,
 	} {
 		en, err := parseChapter("docs/en/x.md", text)
 		require.NoError(t, err)

@@ -66,6 +66,8 @@ var checks = []struct {
 	{"messages", checkMessages},
 	{"parity", checkParity},
 	{"typography", checkTypography},
+	{"words", checkWords},
+	{"glossary", checkGlossary},
 }
 
 func main() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -77,6 +78,11 @@ func compareTranslation(zh, en *Chapter) []Problem {
 		}
 	}
 
+	if zhPictures, enPictures := zh.pictures(), en.pictures(); zhPictures != enPictures {
+		problems = append(problems, Problem{en.Path, 1,
+			fmt.Sprintf("shows the pictures %q, the Chinese chapter %q", enPictures, zhPictures)})
+	}
+
 	zhBlocks, enBlocks := sharedBlocks(zh), sharedBlocks(en)
 	if len(zhBlocks) != len(enBlocks) {
 		return append(problems, Problem{en.Path, 1,
@@ -91,6 +97,19 @@ func compareTranslation(zh, en *Chapter) []Problem {
 		}
 	}
 	return problems
+}
+
+var pictureAddress = regexp.MustCompile(`!\[[^\]]*\]\(([^)]+)\)`)
+
+// pictures are the addresses of the chapter's pictures, in order.
+func (c *Chapter) pictures() string {
+	var addresses []string
+	c.prose(func(_ int, line string) {
+		for _, m := range pictureAddress.FindAllStringSubmatch(line, -1) {
+			addresses = append(addresses, m[1])
+		}
+	})
+	return strings.Join(addresses, " ")
 }
 
 // isShared says whether the block must be the same in both languages.
