@@ -8,7 +8,8 @@ const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 // The order of the book. Names that start with a digit sort by themselves; these follow them.
 const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
-// The sections of step 6, in the order in which they are read.
+// The sections of the small engine, and those of step 6, in the order in which they are read.
+const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security'].map((n) => '08-small-' + n)
 const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci', 'explain'].map((n) => '08-step06-' + n)
 
 // sidebar lists the chapters that exist, under their own first heading.
@@ -24,9 +25,10 @@ function sidebar(language, base, groups) {
   return [
     { text: groups[0], items: ['index', ...numbered.filter((n) => n < '03')].filter((n) => names.includes(n)).map(entry) },
     { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
-    { text: groups[2], items: engine.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[3], items: afterwards.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[4], items: classroom(language, base) },
+    { text: groups[2], items: small.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[3], items: engine.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[4], items: afterwards.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[5], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)
 }
 
@@ -84,7 +86,7 @@ export default defineConfig({
       title: '手写 Docker',
       description: '用 Go 从零写出一个容器引擎',
       themeConfig: {
-        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '引擎', '附录', '课堂']),
+        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '小引擎', '完整的引擎', '附录', '课堂']),
         outline: { label: '本页目录', level: [2, 3] },
         docFooter: { prev: '上一章', next: '下一章' },
         darkModeSwitchLabel: '外观',
@@ -103,7 +105,7 @@ export default defineConfig({
       title: 'Docker by Hand',
       description: 'Write a container engine in Go, from nothing',
       themeConfig: {
-        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The engine', 'Appendix', 'Classroom']),
+        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The small engine', 'The full engine', 'Appendix', 'Classroom']),
         outline: { level: [2, 3] },
       },
     },

@@ -1,7 +1,7 @@
 // Images: layers that are directories, and a file that names them in order. They come from a tar of
 // a file system, from docker save or from an OCI layout.
 //
-// Chapter: docs/zh/08-step06-images.md
+// Chapter: docs/zh/08-small-images.md
 package main
 
 import (

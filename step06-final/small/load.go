@@ -1,7 +1,7 @@
 // load reads what docker save, podman save and skopeo write: a tar with a manifest that names a
 // config and layers.
 //
-// Chapter: docs/zh/08-step06-images.md
+// Chapter: docs/zh/08-small-images.md
 package main
 
 import (

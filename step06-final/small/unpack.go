@@ -1,7 +1,7 @@
 // The unpacker of layers and archives. A tar is foreign: its paths and links must not lead out of
 // the directory, so every entry is made through a descriptor of its parent.
 //
-// Chapter: docs/zh/08-step06-images.md
+// Chapter: docs/zh/08-small-images.md
 package main
 
 import (
