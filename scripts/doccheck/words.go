@@ -13,6 +13,7 @@ var wordRules = map[string][]wordRule{
 		{regexp.MustCompile(`里面的人|容器里的人`), "里面的进程, 容器里的进程"},
 		{regexp.MustCompile(`转述`), "传递 (an exit status), 转达 (a message)"},
 		{regexp.MustCompile(`解药`), "对策"},
+		{regexp.MustCompile(`[。！？]它(?:$|[^们])`), "the noun again: 它 does not reach across a full stop"},
 		{regexp.MustCompile(`遮盖|遮蔽`), "屏蔽"},
 		{regexp.MustCompile(`退出状态`), "退出码"},
 		{regexp.MustCompile(`监督进程|垫片进程`), "监护进程, shim"},
