@@ -43,7 +43,7 @@ markdown() { # HEADS (joined by |) SITUATION (a jq expression)
       "| " + (($situation + row($r; $steps)) | join(" | ")) + " |")' "$dir/matrix.json"
 }
 {
-  markdown "内核|cgroup|用户|用户命名空间|/|iptables" '.kernel, (.cgroup + (if .delegated then "（已委派）" else "" end) + (if .cgroupns then "" else "，无 cgroup ns" end)), (if .user == "root" then "root" else "普通用户" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "禁止" else "允许" end), .root, .iptables'
+  markdown "内核|cgroup|用户|用户命名空间|/|iptables" '.kernel, (.cgroup + (if .delegated then "（已委托）" else "" end) + (if .cgroupns then "" else "，无 cgroup ns" end)), (if .user == "root" then "root" else "普通用户" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "禁止" else "允许" end), .root, .iptables'
 } >"$dir/matrix.zh.md"
 {
   markdown "kernel|cgroup|user|user namespaces|/|iptables" '.kernel, (.cgroup + (if .delegated then " (delegated)" else "" end) + (if .cgroupns then "" else ", no cgroup ns" end)), (if .user == "root" then "root" else "ordinary" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "forbidden" else "allowed" end), .root, .iptables'
