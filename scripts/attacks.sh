@@ -59,7 +59,7 @@ mutant() {
 }
 
 make_image
-engine run --rm attacker true # the parent of the containers' cgroups is there to stay
+engine run --rm --network none attacker true # the parent of the containers' cgroups is there to stay
 mkdir "$WORK/host-files"
 echo "GOT IN" >"$WORK/host-files/secret-of-the-host"
 remember_host

@@ -4,10 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // makeRootfs unpacks a static busybox and the escape program.
@@ -153,6 +155,24 @@ func TestDevHasTheUsualNodesOnly(t *testing.T) {
 	stdout, stderr, _ := step(t, "run", "--", "sh", "-c", "ls /dev; echo x > /dev/null; head -c 1 /dev/zero | wc -c")
 	require.Equal(t, "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero 1",
 		strings.Join(strings.Fields(stdout), " "), stderr)
+}
+
+// Root of the container may change its nodes; the host's are others (runc: reOpenDevNull).
+func TestNodesAreTheContainersOwn(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: in a user namespace the nodes are the host's, and nobody there may change them")
+	}
+	var before, after unix.Stat_t
+	require.NoError(t, unix.Stat("/dev/null", &before))
+	mode := strconv.FormatUint(uint64(before.Mode&0o7777), 8) // a change to what it is changes the time only
+	for _, flags := range [][]string{nil, {"--rootfs", makeRootfs(t)}} {
+		line := append(append([]string{"run"}, flags...), "--", "sh", "-c", "chmod "+mode+" /dev/null; ls -l /dev/null /dev/tty")
+		stdout, stderr, status := step(t, line...)
+		require.Zero(t, status, stderr)
+		require.Equal(t, 2, strings.Count(stdout, "crw-rw-rw-"), stdout)
+		require.NoError(t, unix.Stat("/dev/null", &after))
+		require.Equal(t, before.Ctim, after.Ctim, "the node is the host's")
+	}
 }
 
 func TestEnvironmentAndDescriptorsStayOutside(t *testing.T) {

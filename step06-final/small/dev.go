@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountDev makes a /dev with the nodes that every program expects and no others. They are bound,
-// not made: a user namespace may not use mknod(2).
+// mountDev makes a /dev with the nodes that every program expects and no others.
 func mountDev(root string) error {
 	if err := mountOwn(root, "dev", "tmpfs", unix.MS_NOSUID, "mode=755,size=64k"); err != nil {
 		return err
@@ -24,12 +24,8 @@ func mountDev(root string) error {
 	dev := fdPath(handle)
 
 	for _, node := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
-		target := filepath.Join(dev, node)
-		if err := os.WriteFile(target, nil, 0o666); err != nil {
-			return fmt.Errorf("make a mount point for /dev/%s: %w", node, err)
-		}
-		if err := mount("/dev/"+node, target, "", unix.MS_BIND, ""); err != nil {
-			return err
+		if err := makeNode("/dev/"+node, filepath.Join(dev, node)); err != nil {
+			return fmt.Errorf("make /dev/%s: %w", node, err)
 		}
 	}
 
@@ -60,4 +56,26 @@ func mountDev(root string) error {
 	}
 
 	return nil
+}
+
+// makeNode makes a node of the container's own: root there may change its mode and owner, and the
+// host's must stay as they are. A user namespace may not use mknod(2), and cannot change what is
+// the host's root's: it is shown the host's.
+func makeNode(host, target string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(host, &st); err != nil {
+		return err
+	}
+	err := unix.Mknod(target, unix.S_IFCHR|0o666, int(st.Rdev))
+	if err == nil {
+		return os.Chmod(target, 0o666) // the umask
+	}
+
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	if err := os.WriteFile(target, nil, 0o666); err != nil {
+		return err
+	}
+	return mount(host, target, "", unix.MS_BIND, "")
 }

@@ -30,12 +30,12 @@ type streams struct{ in, out, err *os.File }
 func superviseHere(r *record) error {
 	in := os.Stdin
 	if !r.Config.Interactive {
-		null, err := os.Open(os.DevNull)
+		empty, err := noInput()
 		if err != nil {
-			return fail("open %s: %v", os.DevNull, err)
+			return fail("make an empty input: %v: see: ulimit -n", err)
 		}
-		defer null.Close()
-		in = null
+		defer empty.Close()
+		in = empty
 	}
 	return supervise(r, streams{in, os.Stdout, os.Stderr}, func() {})
 }
@@ -116,10 +116,20 @@ func superviseDetached() error {
 	return err
 }
 
-// detachedInput is /dev/null, or with -i a pipe that stays open and empty, so that a shell waits.
+// noInput is a pipe that nobody writes to. The host's /dev/null is not for the container, whose
+// root could change its mode.
+func noInput() (*os.File, error) {
+	in, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	return in, writer.Close()
+}
+
+// detachedInput has nothing, or with -i stays open and empty, so that a shell waits.
 func detachedInput(interactive bool) (in, keep *os.File, err error) {
 	if !interactive {
-		in, err = os.Open(os.DevNull)
+		in, err = noInput()
 		return in, in, err
 	}
 	in, keep, err = os.Pipe()
