@@ -1,7 +1,7 @@
 // Layers on top of each other: overlayfs shows the image's layers, and what the container changes
 // goes to a directory of its own.
 //
-// Chapter: docs/zh/08-step06-overlay.md
+// Chapter: docs/zh/08-small-overlay.md
 package main
 
 import (

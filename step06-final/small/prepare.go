@@ -1,6 +1,6 @@
 // From an image's config and the flags to a container that can start.
 //
-// Chapter: docs/zh/08-step06-images.md
+// Chapter: docs/zh/08-small-overlay.md
 package main
 
 import (

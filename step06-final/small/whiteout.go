@@ -1,7 +1,7 @@
 // Whiteouts say that a file of a lower layer is deleted: in a tar a file .wh.NAME, in overlayfs a
 // character device 0:0; a directory that hides all below is ".wh..wh..opq", and an attribute.
 //
-// Chapter: docs/zh/08-step06-overlay.md
+// Chapter: docs/zh/08-small-overlay.md
 package main
 
 import (
