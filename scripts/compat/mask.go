@@ -13,7 +13,7 @@ const errorLine = "2|<error>"
 // engineText is how a line on stderr begins that comes from the engine and not from the container.
 var engineText = regexp.MustCompile(`^2\|(mydocker|docker|Error|error|WARNING|Warning|OCI runtime|time=|unknown |invalid |` +
 	`See '|Usage: |Unable to find image|"docker |failed to|cannot |unable to|flag needs|(you )?must |"?\w+ .*requires |` +
-	`context |the input device|You cannot|No such|conflicting|open |can't |write |Please |.*: (level|no such|not found)|Run 'docker|unrecognized|` +
+	`context |the input device|[Yy]ou cannot|No such|[Cc]onflicting|open |can't |write |Please |.*: (level|no such|not found)|Run 'docker|unrecognized|` +
 	`\s*$)`)
 
 // errorOnStdout: docker prints some errors of exec there.

@@ -4,6 +4,7 @@
 #   D ARG…             the engine with these arguments: command, output, errors and exit status go into the record
 #   T ARG…             the same with a terminal
 #   because WHY D ARG… the same; its output differs, and reasons.txt says why
+#   sometimes WHY D ARG…  its output may differ: docker's is not the same each time
 #   d ARG…             the engine, not recorded: for a value that the case goes on with
 #
 # Everything else that a case prints is recorded as well. Every record ends with what is left: containers, volumes,
@@ -19,6 +20,8 @@ because() {
 	shift
 	"$@"
 }
+
+sometimes() { because "~$1" "${@:2}"; }
 
 D() {
 	local rc=0 out

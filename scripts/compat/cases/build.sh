@@ -104,7 +104,7 @@ files() {
 	d rm "$(d ps -aq)" >/dev/null 2>&1 # docker 20.10 leaves the container of the RUN that failed
 	printf 'FROM bb\n' >Dockerfile
 	D build -q -t 'bad name' .
-	D build -q --iidfile id .
+	D build -q --iidfile id -t plain . # docker 20.10 gives bb itself the name, others make an image
 	rm id
 	D build -q --label x=y -t made .
 	D inspect -f '{{.Config.Labels}}' made

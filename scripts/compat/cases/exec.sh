@@ -58,9 +58,9 @@ exec_group_add() {
 exec_terminal() {
 	D run -d --name c1 bb sleep 100
 	D exec -t c1 tty
-	T exec -t c1 tty | sed 's/[0-9]$/N/'
+	T exec -t c1 tty | sed 's|pts/[0-9]|pts/N|' # docker lets go of the first one a little later
 	D exec -it c1 true
-	T exec -it c1 sh -c 'exit 6' | tr -d '^@'
+	T exec -it c1 sh -c 'exit 6' | sed 's/\^@//g'
 	D run -d -t --name t1 bb sleep 100
 	D exec t1 sh -c 'echo $TERM'
 	D exec -t t1 sh -c 'echo $TERM'
@@ -80,7 +80,7 @@ exec_stopped() {
 
 exec_limits() {
 	D run -d --name c1 --ulimit nofile=100:200 --pids-limit 50 bb sleep 100
-	because exec-ulimit D exec c1 sh -c 'ulimit -n'
+	sometimes exec-ulimit D exec c1 sh -c 'ulimit -n'
 	D exec c1 cat /sys/fs/cgroup/pids/pids.max
 	D exec c1 sh -c 'ps | wc -l'
 	D exec c1 cat /proc/self/oom_score_adj

@@ -2,12 +2,12 @@
 # logs and attach.
 
 logs_streams() {
-	D run --name c1 bb sh -c 'echo out; echo err >&2; printf partial'
+	D run --name c1 bb sh -c 'echo out; sleep 0.3; echo err >&2; sleep 0.3; printf partial'
 	D logs c1
 	D logs --tail 1 c1
 	D logs --tail 0 c1
 	D logs --tail all c1
-	D logs --tail bad c1
+	because bad-tail D logs --tail bad c1
 	D logs -n 2 c1
 	D logs nosuch
 	D logs
@@ -48,6 +48,7 @@ logs_drivers() {
 	D run --name c4 --log-driver nosuch bb echo a
 	D run --name c5 --log-opt nosuch=1 bb echo a
 	D run --name c6 --log-opt max-size=bad bb echo a
+	d rm c6 >/dev/null 2>&1 # docker has made it before it looked at the size
 	D inspect -f '{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config}}' c3
 }
 
@@ -67,8 +68,9 @@ attach() {
 	D attach c1
 	D attach c1
 	D attach nosuch
-	D run -d -i --name c2 bb cat
-	echo hello | D attach c2
+	D run -d -i --name c2 bb sh -c 'read x; echo got $x; sleep 1'
+	echo hello | because attach-pipe D attach c2
+	D logs c2
 	D create --name c3 bb true
 	D attach c3
 	D run -d --name c4 bb sleep 100

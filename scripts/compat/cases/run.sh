@@ -52,7 +52,7 @@ workdir() {
 
 host_name() {
 	D run --rm --hostname box bb sh -c 'hostname; cat /etc/hostname; grep -c box /etc/hosts; echo $HOSTNAME'
-	D run --rm --hostname box.example.org bb sh -c 'hostname; hostname -f; tail -n 1 /etc/hosts'
+	D run --rm --hostname box.example.org bb sh -c 'hostname; hostname -f; grep box /etc/hosts'
 	because bad-hostname D run --rm --hostname 'bad name' bb hostname
 	D run --rm --net host bb sh -c 'cat /etc/hostname; hostname'
 	D run --rm --net none bb sh -c 'hostname | wc -c'
@@ -107,7 +107,7 @@ detached() {
 	D run -d --name c1 bb true
 	D rm c1
 	D rm -f c1
-	D run -d --rm --name c1 bb true
+	D run -d --rm --name c1 bb sleep 2
 	D wait c1
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -149,8 +150,12 @@ func printObjects(objects []interface{}, format string) error {
 		fmt.Println() // docker's inspect prints an empty line when it finds nothing
 	}
 
-	for _, object := range objects {
+	for i, object := range objects {
 		if err := printObject(object, format); err != nil {
+			var unreadable *statusError
+			if i == 0 && !errors.As(err, &unreadable) {
+				fmt.Println() // here too
+			}
 			return err
 		}
 	}

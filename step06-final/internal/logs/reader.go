@@ -70,19 +70,59 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// open opens the files of the log, oldest first. Rotation between two opens may deliver a file
-// twice: such a pair has the same inode and is opened once.
+// open opens the files of the log, oldest first. After a rotation that ended meanwhile it begins
+// again, because that has moved every file.
 func open(path string) ([]*os.File, error) {
-	var files []*os.File
+	for {
+		newest, err := openNewest(path)
+		if err != nil {
+			return nil, err
+		}
+		files, err := openRotated(path, newest)
+		if err != nil {
+			return nil, err
+		}
+
+		now, err := openNewest(path)
+		if err != nil {
+			closeAll(files)
+			return nil, err
+		}
+		same := newest == nil && now == nil || newest != nil && now != nil && sameFile(newest, now)
+		now.Close() // a nil file has nothing to close
+
+		if same && len(files) == 0 {
+			return nil, fmt.Errorf(
+				"open log %s: %w (the container was never started, or was started with --log-driver none)", path,
+				fs.ErrNotExist)
+		}
+		if same {
+			return files, nil
+		}
+		closeAll(files)
+	}
+}
+
+// openNewest gives nil where there is no file: so it is just before the end of a rotation.
+func openNewest(path string) (*os.File, error) {
 	newest, err := os.Open(path)
-	if err == nil {
-		files = append(files, newest)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	return newest, nil
+}
 
-	// A rotation moves one file after the other, the oldest first: in the middle of it one number
-	// is free, and just before its end there is no file at path.
+// openRotated puts the older files before the newest. A rotation that goes on meanwhile moves one
+// file after the other, the oldest first: one number is free, or a file is met twice.
+func openRotated(path string, newest *os.File) ([]*os.File, error) {
+	var files []*os.File
+	if newest != nil {
+		files = append(files, newest)
+	}
+
 	for n, missing := 1, 0; missing < 2; n++ {
 		file, err := os.Open(fmt.Sprintf("%s.%d", path, n))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -102,11 +142,6 @@ func open(path string) ([]*os.File, error) {
 		files = append([]*os.File{file}, files...)
 	}
 
-	if len(files) == 0 {
-		return nil, fmt.Errorf(
-			"open log %s: %w (the container was never started, or was started with --log-driver none)", path,
-			fs.ErrNotExist)
-	}
 	return files, nil
 }
 

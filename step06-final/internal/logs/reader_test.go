@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,4 +177,39 @@ func FuzzParse(f *testing.F) {
 		require.True(t, r.Time.Equal(again.Time))
 		require.Equal(t, r.Content, again.Content)
 	})
+}
+
+// TestFollowWhileFilesMove: files are rotated again and again while the follower looks for the next
+// one. No record may be lost, come twice or come in another order.
+func TestFollowWhileFilesMove(t *testing.T) {
+	const rotations = 300
+	path := filepath.Join(t.TempDir(), "log")
+	write(t, path, record(0, "0"))
+
+	var done atomic.Value
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 1; i <= rotations && err == nil; i++ {
+			for n := i - 1; n > 0 && err == nil; n-- { // as the supervisor does: the oldest first
+				err = os.Rename(fmt.Sprintf("%s.%d", path, n), fmt.Sprintf("%s.%d", path, n+1))
+			}
+			if err == nil {
+				err = os.Rename(path, path+".1")
+			}
+			if err == nil {
+				err = os.WriteFile(path, Format(record(int64(i), fmt.Sprint(i))), 0o600)
+			}
+		}
+		failed <- err
+		done.Store(true)
+	}()
+
+	var got, want []string
+	got = collect(t, path, Options{Tail: -1, Follow: true, Done: func() bool { return done.Load() != nil }})
+	require.NoError(t, <-failed)
+	for i := 0; i <= rotations; i++ {
+		want = append(want, fmt.Sprint(i))
+	}
+	require.Equal(t, want, got)
 }

@@ -1,0 +1,43 @@
+package command
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What inspect prints when its template fits not all of the objects. Scripts count docker's lines.
+func TestTemplatesOfInspect(t *testing.T) {
+	full, bare := map[string]string{"Name": "a"}, map[string]string{}
+	for _, test := range []struct {
+		objects []interface{}
+		format  string
+		out     string
+		fails   bool
+	}{
+		{[]interface{}{full, full}, "{{.Name}}", "a\na\n", false},
+		{nil, "{{.Name}}", "\n", false},
+		{[]interface{}{bare}, "{{.Name}}", "\n", true},
+		{[]interface{}{full, bare}, "{{.Name}}", "a\n", true},
+		{[]interface{}{full}, "{{bad", "", true},
+	} {
+		file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+		require.NoError(t, err)
+		before := os.Stdout
+		os.Stdout = file
+		err = printObjects(test.objects, test.format)
+		os.Stdout = before
+		assert.Equal(t, test.fails, err != nil, "%s: %v", test.format, err)
+
+		_, err = file.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		out, err := io.ReadAll(file)
+		require.NoError(t, err)
+		assert.Equal(t, test.out, string(out), "%s of %d objects", test.format, len(test.objects))
+		require.NoError(t, file.Close())
+	}
+}
