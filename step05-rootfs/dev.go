@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountDev makes a /dev with the nodes that every program expects and no others.
+// mountDev makes a /dev with the nodes that every program expects and no others. They are bound,
+// not made: a user namespace may not use mknod(2).
 func mountDev(root string) error {
 	if err := mountOwn(root, "dev", "tmpfs", unix.MS_NOSUID, "mode=755,size=64k"); err != nil {
 		return err
@@ -24,8 +24,8 @@ func mountDev(root string) error {
 	dev := fdPath(handle)
 
 	for _, node := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
-		if err := makeNode("/dev/"+node, filepath.Join(dev, node)); err != nil {
-			return fmt.Errorf("make /dev/%s: %w", node, err)
+		if err := showNode("/dev/"+node, filepath.Join(dev, node)); err != nil {
+			return fmt.Errorf("show /dev/%s: %w", node, err)
 		}
 	}
 
@@ -58,24 +58,18 @@ func mountDev(root string) error {
 	return nil
 }
 
-// makeNode makes a node of the container's own: root there may change its mode and owner, and the
-// host's must stay as they are. A user namespace may not use mknod(2), and cannot change what is
-// the host's root's: it is shown the host's.
-func makeNode(host, target string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(host, &st); err != nil {
-		return err
-	}
-	err := unix.Mknod(target, unix.S_IFCHR|0o666, int(st.Rdev))
-	if err == nil {
-		return os.Chmod(target, 0o666) // the umask
-	}
-
-	if !errors.Is(err, unix.EPERM) {
-		return err
-	}
+// showNode binds a node of the host's. Root of the container could change its mode and owner; on a
+// read-only mount nobody can, and a device can be written to all the same.
+func showNode(host, target string) error {
 	if err := os.WriteFile(target, nil, 0o666); err != nil {
 		return err
 	}
-	return mount(host, target, "", unix.MS_BIND, "")
+	if err := mount(host, target, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	place, err := filepath.EvalSymlinks(target) // as mountinfo writes it
+	if err != nil {
+		return err
+	}
+	return remountReadOnly(place)
 }
