@@ -12,6 +12,9 @@ const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubles
 const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security'].map((n) => '08-small-' + n)
 const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci', 'explain'].map((n) => '08-step06-' + n)
 
+// A tour of the full engine's packages.
+const packages = ['runtime', 'early', 'mounts', 'cgroup', 'spec', 'volumes', 'build', 'restart', 'seccomp'].map((n) => '09-' + n)
+
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {
   const folder = join(docs, language)
@@ -26,7 +29,7 @@ function sidebar(language, base, groups) {
     { text: groups[0], items: ['index', ...numbered.filter((n) => n < '03')].filter((n) => names.includes(n)).map(entry) },
     { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
     { text: groups[2], items: small.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[3], items: engine.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[3], items: [...engine, ...packages].filter((n) => names.includes(n)).map(entry) },
     { text: groups[4], items: afterwards.filter((n) => names.includes(n)).map(entry) },
     { text: groups[5], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)
