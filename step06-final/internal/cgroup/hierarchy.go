@@ -3,8 +3,8 @@
 // the counters, freezes, and removes it all again. It knows cgroup v1 (one tree for each controller
 // or pair of controllers), v2 (one tree) and hosts that mount both.
 //
-// step04-cgroups teaches the files one by one (docs/zh/06-step04-cgroups.md); this package is the
-// same for every controller.
+// step04-cgroups teaches the files one by one; this package is the same for every controller. Its
+// story is told in docs/zh/09-cgroup.md.
 package cgroup
 
 import (

@@ -13,7 +13,7 @@
 // (plan.go): a list of steps, each a name and its arguments. The early process only performs
 // system calls and reports the first that fails as "step: object: errno".
 //
-// The story is told in docs/zh/08-step06-supervision.md and 08-step06-exec.md.
+// The story is told in docs/zh/09-early.md.
 package early
 
 import "syscall"

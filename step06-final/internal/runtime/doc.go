@@ -9,5 +9,5 @@
 // is the same with fewer steps. What is known about a container is in one directory of Runtime.Root
 // (state.go); whether it is still true is asked of the kernel every time.
 //
-// The story is told in docs/zh/08-step06-oci.md.
+// The story is told in docs/zh/09-runtime.md.
 package runtime
