@@ -10,12 +10,14 @@
 #   scripts/docs.sh build                    make the site (Node; docs/.vitepress/dist)
 #   scripts/docs.sh test                     open every page of the built site in headless Chromium (Node)
 #   scripts/docs.sh pdf                      print the book (docs/.vitepress/dist/mydocker-zh.pdf, -en.pdf; Chromium)
+#   scripts/docs.sh machine [v2|v1]          build the Linux machine that runs in the page (docs/play; Debian's archive, Node)
+#   scripts/docs.sh play [CHAPTER…]          press "run it here" in the built site and compare what the machine prints
 #   scripts/docs.sh serve [--listen A:P]     show the built site (no Node, no network)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,13p'
+	sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,15p'
 	exit 2
 }
 
@@ -64,6 +66,24 @@ pdf)
 	trap 'kill $server' EXIT
 	until (: </dev/tcp/127.0.0.1/8138) 2>/dev/null; do sleep 0.1; done
 	(cd docs && node pdf.mjs http://127.0.0.1:8138/)
+	;;
+machine)
+	shift
+	node_packages
+	docs/play/machine.sh "$@"
+	;;
+play)
+	shift
+	[ -e docs/.vitepress/dist/play/machine.json ] || {
+		echo "✘ the site has no machine: scripts/docs.sh machine, then scripts/docs.sh build" >&2
+		exit 1
+	}
+	go build -o docs/.vitepress/cache/docserve ./scripts/docserve
+	docs/.vitepress/cache/docserve --listen 127.0.0.1:8139 docs/.vitepress/dist >/dev/null &
+	server=$!
+	trap 'kill $server' EXIT
+	until (: </dev/tcp/127.0.0.1/8139) 2>/dev/null; do sleep 0.1; done
+	doccheck play http://127.0.0.1:8139/ "$@"
 	;;
 serve)
 	shift

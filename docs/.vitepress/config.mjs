@@ -2,11 +2,12 @@ import { defineConfig } from 'vitepress'
 import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { machines, runHere } from '../play/markdown.mjs'
 
 const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 // The order of the book. Names that start with a digit sort by themselves; these follow them.
-const afterwards = ['commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
+const afterwards = ['play', 'playground', 'commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
 // The sections of the small engine, and those of step 6, in the order in which they are read.
 const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security'].map((n) => '08-small-' + n)
@@ -76,6 +77,11 @@ const searchZh = {
 export default defineConfig({
   srcDir: '.',
   srcExclude: ['node_modules/**'],
+  vite: {
+    // The machine in the page, where scripts/docs.sh machine has built it; otherwise nothing of it is in the site.
+    define: { __MACHINES__: JSON.stringify(machines) },
+    resolve: { alias: { '#play': join(docs, '.vitepress/theme/play', machines ? 'index.js' : 'none.js') } },
+  },
   rewrites: { 'zh/:rest*': ':rest*' },
   cleanUrls: true,
   head: [['link', { rel: 'icon', href: '/icon.svg', type: 'image/svg+xml' }]],
@@ -153,6 +159,7 @@ export default defineConfig({
         const label = md.utils.escapeHtml(step ? `${step[1]}/${file[1]}` : file[1])
         return `<div class="from-source"><p class="source">${label}</p>${html}</div>`
       }
+      runHere(md)
     },
   },
 })

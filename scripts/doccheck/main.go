@@ -5,6 +5,7 @@
 //	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags
 //	                                 messages parity typography)
 //	doccheck transcripts [CHAPTER…]  run the console blocks and compare what they print
+//	doccheck play URL [CHAPTER…]     press "run it here" in the site at URL and compare
 //	doccheck update                  write the snippets and diffs anew from the sources
 //	doccheck fill CHAPTER            put the real output below commands that have none yet
 //	doccheck translated CHAPTER      note which Chinese version an English chapter translates
@@ -72,7 +73,7 @@ var checks = []struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: doccheck check|transcripts|update|fill|translated …")
+		fail("usage: doccheck check|transcripts|play|update|fill|translated …")
 	}
 
 	root, err := findRoot()
@@ -96,6 +97,8 @@ func main() {
 		os.Exit(fillTranscripts(book, args))
 	case "translated":
 		os.Exit(markTranslated(book, args))
+	case "play":
+		os.Exit(runPlay(book, args))
 	case "update":
 		if err := update(book); err != nil {
 			fail(err.Error())

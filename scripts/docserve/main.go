@@ -45,6 +45,14 @@ func main() {
 	}
 }
 
+// types are those that a host's own table may lack. A saved machine is served as it is,
+// compressed: the page unpacks it.
+var types = map[string]string{
+	".wasm": "application/wasm",
+	".zst":  "application/zstd",
+	".json": "application/json",
+}
+
 // pages serves the folder's files. /name is answered with name.html, as the site's links are
 // written without it, and a page that does not exist with the site's own 404 page.
 func pages(folder string) http.Handler {
@@ -72,6 +80,10 @@ func pages(folder string) http.Handler {
 				fmt.Fprintln(os.Stderr, "docserve:", err)
 			}
 			return
+		}
+
+		if kind := types[filepath.Ext(name)]; kind != "" {
+			w.Header().Set("Content-Type", kind)
 		}
 
 		files.ServeHTTP(w, r)

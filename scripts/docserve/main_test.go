@@ -44,3 +44,30 @@ func TestPages(t *testing.T) {
 		assert.NotContains(t, answer.Body.String(), "secret", path)
 	}
 }
+
+func TestMachineFiles(t *testing.T) {
+	site := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(site, "play"), 0o755))
+	state := "\x28\xb5\x2f\xfd0123456789"
+	for _, name := range []string{"v2.zst", "v86.wasm", "machine.json"} {
+		require.NoError(t, os.WriteFile(filepath.Join(site, "play", name), []byte(state), 0o644))
+	}
+	handler := pages(site)
+
+	for name, kind := range map[string]string{"v2.zst": "application/zstd", "v86.wasm": "application/wasm", "machine.json": "application/json"} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://x/play/"+name+"?0123", nil))
+		assert.Equal(t, http.StatusOK, answer.Code, name)
+		assert.Equal(t, kind, answer.Header().Get("Content-Type"), name)
+		assert.Empty(t, answer.Header().Get("Content-Encoding"), name)
+		assert.Equal(t, state, answer.Body.String(), name)
+	}
+
+	request := httptest.NewRequest(http.MethodGet, "http://x/play/v2.zst", nil)
+	request.Header.Set("Range", "bytes=4-7")
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	assert.Equal(t, http.StatusPartialContent, answer.Code)
+	assert.Equal(t, "bytes 4-7/14", answer.Header().Get("Content-Range"))
+	assert.Equal(t, "0123", answer.Body.String())
+}

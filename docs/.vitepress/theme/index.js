@@ -1,4 +1,5 @@
 import DefaultTheme from 'vitepress/theme-without-fonts'
+import { withMachine } from '#play'
 import './book.css'
 
-export default DefaultTheme
+export default withMachine(DefaultTheme)

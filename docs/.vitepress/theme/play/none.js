@@ -1,0 +1,2 @@
+// The site without the machine: the theme as it is.
+export const withMachine = (theme) => theme
