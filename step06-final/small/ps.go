@@ -1,6 +1,6 @@
 // ps and images are docker's tables.
 //
-// Chapter: docs/zh/08-step06-supervision.md
+// Chapter: docs/zh/08-small-supervision.md
 package main
 
 import (

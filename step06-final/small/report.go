@@ -1,7 +1,7 @@
 // Whether the command runs: the init keeps one more pipe open. execve(2) closes it without a word;
 // if something fails before, the reason is written first.
 //
-// Chapter: docs/zh/08-step06-supervision.md
+// Chapter: docs/zh/08-small-supervision.md
 package main
 
 import (

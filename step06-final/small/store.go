@@ -1,7 +1,7 @@
 // A record on disk for each container: what it is, and how it ended. A lock on it says whether its
 // supervisor lives.
 //
-// Chapter: docs/zh/08-step06-supervision.md
+// Chapter: docs/zh/08-small-supervision.md
 package main
 
 import (

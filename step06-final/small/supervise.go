@@ -1,7 +1,7 @@
 // The supervisor stays with a container from its start to its end: in the foreground it is the
 // command itself, in the background (run -d) a re-executed process that outlives it.
 //
-// Chapter: docs/zh/08-step06-supervision.md
+// Chapter: docs/zh/08-small-supervision.md
 package main
 
 import (
