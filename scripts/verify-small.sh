@@ -117,15 +117,16 @@ kill_supervisors() {
 
 # The supervisor is killed in the middle of whatever it does.
 check_killed() {
-	local before round name
+	local before round name run
 	need_root
 	before=$(links)
 	for round in {1..10}; do
 		name=small-k$round
 		small run -d --name "$name" -m 64m box sleep 1000 >/dev/null 2>&1 &
+		run=$! # kill_supervisors has processes of its own
 		sleep "0.0$round"
 		kill_supervisors
-		wait $! 2>/dev/null || true
+		wait "$run" 2>/dev/null || true
 		small rm -f "$name" >/dev/null 2>"$WORK/said" || grep -q "No such container" "$WORK/said" || fail_because "$(<"$WORK/said")"
 	done
 	until_true 20 no_cgroups || fail_because "$(cgroups)"

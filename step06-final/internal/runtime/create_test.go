@@ -421,6 +421,7 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		if !assert.ErrorContains(t, err, want) {
 			continue
 		}
+		assert.NotContains(t, err.Error(), "cleaning up failed", want)
 
 		entries, err := os.ReadDir(r.Root)
 		if !os.IsNotExist(err) {
