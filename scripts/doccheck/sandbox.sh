@@ -26,7 +26,7 @@ case "\$1 \$2" in
 "build -o")
 	if [ -e "\$(built "\$4")" ]; then
 		mkdir -p "\${3%/*}"
-		exec cp "\$(built "\$4")" "\$3"
+		exec cp --remove-destination "\$(built "\$4")" "\$3"
 	fi
 	;;
 esac
