@@ -1,5 +1,5 @@
 // Package userns finds out which user and group ids an ordinary user may use in a user namespace
-// (subuid(5), subgid(5)). The story is told in docs/zh/05-step03-user-ns.md.
+// (subuid(5), subgid(5)). The story is told in docs/zh/09-spec.md.
 package userns
 
 import (
