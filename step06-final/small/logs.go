@@ -1,7 +1,7 @@
 // The output of a container in the background goes through a pipe to a file of the supervisor's:
 // the container never holds that file.
 //
-// Chapter: docs/zh/08-step06-logs.md
+// Chapter: docs/zh/08-small-logs.md
 package main
 
 import (
