@@ -244,7 +244,7 @@ func (s *supervisor) loop(pid int) {
 
 		fds = s.interests(fds[:0], wait != 0)
 		timeout := wait
-		if wait == 0 && s.hasEnded {
+		if wait == 0 && s.hasEnded && s.released {
 			timeout = restOfOutput
 		} else if wait == 0 {
 			timeout = -1
@@ -254,7 +254,8 @@ func (s *supervisor) loop(pid int) {
 			timeout = s.health.wait(timeout)
 		}
 
-		if n := poll(fds, timeout); n == 0 && wait == 0 && s.hasEnded {
+		// Until the parent has let us go it may still give the container up: then nothing is recorded.
+		if n := poll(fds, timeout); n == 0 && wait == 0 && s.hasEnded && s.released {
 			s.finish()
 		}
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -68,6 +69,25 @@ func TestSupervisorKeepsLogAndExitCode(t *testing.T) {
 
 	assert.ElementsMatch(t, []string{"stdout F one", "stderr F two", "stdout P half"}, lines)
 	assert.False(t, exists(o.AttachSocket), "the attach socket must be gone")
+}
+
+// Init dies while the creator is busy, and the creation fails: the supervisor waits for its parent's
+// word before it does anything. (It did not: its command on exit waited for the creator's lock, and
+// the creator for the supervisor.)
+func TestFailedCreationExecutesNothingOnExit(t *testing.T) {
+	needRoot(t)
+	bundle, spec := newBundle(t, "true")
+	directory := t.TempDir()
+	done, exit := filepath.Join(directory, "done"), filepath.Join(directory, "exit")
+
+	kill := `pid=$(sed 's/.*"pid": *\([0-9]*\).*/\1/'); kill -KILL "$pid"; sleep 0.5; exit 1`
+	spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", kill},
+		Env: []string{"PATH=/usr/bin:/bin"}}}}
+	_, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec,
+		Supervisor: &SupervisorOptions{ExitPath: exit, OnExit: []string{"/bin/sh", "-c", "echo > " + done}}})
+	require.ErrorContains(t, err, "createRuntime hook #0")
+	assert.NoFileExists(t, done)
+	assert.NoFileExists(t, exit)
 }
 
 func TestSupervisorReportsSignals(t *testing.T) {
