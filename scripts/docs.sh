@@ -84,6 +84,7 @@ play)
 	trap 'kill $server' EXIT
 	until (: </dev/tcp/127.0.0.1/8139) 2>/dev/null; do sleep 0.1; done
 	doccheck play http://127.0.0.1:8139/ "$@"
+	(cd docs && node play/panel.test.mjs http://127.0.0.1:8139/)
 	;;
 serve)
 	shift

@@ -108,7 +108,7 @@ root_tree() {
 	ln -sf mawk "$root/usr/bin/awk"
 	for name in iptables ip6tables iptables-save; do ln -sf xtables-nft-multi "$root/usr/sbin/$name"; done
 	local applet
-	for applet in vi less top ping nc wget httpd tar gzip clear which; do
+	for applet in vi less top ping nc wget httpd gzip clear which; do
 		[ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 	done
 }

@@ -183,10 +183,11 @@ func compareBlock(c *Chapter, f *Fence, result *played) bool {
 }
 
 var (
-	jobNotice = regexp.MustCompile(`^\[\d+\]([-+ ] | \d+$)`)
-	killed    = regexp.MustCompile(`^(Killed|Terminated)( .*)?$`)
-	logLine   = regexp.MustCompile(`^(DEBU|INFO|WARN|ERRO) (.*?) *$`)
-	levels    = map[string]string{"DEBU": "debug", "INFO": "info", "WARN": "warning", "ERRO": "error"}
+	jobNotice = regexp.MustCompile(
+		`^\[\d+\]([-+ ] | \d+$)|^sh: \d+: Cannot set tty process group`)
+	killed  = regexp.MustCompile(`^(Killed|Terminated)( .*)?$`)
+	logLine = regexp.MustCompile(`^(DEBU|INFO|WARN|ERRO) (.*?) *$`)
+	levels  = map[string]string{"DEBU": "debug", "INFO": "info", "WARN": "warning", "ERRO": "error"}
 )
 
 // plain is the text as the book has it. The book's commands write into a pipe and their shell is
