@@ -7,7 +7,7 @@ import { machines, runHere } from '../play/markdown.mjs'
 const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 // The order of the book. Names that start with a digit sort by themselves; these follow them.
-const afterwards = ['play', 'playground', 'commands', 'differences', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
+const afterwards = ['play', 'playground', 'commands', 'differences', 'attacks', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
 // The sections of the small engine, and those of step 6, in the order in which they are read.
 const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security'].map((n) => '08-small-' + n)
