@@ -3,7 +3,7 @@
 // Each instruction is a container that ran, or files that were copied, or a setting; what it
 // changed becomes a layer. The result of a step is kept under a key of everything that went into
 // it, so that the next build starts where something differs. Its story is told in
-// docs/zh/08-step06-images.md.
+// docs/zh/09-build.md.
 package build
 
 import (

@@ -1,5 +1,5 @@
 // Package disk has the two things that keep files right when processes die or meet: whole-file
-// replacement and locks. Its story is told in docs/zh/08-step06-supervision.md.
+// replacement and locks. Its story is told in docs/zh/09-restart.md.
 package disk
 
 import (
