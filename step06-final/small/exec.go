@@ -1,7 +1,7 @@
 // A second command in a running container: setns(2) moves a thread into each namespace, and the
 // processes that it starts are born there.
 //
-// Chapter: docs/zh/08-step06-exec.md
+// Chapter: docs/zh/08-small-exec.md
 package main
 
 import (
