@@ -195,7 +195,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 	}
 
 	must(t, "run", "--rm", "host", "true")
-	before := hostState(t)
+	before := quietHost(t)
 
 	// The moments are spread over a whole run, however fast this machine is.
 	begin := time.Now()
@@ -243,7 +243,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		require.Empty(t, must(t, "ps", "-aq"))
 	}
 
-	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
+	requireAsBefore(t, before)
 }
 
 func TestManyAtOnce(t *testing.T) {
@@ -253,7 +253,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 
 	must(t, "run", "--rm", "host", "true")
-	before := hostState(t)
+	before := quietHost(t)
 	var wait sync.WaitGroup
 	for i := 0; i < count; i++ {
 		wait.Add(1)
@@ -267,7 +267,7 @@ func TestManyAtOnce(t *testing.T) {
 
 	wait.Wait()
 	require.Empty(t, must(t, "ps", "-aq"))
-	eventually(t, "the host as it was", func() bool { return hostState(t) == before })
+	requireAsBefore(t, before)
 }
 
 func TestOneNameManyCommands(t *testing.T) {

@@ -95,6 +95,11 @@ func buildAction(ctx *cli.Context, e *engine.Engine) error {
 	until, stop := interruptible()
 	defer stop()
 	img, err := build.Build(until, e.Images, e.Snapshots, o)
+
+	// No process outlives the containers of RUN that would take their network down.
+	if tidyErr := e.Networks.Tidy(0); err == nil {
+		err = tidyErr
+	}
 	if err != nil {
 		return err
 	}

@@ -146,13 +146,19 @@ func unpauseAction(_ *cli.Context, e *engine.Engine, v engine.View) error { retu
 
 func removeAction(ctx *cli.Context, e *engine.Engine) error {
 	o := engine.RemoveOptions{Force: ctx.Bool("force"), Volumes: ctx.Bool("volumes")}
-	return eachAtOnce(ctx, func(name string) error {
+	err := eachAtOnce(ctx, func(name string) error {
 		err := e.RemoveNamed(name, o)
 		if o.Force && errors.As(err, new(*store.NotFoundError)) {
 			return absentError{err}
 		}
 		return err
 	})
+
+	// Who removes a container sees its network go at once.
+	if tidyErr := e.Networks.Tidy(0); err == nil {
+		err = tidyErr
+	}
+	return err
 }
 
 func waitAction(ctx *cli.Context, e *engine.Engine) error {

@@ -255,12 +255,9 @@ func Walk(dir string, visit func(Entry) error) error {
 
 // removeAll deletes name in dir, and all below it, without ever following a link.
 func removeAll(dir int, name string) error {
-	err := unix.Unlinkat(dir, name, 0)
-	if err == nil || err == unix.ENOENT {
-		return nil
-	}
-	if is, statErr := isDir(dir, name); statErr != nil || !is {
-		return fmt.Errorf("remove %q: %w", name, err)
+	directory, err := removeFile(dir, name)
+	if err != nil || !directory {
+		return err
 	}
 
 	openUp(dir, name)
@@ -282,22 +279,35 @@ func removeAll(dir int, name string) error {
 	return nil
 }
 
+// removeFile removes what is no directory, and tells a directory apart. What is not there any more,
+// because another process removes it, too, is as good as removed.
+func removeFile(dir int, name string) (directory bool, err error) {
+	err = unix.Unlinkat(dir, name, 0)
+	if err == nil || err == unix.ENOENT {
+		return false, nil
+	}
+
+	// EISDIR is Linux's answer for a directory, EPERM is POSIX's.
+	var st unix.Stat_t
+	statErr := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	switch {
+	case statErr == unix.ENOENT:
+		return false, nil
+	case statErr != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return false, fmt.Errorf("remove %q: %w", name, err)
+	}
+	return true, nil
+}
+
 // removeChildren empties an open directory.
 func removeChildren(fd int) error {
 	w := walker{
 		enter: func(dir int, base string) (bool, error) {
-			err := unix.Unlinkat(dir, base, 0)
-			if err == nil || err == unix.ENOENT {
-				return false, nil
+			directory, err := removeFile(dir, base)
+			if directory {
+				openUp(dir, base)
 			}
-
-			// EISDIR is Linux's answer for a directory, EPERM is POSIX's.
-			if is, statErr := isDir(dir, base); statErr != nil || !is {
-				return false, fmt.Errorf("remove %q: %w", base, err)
-			}
-
-			openUp(dir, base)
-			return true, nil
+			return directory, err
 		},
 		leave: func(dir int, base string) error {
 			if err := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
