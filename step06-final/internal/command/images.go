@@ -322,7 +322,7 @@ func historyAction(ctx *cli.Context, e *engine.Engine) error {
 
 	for _, h := range entries {
 		row := historyRow{ID: h.ID, CreatedAt: h.Created.Format("2006-01-02T15:04:05Z07:00"),
-			CreatedSince: ago(h.Created), CreatedBy: h.CreatedBy, Size: humanSize(float64(h.Size), 3),
+			CreatedSince: ago(h.Created), CreatedBy: oneLine(h.CreatedBy), Size: humanSize(float64(h.Size), 3),
 			Comment: h.Comment}
 		if h.Created.Unix() <= 0 {
 			row.CreatedSince = "N/A" // reproducible builds say 1970

@@ -355,7 +355,7 @@ func eventFormat(format string) (func(store.Event) error, error) {
 			_, err := fmt.Fprintf(visibleTo{os.Stdout}, "%s %s %s %s (%s)\n",
 				time.Unix(0, event.TimeNano).Local().Format("2006-01-02T15:04:05.000000000Z07:00"), event.Type,
 				event.Action,
-				event.Actor.ID, strings.ReplaceAll(labelList(event.Actor.Attributes), ",", ", "))
+				event.Actor.ID, strings.ReplaceAll(oneLine(labelList(event.Actor.Attributes)), ",", ", "))
 			return err
 		}, nil
 	case "json", "{{json .}}":

@@ -33,6 +33,9 @@ func visible(s string) string {
 	return out.String()
 }
 
+// oneLine is visible for what stands in a line with other things: a line end in a label must not make a line of its own.
+func oneLine(s string) string { return strings.ReplaceAll(visible(s), "\n", `\n`) }
+
 func isControl(r rune) bool {
 	return unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError
 }

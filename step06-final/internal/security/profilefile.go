@@ -3,6 +3,7 @@ package security
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 
@@ -41,12 +42,23 @@ type conditions struct {
 	MinKernel string   `json:"minKernel"`
 }
 
+// maxProfile is larger than any profile with all system calls in it.
+const maxProfile = 4 << 20
+
 // ReadSeccomp reads a profile in docker's, podman's or the OCI form, for a container with these
 // capabilities on this machine. Rules whose conditions do not hold here are left out.
 func ReadSeccomp(path string, caps []string) (*specs.LinuxSeccomp, error) {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read seccomp profile: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxProfile+1)) // a shell may give a pipe; /dev/zero never ends
+	if err != nil {
+		return nil, fmt.Errorf("read seccomp profile: %w", err)
+	}
+	if len(data) > maxProfile {
+		return nil, fmt.Errorf("read seccomp profile %s: it is longer than %d bytes", path, maxProfile)
 	}
 
 	var profile profileFile

@@ -74,3 +74,8 @@ func TestProfileMistakes(t *testing.T) {
 		assert.ErrorContains(t, err, want, text)
 	}
 }
+
+func TestProfileThatNeverEnds(t *testing.T) {
+	_, err := ReadSeccomp("/dev/zero", nil)
+	assert.ErrorContains(t, err, "it is longer than")
+}

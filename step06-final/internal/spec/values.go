@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strconv"
@@ -153,13 +154,24 @@ func ParseEnv(value string) (variable string, set bool, err error) {
 	return name + "=" + own, set, nil
 }
 
+// maxLines is the size of a file of variables or labels that nobody writes.
+const maxLines = 16 << 20
+
 // ReadLines reads a file of settings, a line each, which may come from another system: with a byte
 // order mark, with CRLF. Empty lines and those that begin with # are left out, white space at their
 // beginnings too.
 func ReadLines(path string, each func(line string) error) error {
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxLines+1)) // a shell may give a pipe; /dev/zero never ends
+	if err != nil {
+		return err
+	}
+	if len(data) > maxLines {
+		return fmt.Errorf("%s is longer than %d bytes", path, maxLines)
 	}
 
 	text := strings.TrimPrefix(string(data), "\ufeff")
