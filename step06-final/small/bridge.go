@@ -1,7 +1,7 @@
 // A network for the containers: a bridge is a switch in the kernel, a veth pair is a cable. One end
 // is on the bridge, the other is eth0 in the container.
 //
-// Chapter: docs/zh/08-step06-network.md
+// Chapter: docs/zh/08-small-network.md
 package main
 
 import (

@@ -1,7 +1,7 @@
 // The way out: the host routes between the bridge and the world, and a rule of nf_tables hides the
 // containers behind the host's address.
 //
-// Chapter: docs/zh/08-step06-network.md
+// Chapter: docs/zh/08-small-network.md
 package main
 
 import (

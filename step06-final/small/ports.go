@@ -1,7 +1,7 @@
 // A published port: the supervisor listens on the host and passes each connection on. So the host
 // itself reaches it, no other program can take the port, and it ends with the supervisor.
 //
-// Chapter: docs/zh/08-step06-network.md
+// Chapter: docs/zh/08-small-network.md
 package main
 
 import (
