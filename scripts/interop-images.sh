@@ -95,7 +95,7 @@ make_base() {
 
 # list NAME: what a tar of a tree says about each file, without what every engine adds for its own mounts.
 list() {
-	tar --numeric-owner -tvf "$1" | sed -E '/ \.\/$/d; s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+ //; s, \./, ,g; s,/$,,' |
+	tar --numeric-owner -tvf "$1" | sed -E '/ \.\/$/d; / etc\/mtab -> /d; s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+ //; s, \./, ,g; s,/$,,' |
 		awk '$NF !~ /^(\.?|dev.*|proc|sys|run.*|etc|etc\/(hosts|hostname|resolv.conf|mtab)|\.dockerenv)$/ { $3 = ($1 ~ /^[-]/ ? $3 : 0); print }' | sort
 }
 

@@ -1065,11 +1065,14 @@ remove_containers() {
 	[ -z "$ids" ] || "$PROGRAM" rm -f $ids >/dev/null 2>&1 || true
 }
 
-# engine_warm_up: the image and the parent of the containers' cgroups stay; they are made before the host is looked at.
+# engine_warm_up: the image and the parent of the containers' cgroups stay; they are made before the host is looked at. The bridge
+# does not stay: it goes a second after its last container.
 engine_warm_up() {
 	"$PROGRAM" "${BOX_BEFORE[@]}" "${BOX_AFTER[@]}" true >/dev/null 2>&1 || true
 	"$PROGRAM" ps -a >/dev/null 2>&1 || true
+	until_true 10 no_idle_network || true
 }
+no_idle_network() { [ ! -e "$MYDOCKER_STATE/network/idle.json" ]; }
 
 # need_engine: root, or an ordinary user whom the kernel lets run containers
 need_engine() {

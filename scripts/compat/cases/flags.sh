@@ -129,7 +129,7 @@ hostname_long() {
 }
 
 init_zombie() {
-	D run --rm --init bb sh -c '(sleep 0.1 &) ; sleep 0.5; ps | grep -c Z'
+	D run --rm --init bb sh -c '(sleep 0.1 &) ; sleep 0.5; ps -o stat | grep -c ^Z'
 }
 
 interactive_no_input() {

@@ -132,6 +132,7 @@ func runAction(ctx *cli.Context, e *engine.Engine) error {
 	detach := ctx.Bool("detach")
 	streams := ctx.StringSlice("attach")
 	if detach && len(streams) > 0 {
+		//lint:ignore ST1005 docker's words
 		return &statusError{exitFailure, errors.New("Conflicting options: -a and -d")}
 	}
 
