@@ -1,11 +1,13 @@
 // Presses the buttons "run it here" of built pages in headless Chromium, as a reader does, and says what the machine
-// printed. node drive.mjs URL <pages.json >lines of JSON; pages.json is [{page, blocks}]. (CHROMIUM names the browser)
+// printed. node drive.mjs URL <pages.json >lines of JSON; pages.json is [{page, blocks: [{info, content}]}]. (CHROMIUM names the browser)
 import { readFileSync } from 'node:fs'
 import puppeteer from 'puppeteer-core'
+import { blocksOf } from './needs.mjs'
 
 const base = process.argv[2]
 const pages = JSON.parse(readFileSync(0, 'utf8'))
 const limit = Number(process.env.PLAY_SECONDS || 240) * 1000 // for one block
+const built = Object.keys(JSON.parse(readFileSync(new URL('../.vitepress/dist/play/machine.json', import.meta.url))).machines)
 const say = (line) => process.stdout.write(JSON.stringify(line) + '\n')
 
 const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', protocolTimeout: 600000,
@@ -23,7 +25,11 @@ for (const { page, blocks } of pages) {
     addEventListener('lab-ran', (e) => window.ran.push(e.detail))
     addEventListener('lab-ready', (e) => window.ready.push(e.detail))
   })
-  for (let number = 0; number < blocks; number++) {
+  for (const [number, { reason }] of blocksOf(blocks, built).entries()) {
+    if (reason) {
+      say({ page, block: number, reason })
+      continue
+    }
     const button = await tab.$(`.run-here button[data-number="${number}"]`)
     if (!button) continue
     const machine = await button.evaluate((b) => b.dataset.machine)

@@ -152,7 +152,7 @@ initrd() {
 	cp "$cache/root/bin/busybox" "$stage/bin/busybox"
 	cp "$play/init" "$stage/init" && chmod 755 "$stage/init"
 	find "$stage" -exec touch -h -d @0 {} +
-	(cd "$stage" && find . | LC_ALL=C sort | ../root/bin/busybox cpio -o -H newc 2>/dev/null) >"$cache/initrd"
+	(cd "$stage" && find . | LC_ALL=C sort | busybox cpio -o -H newc 2>/dev/null) >"$cache/initrd"
 }
 
 licences() {
@@ -188,7 +188,7 @@ for argument in "$@"; do
 	esac
 done
 [ "${#machines[@]}" -gt 0 ] || machines=(v2 v1)
-for tool in apt-get dpkg-deb depmod zstd node go; do
+for tool in apt-get dpkg-deb depmod busybox zstd node go; do
 	command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install it"
 done
 mkdir -p "$cache/apt" "$out"

@@ -24,15 +24,22 @@ type played struct {
 	Error   string
 	Screen  string
 	Problem string
+	Reason  string // why the page has no button there
 	Ready   []struct{ Milliseconds float64 }
 }
 
 // A playPage is a chapter and its console blocks in the order in which the page numbers them.
 type playPage struct {
-	Page    string `json:"page"`
-	Blocks  int    `json:"blocks"`
+	Page    string      `json:"page"`
+	Blocks  []playBlock `json:"blocks"`
 	chapter *Chapter
 	fences  []*Fence
+}
+
+// A playBlock is what docs/play/needs.mjs judges: the fence's first line and its text.
+type playBlock struct {
+	Info    string `json:"info"`
+	Content string `json:"content"`
 }
 
 // runPlay presses the buttons "run it here" of the built site in a browser, and compares what the
@@ -78,10 +85,11 @@ func pagesToPlay(book *Book, only []string) []*playPage {
 		for _, f := range c.Fences {
 			if f.Lang == "console" && (f.Has("run") || f.Has("play")) {
 				page.fences = append(page.fences, f)
+				info := strings.TrimLeft(c.Lines[f.Start], " `")
+				page.Blocks = append(page.Blocks, playBlock{info, c.Body(f)})
 			}
 		}
-		page.Blocks = len(page.fences)
-		if page.Blocks > 0 {
+		if len(page.fences) > 0 {
 			pages = append(pages, page)
 		}
 	}
@@ -121,6 +129,9 @@ func drive(root, url string, pages []*playPage) (map[string]*played, []string, e
 			problems = append(problems, result.Problem)
 		case result.Block >= 0:
 			results[result.Page+" "+strconv.Itoa(result.Block)] = result
+			if result.Reason != "" {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "%s, block %d: %.1f s\n", result.Page, result.Block, result.Seconds)
 		default:
 			for _, ready := range result.Ready {
@@ -142,7 +153,10 @@ func comparePage(page *playPage, results map[string]*played) (passed, failed, sk
 			fmt.Printf("%s: not run: %s\n", where, broken)
 			failed++
 		case result == nil:
-			// No button: the machine lacks something (docs/play/needs.mjs says what).
+			fmt.Printf("%s: not run: the page has no such block: run scripts/docs.sh build\n", where)
+			failed++
+		case result.Reason != "":
+			fmt.Printf("%s: skipped: %s\n", where, result.Reason)
 			skipped++
 		case result.Error != "":
 			fmt.Printf("%s: %s; on the screen:\n%s", where, result.Error, indent(result.Screen))
