@@ -14,7 +14,7 @@ const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 's
 const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security', 'oci', 'explain'].map((n) => '08-step06-' + n)
 
 // A tour of the full engine's packages.
-const packages = ['runtime', 'early', 'mounts', 'cgroup', 'spec', 'volumes', 'build', 'restart', 'seccomp', 'terminal', 'hostimage'].map((n) => '09-' + n)
+const packages = ['runtime', 'early', 'mounts', 'cgroup', 'spec', 'volumes', 'build', 'restart', 'seccomp', 'terminal', 'hostimage', 'registry'].map((n) => '09-' + n)
 
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {
