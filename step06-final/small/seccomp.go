@@ -1,7 +1,7 @@
 // A filter in the kernel decides about each system call before it runs. Only listed ones pass; the
 // list is docker's, without what needs a capability.
 //
-// Chapter: docs/zh/08-step06-security.md
+// Chapter: docs/zh/08-small-security.md
 package main
 
 import (

@@ -1,7 +1,7 @@
 // What keeps a command from harming the host: few capabilities, no new ones, a filter for system
 // calls, a user of the image's choice, and a program that it cannot overwrite.
 //
-// Chapter: docs/zh/08-step06-security.md
+// Chapter: docs/zh/08-small-security.md
 package main
 
 import (
