@@ -157,14 +157,16 @@ func TestDevHasTheUsualNodesOnly(t *testing.T) {
 		strings.Join(strings.Fields(stdout), " "), stderr)
 }
 
-// The nodes are the host's: root of the container changes neither mode nor owner, and writes to them all the same.
+// The nodes are the host's: root of the container changes neither mode nor owner, and writes to
+// them all the same.
 func TestNodesOfTheHostStayAsTheyAre(t *testing.T) {
 	needNamespaces(t)
 	var before, after unix.Stat_t
 	require.NoError(t, unix.Stat("/dev/null", &before))
 	mode := strconv.FormatUint(uint64(before.Mode&0o7777), 8) // a change to what it is changes the time only
 	for _, flags := range [][]string{nil, {"--rootfs", makeRootfs(t)}} {
-		line := append(append([]string{"run"}, flags...), "--", "sh", "-c", "chmod "+mode+" /dev/null || echo x >/dev/null && ls -l /dev/null /dev/tty")
+		line := append(append([]string{"run"}, flags...), "--", "sh", "-c",
+			"chmod "+mode+" /dev/null || echo x >/dev/null && ls -l /dev/null /dev/tty")
 		stdout, stderr, status := step(t, line...)
 		require.Zero(t, status, stderr)
 		require.Equal(t, 2, strings.Count(stdout, "crw-rw-rw-"), stdout)

@@ -89,7 +89,8 @@ func TestHostileLinks(t *testing.T) {
 // A volume that covers /dev takes /dev/null away, with which files of /proc are masked.
 func TestNoVolumeOnWhatTheKernelShows(t *testing.T) {
 	needNamespaces(t)
-	for _, c := range [][2]string{{"/dev", "/data"}, {"/proc", "/data"}, {"/proc", "/data/sys"}, {"/sys", "/data/kernel"},
+	for _, c := range [][2]string{{"/dev", "/data"}, {"/proc", "/data"}, {"/proc", "/data/sys"},
+		{"/sys", "/data/kernel"},
 		{"/", "/data/dev"}, {"dev", "/data/shm"}} {
 		rootfs := makeRootfs(t)
 		require.NoError(t, os.Symlink(c[0], filepath.Join(rootfs, "data")))

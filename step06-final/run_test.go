@@ -102,8 +102,9 @@ func interfaces(t *testing.T) []string {
 	return names
 }
 
-// quietHost is hostState when what earlier tests left to end by itself has ended: a bridge lingers for
-// a second after its last container, and a veth goes with a dead network namespace, in the kernel's time.
+// quietHost is hostState when what earlier tests left to end by itself has ended: a bridge
+// lingers for a second after its last container, and a veth goes with a dead network namespace,
+// in the kernel's time.
 func quietHost(t *testing.T) string {
 	t.Helper()
 	if must(t, "ps", "-q") == "" {

@@ -50,6 +50,7 @@ func runPlay(book *Book, args []string) int {
 		fmt.Println("usage: doccheck play URL [CHAPTER…]")
 		return 2
 	}
+
 	pages := pagesToPlay(book, args[1:])
 	results, problems, err := drive(book.Root, args[0], pages)
 	for _, problem := range problems {
@@ -77,10 +78,12 @@ func runPlay(book *Book, args []string) int {
 // pagesToPlay are the Chinese chapters that have blocks to run.
 func pagesToPlay(book *Book, only []string) []*playPage {
 	var pages []*playPage
+
 	for _, c := range book.Chapters {
 		if !strings.HasPrefix(c.Path, "docs/zh/") || !selected(c.Path, only) {
 			continue
 		}
+
 		page := &playPage{Page: strings.TrimSuffix(strings.TrimPrefix(c.Path, "docs/zh/"), ".md"), chapter: c}
 		for _, f := range c.Fences {
 			if f.Lang == "console" && (f.Has("run") || f.Has("play")) {
@@ -93,6 +96,7 @@ func pagesToPlay(book *Book, only []string) []*playPage {
 			pages = append(pages, page)
 		}
 	}
+
 	return pages
 }
 
@@ -119,11 +123,13 @@ func drive(root, url string, pages []*playPage) (map[string]*played, []string, e
 	var problems []string
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 16<<20)
+
 	for lines.Scan() {
 		result := &played{Block: -1}
 		if err := json.Unmarshal(lines.Bytes(), result); err != nil {
 			return nil, problems, fmt.Errorf("drive.mjs: %w: %s", err, lines.Text())
 		}
+
 		switch {
 		case result.Problem != "":
 			problems = append(problems, result.Problem)
@@ -139,11 +145,13 @@ func drive(root, url string, pages []*playPage) (map[string]*played, []string, e
 			}
 		}
 	}
+
 	return results, problems, cmd.Wait()
 }
 
 func comparePage(page *playPage, results map[string]*played) (passed, failed, skipped int) {
 	broken := ""
+
 	for number, fence := range page.fences {
 		result := results[page.Page+" "+strconv.Itoa(number)]
 		where := fmt.Sprintf("%s:%d", page.chapter.Path, fence.Start+1)
@@ -168,6 +176,7 @@ func comparePage(page *playPage, results map[string]*played) (passed, failed, sk
 			failed++
 		}
 	}
+
 	return passed, failed, skipped
 }
 
@@ -187,12 +196,14 @@ func compareBlock(c *Chapter, f *Fence, result *played) bool {
 		if f.Has("play") && len(cmd.want) == 0 {
 			continue
 		}
+
 		got := plain(result.Outputs[i])
 		if ok, why := matchesTerminal(cmd.want, got); !ok {
 			fmt.Printf("%s:%d: %s\n    %s; it prints:\n%s", c.Path, cmd.line, cmd.text, why, indent(got))
 			same = false
 		}
 	}
+
 	return same
 }
 
@@ -226,7 +237,8 @@ func plain(got string) string {
 
 var gap = regexp.MustCompile(`\t+| {2,}`)
 
-// matchesTerminal also takes names in columns for names one a line: so ls prints them on a terminal.
+// matchesTerminal also takes names in columns for names one a line: so ls prints them on a
+// terminal.
 func matchesTerminal(want []string, got string) (bool, string) {
 	ok, why := matches(want, got)
 	if !ok {

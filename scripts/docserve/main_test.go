@@ -52,9 +52,11 @@ func TestMachineFiles(t *testing.T) {
 	for _, name := range []string{"v2.zst", "v86.wasm", "machine.json"} {
 		require.NoError(t, os.WriteFile(filepath.Join(site, "play", name), []byte(state), 0o644))
 	}
+
 	handler := pages(site)
 
-	for name, kind := range map[string]string{"v2.zst": "application/zstd", "v86.wasm": "application/wasm", "machine.json": "application/json"} {
+	for name, kind := range map[string]string{"v2.zst": "application/zstd", "v86.wasm": "application/wasm",
+		"machine.json": "application/json"} {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://x/play/"+name+"?0123", nil))
 		assert.Equal(t, http.StatusOK, answer.Code, name)

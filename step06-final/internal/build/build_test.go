@@ -501,8 +501,8 @@ func TestStandardInput(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// A context from standard input chooses the mode of its directory ("./"), and holds a set-user-id program: no other user of
-// the host gets there, while it is built or after.
+// A context from standard input chooses the mode of its directory ("./"), and holds a set-user-id
+// program: no other user of the host gets there, while it is built or after.
 func TestContextIsPrivate(t *testing.T) {
 	b := newBench(t)
 	var archive bytes.Buffer
@@ -518,6 +518,7 @@ func TestContextIsPrivate(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+
 	require.NoError(t, w.Close())
 
 	seen := 0

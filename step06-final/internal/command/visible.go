@@ -33,7 +33,8 @@ func visible(s string) string {
 	return out.String()
 }
 
-// oneLine is visible for what stands in a line with other things: a line end in a label must not make a line of its own.
+// oneLine is visible for what stands in a line with other things: a line end in a label must not
+// make a line of its own.
 func oneLine(s string) string { return strings.ReplaceAll(visible(s), "\n", `\n`) }
 
 func isControl(r rune) bool {

@@ -213,6 +213,7 @@ func (s *supervisor) makeStandard(openStdin bool) ([]int, error) {
 
 		theirs[i+1], s.streams[i].fd = pipe[1], pipe[0]
 	}
+
 	return theirs, nil
 }
 
@@ -254,7 +255,8 @@ func (s *supervisor) loop(pid int) {
 			timeout = s.health.wait(timeout)
 		}
 
-		// Until the parent has let us go it may still give the container up: then nothing is recorded.
+		// Until the parent has let us go it may still give the container up: then nothing is
+		// recorded.
 		if n := poll(fds, timeout); n == 0 && wait == 0 && s.hasEnded && s.released {
 			s.finish()
 		}
@@ -375,6 +377,7 @@ func (s *supervisor) serve(p pollFd) {
 			syscall.Close(s.listener)
 			s.listener = -1
 		}
+
 	case fd == s.console:
 		s.takeMaster()
 

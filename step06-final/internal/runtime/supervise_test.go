@@ -37,6 +37,7 @@ func supervised(t *testing.T, change func(*SupervisorOptions), command ...string
 		_, err := waitChild(c.SupervisorPid)
 		require.NoError(t, err)
 	})
+
 	return c, o
 }
 
@@ -71,9 +72,9 @@ func TestSupervisorKeepsLogAndExitCode(t *testing.T) {
 	assert.False(t, exists(o.AttachSocket), "the attach socket must be gone")
 }
 
-// Init dies while the creator is busy, and the creation fails: the supervisor waits for its parent's
-// word before it does anything. (It did not: its command on exit waited for the creator's lock, and
-// the creator for the supervisor.)
+// Init dies while the creator is busy, and the creation fails: the supervisor waits for its
+// parent's word before it does anything. (It did not: its command on exit waited for the
+// creator's lock, and the creator for the supervisor.)
 func TestFailedCreationExecutesNothingOnExit(t *testing.T) {
 	needRoot(t)
 	bundle, spec := newBundle(t, "true")
