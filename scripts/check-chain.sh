@@ -26,10 +26,12 @@ check_neighbours() {
 check_chapter() {
 	local file chapter
 	chapter=$(find "$ROOT/docs/zh" -name "*-$AFTER.md" 2>/dev/null)
+	[ "$AFTER" != step06-final/small ] || chapter=$(echo "$ROOT"/docs/zh/08-small-*.md) # a page for each idea
 	[ -n "$chapter" ] || skip_because "还没有这一章 / the chapter is not written yet"
 	for file in $(listed "$AFTER"); do
 		case $file in *_test.go | go.* | testdata | GONE:*) continue ;; esac
-		grep -qwF "$file" "$chapter" || fail_because "${chapter#"$ROOT"/} 没有提到 does not name $file"
+		# shellcheck disable=SC2086 # several pages
+		grep -qwF "$file" $chapter || fail_because "${chapter#"$ROOT"/} 没有提到 does not name $file"
 	done
 }
 
