@@ -49,28 +49,33 @@ async function download(url, expected, progress) {
   return data.buffer
 }
 
-// A Line is one serial line: what is on it, and whether its shell is at a prompt.
+// A Line is one serial line: what the last command printed, and whether it has ended.
 class Line {
-  prompt = true
+  marked = false // the shell that answers marks its prompts
   text = '' // since the last command was sent, as bytes
   written = () => {}
   finished = null
   timer = null
 
   receive(byte) {
+    if (!this.finished) return // the reader types by himself
     this.text += String.fromCharCode(byte)
-    // A shell that knows of the page says where its prompt begins; of another one only the look tells.
-    if (byte === 7 && this.text.endsWith('\x1b]133;A\x07')) this.settle(60)
-    else if (byte === 32 && /(^|[\r\n])(\S{0,20} ?)?[#$] $/.test(this.text)) this.settle(700)
-    else if (this.timer && !this.marked) this.cancel()
+    // A shell that knows of the page says where its prompt begins; of another one only the look tells. What comes before
+    // the end of the typed line belongs to the prompt before.
+    if (!this.text.includes('\n')) return
+    if (byte === 7 && this.text.endsWith('\x1b]133;A\x07')) {
+      this.marked = true
+      this.settle(60)
+    } else if (!this.marked) {
+      this.cancel()
+      if (byte === 32 && /[\r\n](\S{0,20} ?)?[#$] $/.test(this.text.slice(-64))) this.settle(700)
+    }
   }
 
   settle(wait) {
     this.cancel()
-    this.marked = wait < 100
     this.timer = setTimeout(() => {
       this.timer = null
-      this.prompt = true
       this.finished?.(this.output())
       this.finished = null
     }, wait)
@@ -163,7 +168,7 @@ export class Lab {
   run(port, text) {
     const line = this.lines[port]
     line.cancel()
-    Object.assign(line, { prompt: false, text: '' })
+    Object.assign(line, { marked: false, text: '' })
     const finished = new Promise((resolve) => { line.finished = resolve })
     this.type(port, text.replaceAll('\n', '\r') + '\r')
     return finished
