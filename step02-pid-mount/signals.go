@@ -49,7 +49,7 @@ func deliver(command *os.Process, s syscall.Signal) {
 // be waited for (sigwaitinfo(2)), but a shell also blocks all of them while it forks: so look
 // again.
 func hasHandler(pid int, s syscall.Signal) bool {
-	for try := 0; try < 50; try++ {
+	for try := 0; try < 250; try++ { // half a second: a busy machine forks slowly
 		blocked, handled := signalMasks(pid)
 		bit := uint64(1) << (uint(s) - 1)
 		if handled&bit != 0 || blocked&bit == 0 {
