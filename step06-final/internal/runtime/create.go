@@ -15,6 +15,7 @@ import (
 
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/security"
 	usernamespace "mydocker/step06-final/internal/userns"
 )
 
@@ -440,22 +441,7 @@ func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
 }
 
 // cloneIntoCgroup says whether the kernel can let a process be born in a v2 cgroup (Linux 5.7).
-func cloneIntoCgroup() bool {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return false
-	}
-	major, minor := kernelVersion(unix.ByteSliceToString(name.Release[:]))
-	return major > 5 || major == 5 && minor >= 7
-}
-
-func kernelVersion(release string) (major, minor int) {
-	// A release that is not two numbers counts as old: that only means the slow way.
-	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
-		return 0, 0
-	}
-	return major, minor
-}
+func cloneIntoCgroup() bool { return security.KernelAtLeast(5, 7) }
 
 // launch starts init and talks with it until it waits for its start.
 func (c *creation) launch(spawn *early.Spawn, plan []byte) error {

@@ -75,7 +75,7 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 
 	// Before Linux 4.8 a tracer could change a system call after the filter had seen it
 	// (seccomp(2)).
-	if kernelAtLeast(4, 8) {
+	if KernelAtLeast(4, 8) {
 		allow("process_vm_readv process_vm_writev ptrace")
 	}
 

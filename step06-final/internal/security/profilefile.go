@@ -163,7 +163,7 @@ func (c conditions) oneHolds(caps []string) bool {
 
 func kernelIs(minimum string) bool {
 	major, minor, err := parseKernelVersion(minimum)
-	return err == nil && kernelAtLeast(major, minor)
+	return err == nil && KernelAtLeast(major, minor)
 }
 
 // errnoByName is the number of an error such as "EPERM", which goes before the number that is
@@ -188,9 +188,9 @@ func parseKernelVersion(text string) (major, minor int, err error) {
 	return major, minor, nil
 }
 
-// kernelAtLeast compares with the running kernel. A kernel that does not say its version counts
+// KernelAtLeast compares with the running kernel. A kernel that does not say its version counts
 // as old.
-func kernelAtLeast(major, minor int) bool {
+func KernelAtLeast(major, minor int) bool {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {
 		return false
