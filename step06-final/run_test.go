@@ -77,7 +77,7 @@ func TestBadInputIsOneLineAndChangesNothing(t *testing.T) {
 // hostState is what a command must not change: mounts, interfaces, containers, names, volumes.
 func hostState(t *testing.T) string {
 	t.Helper()
-	state := mounts(t) + strings.Join(interfaces(t), ",")
+	state := mounts(t) + strings.Join(interfaces(t), ",") + "\n"
 	for _, dir := range []string{"containers", "names", "volumes", "snapshots"} {
 		entries, err := os.ReadDir(filepath.Join(work, "root", dir))
 		require.NoError(t, err)

@@ -119,6 +119,12 @@ func prepareSandbox() error {
 		return err
 	}
 
+	// What tests put into t.TempDir ends with the sandbox, also when a signal or the timeout ends them.
+	if err := os.Mkdir(filepath.Join(work, "tmp"), 0o755); err != nil {
+		return err
+	}
+	os.Setenv("TMPDIR", filepath.Join(work, "tmp"))
+
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))
 

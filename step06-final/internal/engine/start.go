@@ -224,6 +224,9 @@ func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
 		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-exited", c.ID},
 		OnExitEnv: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
 	}
+	if c.HostConfig.AutoRemove {
+		o.Holders = clientsPath(c)
+	}
 	if o.LogMaxSize == 0 {
 		o.LogMaxSize = 20 << 20
 	}

@@ -59,6 +59,9 @@ type SupervisorOptions struct {
 	Terminal     bool     // the supervisor holds the pty master (Process.Terminal must be set too)
 	OnExit       []string // argv executed (absolute path) after the exit file is written; empty: none
 	OnExitEnv    []string
+	// A file on which clients hold a shared flock(2): OnExit waits for them, a second at most, and
+	// is not executed when they have removed the file. "" = nobody is waited for.
+	Holders string
 
 	Hold []int // descriptors that stay open as long as the supervisor lives
 

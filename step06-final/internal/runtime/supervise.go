@@ -100,6 +100,9 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 
 		add("on-exit", o.OnExit...)
 		add("on-exit-environment", o.OnExitEnv...)
+		if o.Holders != "" {
+			add("holders", o.Holders)
+		}
 	}
 
 	var hold []string

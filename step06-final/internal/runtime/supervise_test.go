@@ -91,6 +91,51 @@ func TestFailedCreationExecutesNothingOnExit(t *testing.T) {
 	assert.NoFileExists(t, exit)
 }
 
+// Whoever holds the container may clear up himself; when he has not, the command on exit does, in
+// time also beside one that stays.
+func TestHoldersOfAContainerClearUp(t *testing.T) {
+	for name, holder := range map[string]struct {
+		holds, removes, goes bool
+		executed             bool
+	}{
+		"nobody holds":           {executed: true},
+		"removes and goes":       {holds: true, removes: true, goes: true},
+		"goes without removing":  {holds: true, goes: true, executed: true},
+		"stays without removing": {holds: true, executed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := filepath.Join(t.TempDir(), "held")
+			file, err := os.Create(held)
+			require.NoError(t, err)
+			defer file.Close()
+
+			if holder.holds {
+				require.NoError(t, unix.Flock(int(file.Fd()), unix.LOCK_SH))
+			}
+			c, o := supervised(t, func(o *SupervisorOptions) { o.Holders = held }, "true")
+			require.NoError(t, c.Start())
+			eventually(t, "exit file", func() bool { return exists(o.ExitPath) })
+			if holder.removes {
+				require.NoError(t, os.Remove(held))
+			}
+			if holder.goes {
+				file.Close()
+			}
+
+			done := filepath.Join(filepath.Dir(o.ExitPath), "done")
+			if holder.executed {
+				eventually(t, "on-exit", func() bool { return exists(done) })
+				return
+			}
+			eventually(t, "the supervisor's end", func() bool {
+				state, _, err := processStat(c.SupervisorPid)
+				return err != nil || state == 'Z'
+			})
+			assert.NoFileExists(t, done)
+		})
+	}
+}
+
 func TestSupervisorReportsSignals(t *testing.T) {
 	c, o := supervised(t, func(*SupervisorOptions) {}, "sleep", "1000")
 	require.NoError(t, c.Start())
