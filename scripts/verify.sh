@@ -55,6 +55,14 @@ failures() {
 		inside { kept = kept $0 "\n" }'
 }
 
+# skip_reasons: the last thing that each skipped test said
+skip_reasons() {
+	awk '
+		/^=== RUN +[^\/]+$/ { reason = "?"; next }
+		/^ +[^ ]+\.go:[0-9]+: / { reason = $0; sub(/^ +[^ ]+\.go:[0-9]+: /, "", reason); next }
+		/^--- SKIP: / { print reason }'
+}
+
 # go_tests MODULE
 go_tests() {
 	local status=0 now_passed now_failed now_skipped
@@ -72,7 +80,7 @@ go_tests() {
 		failures <"$WORK/tests" | sed 's/^/    /' | head -n 200
 		say "    办法 remedy:  cd $1 && ${GO} test ./..."
 	fi
-	grep -A1 '^--- SKIP: ' "$WORK/tests" | sed -n 's/^[[:space:]][^:]*:[0-9]*: /  - 跳过 skipped: /p' | sort | uniq -c | sed 's/^ *\([0-9]*\) *\(.*\)/  \2 (×\1)/'
+	skip_reasons <"$WORK/tests" | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/  - 跳过 skipped: \2 (×\1)/'
 }
 
 check_book() { PATH=$(dirname "$(command -v "$GO")"):$PATH "$SCRIPTS/docs.sh" check; }

@@ -326,13 +326,14 @@ func TestDamagedRecord(t *testing.T) {
 // stopped and removed all the same, as that is what frees the disk.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"))
+	// Without busybox the image is the host's own tools with their libraries: some 20 MB.
+	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	t.Setenv("MYDOCKER_ROOT", filepath.Join(dir, "root"))
 	t.Setenv("MYDOCKER_STATE", filepath.Join(dir, "state"))
 	must(t, "run", "-d", "--name", "bystander", "host", "sleep", "1000")
 	must(t, "run", "-d", "--name", "victim", "host", "sleep", "1000")
-	docker("run", "--name", "greedy", "host", "sh", "-c", "dd if=/dev/zero of=/x bs=1k count=20000")
+	docker("run", "--name", "greedy", "host", "sh", "-c", "dd if=/dev/zero of=/x bs=4k count=20000")
 	require.Error(t, os.WriteFile(filepath.Join(dir, "probe"), make([]byte, 64<<10), 0o600), "the disk is not full")
 
 	require.Equal(t, "victim", docker("kill", "victim").out)
