@@ -12,6 +12,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // Group is one container's cgroup, in every hierarchy of the host.
@@ -220,8 +222,8 @@ func inheritCpuset(directory, mountpoint string) error {
 	return nil
 }
 
-// Tasks are the v1 files into which a thread writes 0 to be in the group. The pids controller comes
-// last and apart: see early.Spawn and runtime.
+// Tasks are the v1 files into which a process writes 0 to be in the group, sorted. The pids
+// controller comes last and apart: see early.Spawn and runtime.
 func (g *Group) Tasks() (tasks []string, pids string) {
 	seen := map[string]bool{}
 	for controller, directory := range g.Dirs {
@@ -234,6 +236,8 @@ func (g *Group) Tasks() (tasks []string, pids string) {
 			tasks = append(tasks, filepath.Join(directory, "tasks"))
 		}
 	}
+
+	sort.Strings(tasks)
 	return tasks, pids
 }
 
@@ -278,7 +282,7 @@ func (g *Group) Processes() ([]int, error) {
 			return nil
 		}
 
-		data, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		data, err := disk.Read(filepath.Join(path, "cgroup.procs"))
 		if err != nil {
 			if os.IsNotExist(err) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
 				return nil
@@ -412,7 +416,7 @@ func write(directory, file, value string) error {
 }
 
 func readString(directory, file string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(directory, file))
+	data, err := disk.Read(filepath.Join(directory, file))
 	return strings.TrimSpace(string(data)), err
 }
 

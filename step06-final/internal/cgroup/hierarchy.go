@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // Hierarchy is one mounted cgroup tree.
@@ -49,11 +51,11 @@ func (h *Host) Unified() bool {
 // Detect reads /proc/self/mountinfo and /proc/self/cgroup. A host without any cgroup tree is not an
 // error: Host is empty.
 func Detect() (*Host, error) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := disk.Read("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("find cgroup mounts: %w", err)
 	}
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, err := disk.Read("/proc/self/cgroup")
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("find own cgroups: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // Sub is the group with some of its directories replaced by ones below them, as runc's `exec
@@ -93,7 +95,7 @@ func (g *Group) ForProcessBeside(init int) (*Group, error) {
 		return g, err
 	}
 
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", init))
+	data, err := disk.Read(fmt.Sprintf("/proc/%d/cgroup", init))
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,8 @@ import (
 // executeInside executes the program in a pid namespace that was joined. The child is our parent's,
 // as we are.
 func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
-	var message [9]byte
-	message[0], message[1] = MsgExecError, 4
+	var message [5 + execErrorSize]byte
+	message[0], message[1] = MsgExecError, execErrorSize
 	filter := sockFilter{uint16(len(p.filter) / 8), nil}
 	if len(p.filter) > 0 {
 		filter.instructions = unsafe.Pointer(&p.filter[0])
@@ -39,7 +39,7 @@ func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
 //go:noinline
 //go:norace
 func (p *initProcess) forkInside(path *byte, argv, envv []*byte, filter *sockFilter,
-	message *[9]byte) (pid uintptr, errno syscall.Errno) {
+	message *[5 + execErrorSize]byte) (pid uintptr, errno syscall.Errno) {
 	runtimeBeforeFork()
 	pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, syscall.CLONE_PARENT|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 || pid != 0 {
@@ -75,7 +75,8 @@ func (p *initProcess) forkInside(path *byte, argv, envv []*byte, filter *sockFil
 
 failed:
 	message[5], message[6] = byte(errno), byte(errno>>8)
-	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(p.sync), uintptr(unsafe.Pointer(message)), 9)
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(p.sync), uintptr(unsafe.Pointer(message)),
+		uintptr(len(message)))
 	for {
 		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
 	}

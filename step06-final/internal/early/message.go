@@ -10,15 +10,19 @@ const (
 	MsgHooks = 'H' // init → parent: run the prestart and createRuntime hooks now; the answer is MsgState
 	// parent → init: two steps, for hooks that init runs: the state as JSON before and after the
 	// start
-	MsgState     = 'S'
-	MsgLimits    = 'L' // init → parent: set the resource limits now; the answer is MsgGo
-	MsgReady     = 'R' // init → parent: everything is set up; the answer is MsgGo
-	MsgListener  = 'N' // init → parent: the number of the seccomp listener's descriptor in init; the answer is MsgGo
-	MsgGo        = 'G' // parent → early: continue
-	MsgError     = 'E' // early → parent: text of the first error; the early process ends
-	MsgExecError = 'X' // spawned child → parent: four bytes errno of the execve that should have begun the early stage
+	MsgState    = 'S'
+	MsgLimits   = 'L' // init → parent: set the resource limits now; the answer is MsgGo
+	MsgReady    = 'R' // init → parent: everything is set up; the answer is MsgGo
+	MsgListener = 'N' // init → parent: the number of the seccomp listener's descriptor in init; the answer is MsgGo
+	MsgGo       = 'G' // parent → early: continue
+	MsgError    = 'E' // early → parent: text of the first error; the early process ends
+	// spawned child → parent: four bytes errno of what should have begun the early stage; one byte:
+	// 0 for the execve, n for the nth of Spawn.Tasks
+	MsgExecError = 'X'
 	MsgStarted   = 'A' // init → starter: the start was accepted. End of file after it: execve succeeded
 )
+
+const execErrorSize = 4 + 1
 
 // MaxMessage bounds a message, so that a confused peer cannot make us allocate without end.
 const MaxMessage = 64 << 20

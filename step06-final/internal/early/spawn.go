@@ -1,7 +1,6 @@
 package early
 
 import (
-	"runtime"
 	"syscall"
 	"unsafe"
 )
@@ -20,7 +19,7 @@ type Spawn struct {
 	Files   []int    // become descriptors 0, 1, 2, …; FromSources is a place for one of these:
 	Sources []Source // paths that the child opens before it becomes another user
 
-	Tasks      []string // cgroup v1: the tasks files to be in
+	Tasks      []string // cgroup v1: the tasks files to be in; MsgExecError counts them
 	CgroupFd   int      // cgroup v2: descriptor of the directory to be in, or -1
 	Joins      []Join   // existing namespaces, in this order
 	Offsets    string   // new time namespace: what to write into timens_offsets; "" = no new time namespace
@@ -60,65 +59,34 @@ func (e *Error) Unwrap() error { return e.Errno }
 // Start starts the early process and returns its pid. The child is a child of the calling
 // process.
 //
-// The work is done on a thread of its own, which ends afterwards: it has put itself into the
-// container's cgroups (on cgroup v1 a new process is born where the thread that forks it is) and
-// must not stay there. Writing 0 into a tasks file moves only the writing thread. The kernel does
-// that at once, while moving a whole process, or another one by number, waits for an RCU grace
-// period: some 12 ms, more than all the rest of a start.
+// On cgroup v1 the child itself enters the container's cgroups, before it does anything else.
+// Writing 0 into a tasks file moves only the writing thread. The kernel does that at once, while
+// moving a whole process, or another one by number, waits for an RCU grace period: some 12 ms, more
+// than all the rest of a start.
 func (s *Spawn) Start() (pid int, err error) {
-	done := make(chan struct{})
-
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if syscall.Gettid() == syscall.Getpid() {
-			// The main thread cannot end. Hold it while another one does the work.
-			inner := make(chan struct{})
-			go func() {
-				runtime.LockOSThread()
-				pid, err = s.startOnThisThread()
-				close(inner)
-			}()
-			<-inner
-			runtime.UnlockOSThread()
-		} else {
-			pid, err = s.startOnThisThread()
-		}
-
-		close(done)
-	}()
-
-	<-done
-	return pid, err
-}
-
-func (s *Spawn) startOnThisThread() (int, error) {
-	for _, tasks := range s.Tasks {
-		if err := writeFile(tasks, "0"); err != nil {
-			return 0, &Error{"join cgroup " + tasks, err.(syscall.Errno)}
-		}
-	}
-
 	c, err := s.prepare()
 	if err != nil {
 		return 0, err
 	}
 	defer c.close()
 	syscall.ForkLock.Lock() // as package syscall does: no descriptor may be between creation and CLOEXEC now
-	pid, errno := c.forkAndExec()
+	first, errno := c.forkAndExec()
 	syscall.ForkLock.Unlock()
 	if errno != 0 {
 		return 0, &Error{"clone", errno}
 	}
 
 	if !c.reports {
-		return int(pid), nil
+		return int(first), nil
 	}
-	return c.awaitReport(int(pid))
+	return c.awaitReport(int(first))
 }
 
 // child is everything that the forked process needs, prepared by the parent: after the fork
 // nothing may be allocated.
 type child struct {
+	taskFiles  []string
+	tasks      []int // descriptors of taskFiles
 	joins      []Join
 	offsets    []byte
 	cloneFlags uintptr
@@ -139,7 +107,8 @@ type child struct {
 	offsetPath *byte
 	argv, envv []*byte
 	args3      cloneArgs
-	message    [5 + 4]byte
+	message    [5 + execErrorSize]byte
+	zero       [1]byte
 	words      [3]uint32
 }
 
@@ -154,12 +123,22 @@ type cloneArgs struct {
 }
 
 func (s *Spawn) prepare() (*child, error) {
-	c := &child{joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags, cgroupFd: s.CgroupFd,
-		waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
+	c := &child{taskFiles: s.Tasks, joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags,
+		cgroupFd: s.CgroupFd, waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
 		reports: len(s.Joins) > 0 || s.Offsets != ""}
 	c.twoForks = c.reports && !s.Outside
 	for _, join := range s.Joins {
 		c.alone = c.alone || join.Type == CloneNewTime
+	}
+
+	for _, path := range s.Tasks {
+		fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			c.close()
+			return nil, &Error{joinStep(path), toErrno(err)}
+		}
+
+		c.tasks = append(c.tasks, fd)
 	}
 
 	lowest := len(s.Files) + 1 // the files and the sync socket
@@ -221,12 +200,14 @@ func (s *Spawn) prepare() (*child, error) {
 		return nil, &Error{"environment", syscall.EINVAL}
 	}
 
-	c.message = [9]byte{MsgExecError, 4}
+	c.message = [5 + execErrorSize]byte{MsgExecError, execErrorSize}
+	c.zero[0] = '0'
 	return c, nil
 }
 
 func (c *child) close() {
-	for _, fd := range append(append([]int{}, c.files...), c.exe, c.proc, c.report[0], c.report[1]) {
+	all := append(append([]int{}, c.tasks...), c.files...)
+	for _, fd := range append(all, c.exe, c.proc, c.report[0], c.report[1]) {
 		if fd > 2 {
 			syscall.Close(fd)
 		}
@@ -270,6 +251,7 @@ const (
 	stageOpenOffsets
 	stageWriteOffsets
 	stageClone
+	stageTasks // and the number of the file
 )
 
 // StepWriteOffsets is the Step of an Error that is about the values of Spawn.Offsets.
@@ -286,11 +268,17 @@ func (c *child) stageName(stage int) string {
 	case stageClone:
 		return "clone with " + CloneFlagNames(c.cloneFlags)
 	}
+	if stage >= stageTasks {
+		return joinStep(c.taskFiles[stage-stageTasks])
+	}
 	if stage < len(c.joins) {
 		return "setns " + CloneFlagNames(uintptr(c.joins[stage].Type))
 	}
 	return "stage " + itoa(stage)
 }
+
+// joinStep is the Step of an Error about entering a v1 cgroup.
+func joinStep(tasks string) string { return "join cgroup " + tasks }
 
 //go:linkname runtimeBeforeFork syscall.runtime_BeforeFork
 func runtimeBeforeFork()
@@ -347,6 +335,19 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 	}
 
 	// From here on: the child.
+	for i = 0; i < len(c.tasks); i++ {
+		_, _, errno = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.tasks[i]),
+			uintptr(unsafe.Pointer(&c.zero[0])), 1)
+		if errno != 0 && c.reports {
+			i += stageTasks
+			goto failed
+		}
+		if errno != 0 {
+			c.message[9] = byte(i + 1)
+			goto execFailed
+		}
+	}
+
 	if c.reports {
 		for i = 0; i < len(c.joins); i++ {
 			_, _, errno = syscall.RawSyscall(sysSetns, uintptr(c.joins[i].Fd), uintptr(c.joins[i].Type), 0)
@@ -410,7 +411,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
 		}
 
-		c.message[0], c.message[1] = MsgExecError, 4
+		c.message[0], c.message[1] = MsgExecError, execErrorSize
 	}
 
 	for i = 0; i < len(c.sources); i++ {
@@ -469,7 +470,8 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 
 execFailed:
 	c.message[5], c.message[6] = byte(errno), byte(errno>>8)
-	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.files[len(c.files)-1]), uintptr(unsafe.Pointer(&c.message[0])), 9)
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.files[len(c.files)-1]), uintptr(unsafe.Pointer(&c.message[0])),
+		uintptr(len(c.message)))
 	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
 
 failed:

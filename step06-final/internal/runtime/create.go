@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/early"
 	"mydocker/step06-final/internal/security"
 	usernamespace "mydocker/step06-final/internal/userns"
@@ -253,7 +254,7 @@ func (c *creation) makeDirectory() error {
 		}
 	}
 
-	if err := os.WriteFile(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
+	if err := disk.Create(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
 		return fmt.Errorf("save the configuration: %w", err)
 	}
 
@@ -373,7 +374,7 @@ func (c *creation) mayGoWithoutCgroup() bool {
 // InUserNamespace says whether this runtime itself runs as root of a user namespace.
 func InUserNamespace() bool {
 	ownNamespace.once.Do(func() {
-		data, err := os.ReadFile("/proc/self/uid_map")
+		data, err := disk.Read("/proc/self/uid_map")
 		if err != nil {
 			return
 		}
@@ -575,7 +576,8 @@ func (c *creation) converse(sync int) error {
 		case early.MsgListener:
 			err = c.handListenerOn(sync, payload)
 		default:
-			err = initError(kind, payload)
+			tasks, _ := c.cgroups.Tasks()
+			err = initError(kind, payload, tasks)
 		}
 
 		if err != nil {

@@ -388,7 +388,8 @@ func (e *execution) converse(sync, pid int) error {
 		case kind == 0 && ready && (e.pidNamespace == nil || e.program != 0):
 			return nil // closed by execve
 		default:
-			return initError(kind, payload)
+			tasks, _ := e.group.Tasks()
+			return initError(kind, payload, tasks)
 		}
 	}
 }

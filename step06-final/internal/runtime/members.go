@@ -8,6 +8,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // What may be killed as a part of a container: its own pid namespace, which the kernel ends with
@@ -101,7 +103,7 @@ func parentsOfAll() (map[int]int, error) {
 			continue
 		}
 
-		data, err := os.ReadFile("/proc/" + name + "/stat")
+		data, err := disk.Read("/proc/" + name + "/stat")
 		if err != nil {
 			continue // it has ended
 		}

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/early"
 )
 
@@ -361,7 +362,7 @@ func (p *planner) planProtection() error {
 // planLabels prepares what a security module does at the next execve.
 func (p *planner) planLabels(process *specs.Process) error {
 	if profile := process.ApparmorProfile; profile != "" && profile != "unconfined" {
-		enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+		enabled, err := disk.Read("/sys/module/apparmor/parameters/enabled")
 		if err != nil || !strings.HasPrefix(string(enabled), "Y") {
 			return fieldError("process.apparmorProfile", "AppArmor is not enabled on this host")
 		}

@@ -3,16 +3,17 @@ package runtime
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // processStat is what /proc/PID/stat says: the state letter and the start time in clock ticks after
 // boot. Both together with the pid name a process: pids are used again, a pid with its start time
 // is not.
 func processStat(pid int) (state byte, start uint64, err error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := disk.Read(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // SpecVersion is the version of the runtime specification that this package implements.
@@ -19,7 +21,7 @@ const SpecVersion = "1.2.0"
 // LoadSpec reads a bundle's config.json, and returns the file's content too.
 func LoadSpec(bundle string) (*specs.Spec, []byte, error) {
 	path := filepath.Join(bundle, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := disk.Read(path)
 	if os.IsNotExist(err) {
 		return nil, nil, fmt.Errorf(
 			"%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)

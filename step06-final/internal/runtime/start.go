@@ -73,7 +73,7 @@ func awaitExecve(connection int) error {
 		case kind == early.MsgStarted:
 			accepted = true
 		default:
-			return initError(kind, payload)
+			return initError(kind, payload, nil)
 		}
 	}
 }

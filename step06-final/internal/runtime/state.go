@@ -11,8 +11,10 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/disk"
 )
 
 // savedState is state.json in a container's directory. The configuration is beside it, in
@@ -57,10 +59,10 @@ func checkID(id string) error {
 // writeAtomically writes a file so that readers see the old or the new content, never a part.
 func writeAtomically(path string, data []byte) error {
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+	if err := disk.Create(temporary, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(temporary, path)
+	return unix.Rename(temporary, path)
 }
 
 func (c *Container) save() error {
@@ -96,7 +98,7 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config, err := os.ReadFile(filepath.Join(c.directory(), configFile)); err == nil {
+	if config, err := disk.Read(filepath.Join(c.directory(), configFile)); err == nil {
 		if spec, err := ParseSpec(config); err == nil {
 			if spec.Linux == nil {
 				spec.Linux = &specs.Linux{}
@@ -125,7 +127,7 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 	// A directory without a readable state was left by a process that was killed: it counts as
 	// stopped, so that it can be deleted.
 	c := &Container{ID: id, runtime: r, Spec: &specs.Spec{Linux: &specs.Linux{}}}
-	data, err := os.ReadFile(filepath.Join(directory, stateFile))
+	data, err := disk.Read(filepath.Join(directory, stateFile))
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("load container %s: %w", id, err)
 	}

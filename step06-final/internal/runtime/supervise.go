@@ -188,7 +188,7 @@ func receivePid(connection int) (int, error) {
 	case kind == 0:
 		return 0, errors.New("the supervisor ended before it had started init")
 	}
-	return 0, initError(kind, payload)
+	return 0, initError(kind, payload, nil)
 }
 
 func writeSupervisorPid(path string, pid int) error {

@@ -2,12 +2,13 @@ package security
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/disk"
 )
 
 // CompileSeccomp turns linux.seccomp into a filter and the flags for seccomp(2). A configuration
@@ -101,7 +102,7 @@ func returnValue(field string, action specs.LinuxSeccompAction, errno *uint) (ui
 
 // available asks whether the kernel knows an action that the first kernels with seccomp lacked.
 func available(field, name string) error {
-	known, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_avail") // Linux 4.14
+	known, err := disk.Read("/proc/sys/kernel/seccomp/actions_avail") // Linux 4.14
 	if err == nil {
 		for _, k := range strings.Fields(string(known)) {
 			if k == name {
