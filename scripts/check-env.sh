@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What this host can do for the steps, line by line, for the user who asks; each failure with its remedy.
 # Nothing is changed. The status is 1 if something is missing that a step needs.
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program checks/cgroups
 CHAPTER=docs/zh/02-environment.md
 TELL=yes
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/check-env.XXXXXX") || die "mktemp failed: is ${TMPDIR:-/tmp} writable?"
@@ -214,7 +215,10 @@ check_propagation() {
 
 check_selinux() {
 	[ -e /sys/fs/selinux/enforce ] || skip_because "没有启用 / not enabled"
-	[ "$(cat /sys/fs/selinux/enforce)" = 1 ] || { say permissive; return 0; }
+	[ "$(cat /sys/fs/selinux/enforce)" = 1 ] || {
+		say permissive
+		return 0
+	}
 	say "enforcing: -v 的目录可能要 / a directory of -v may need: chcon -Rt container_file_t DIR"
 }
 

@@ -8,8 +8,8 @@
 # A step has 10 points, an exercise 5; a check that this machine cannot make does not count. Exit status 1 if a
 # point is missing.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
 
 format=text names=() CHECKOUT=$ROOT
 while [ $# -gt 0 ]; do

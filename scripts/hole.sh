@@ -10,8 +10,9 @@
 #   scripts/hole.sh --prove [N]              N random ones of the list (default 3) fail with the hole and pass when filled
 #
 # As root, like the stage checks.
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program
 LIST=$SCRIPTS/hole/functions.txt
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/hole.XXXXXX") || die mktemp
 trap 'rm -rf "$WORK"' EXIT

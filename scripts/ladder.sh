@@ -355,7 +355,7 @@ climb() {
 # unpacked_docker climbs with the docker that compat.sh has unpacked, in its namespaces.
 unpacked_docker() {
 	echo "cd '$ROOT'; ip link set lo up; scripts/ladder.sh docker; exit" |
-		"$SCRIPTS/compat.sh" --shell >"$WORK/said" 2>&1 || true
+		"$SCRIPTS/evidence/compat.sh" --shell >"$WORK/said" 2>&1 || true
 	if grep -q 'climbed 12 of 12' "$WORK/said"; then
 		printf '✔ %-20s %2d 级 rungs (Debian docker.io)\n' docker 12
 	else
@@ -384,7 +384,7 @@ prove() {
 				continue
 			fi
 			if [ -z "$PROGRAM" ] || ! "$PROGRAM" ps >/dev/null 2>&1; then
-				printf -- '- %-20s 跳过 skipped: 没有装，或没有运行 / not here, or not running (docker: scripts/compat.sh --shell)\n' "$step"
+				printf -- '- %-20s 跳过 skipped: 没有装，或没有运行 / not here, or not running (docker: scripts/evidence/compat.sh --shell)\n' "$step"
 				continue
 			fi
 			;;

@@ -4,8 +4,9 @@
 if [ "$EUID" = 0 ] && [ -z "${SMALL_INSIDE:-}" ]; then
 	SMALL_INSIDE=yes exec unshare --net "$0" "$@"
 fi
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program
 STEP=small CHAPTER=docs/zh/08-step06-engine.md
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/verify-small.XXXXXX") || die "mktemp failed: is ${TMPDIR:-/tmp} writable?"
 chmod 755 "$WORK"
@@ -19,7 +20,7 @@ export MYDOCKER_SMALL_ROOT=$WORK/root
 "$SCRIPTS/mkrootfs.sh" "$WORK/rootfs" >/dev/null || die "scripts/mkrootfs.sh"
 tar -C "$WORK/rootfs" -cf "$WORK/box.tar" .
 trap 'small rm -f $(small ps -a -q) >/dev/null 2>&1; rm -rf "$WORK"' EXIT
-say "== $STEP"
+heading "$STEP"
 
 small() { "$PROGRAM" "$@"; }
 

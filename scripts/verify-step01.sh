@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves from outside what step01-uts claims. Chapter: docs/zh/03-step01-uts.md
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common
 begin step01-uts docs/zh/03-step01-uts.md
 
 check_new_namespace() { # KIND
@@ -25,7 +26,10 @@ check_hostname_inside() {
 	local before
 	before=$(uname -n)
 	run_box -- sh -c 'hostname changed-inside && hostname'
-	[ "$(uname -n)" = "$before" ] || { hostname "$before"; fail_because "主机名被改了 the host's name was changed"; }
+	[ "$(uname -n)" = "$before" ] || {
+		hostname "$before"
+		fail_because "主机名被改了 the host's name was changed"
+	}
 	expect_equal "hostname" changed-inside "$OUT"
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves from outside what step02-pid-mount claims. Chapter: docs/zh/04-step02-pid-mount.md
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common checks/pid-mount
 begin step02-pid-mount docs/zh/04-step02-pid-mount.md
 
 check_new_namespaces() {

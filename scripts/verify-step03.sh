@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves from outside what step03-user-ns claims, as root and as an ordinary user. Chapter: docs/zh/05-step03-user-ns.md
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common checks/pid-mount checks/user-ns checks/network
 begin step03-user-ns docs/zh/05-step03-user-ns.md
 
 check_new_namespaces() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves from outside what step04-cgroups claims, under cgroup v1 or v2. Chapter: docs/zh/06-step04-cgroups.md
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common checks/pid-mount checks/user-ns checks/network checks/cgroups
 begin step04-cgroups docs/zh/06-step04-cgroups.md
 
 # need_cgroups: root, and cgroups that may be written, and the user namespace of this step.

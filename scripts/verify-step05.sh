@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves from outside what step05-rootfs claims, as root and as an ordinary user. Chapter: docs/zh/07-step05-rootfs.md
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common checks/pid-mount checks/user-ns checks/network checks/cgroups
 begin step05-rootfs docs/zh/07-step05-rootfs.md
 
 ROOTFS=$WORK/rootfs

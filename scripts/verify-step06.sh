@@ -2,8 +2,9 @@
 # Proves from outside what the engine claims. Its data and state are directories of the checks' own, so that containers
 # of this host are left alone. Chapter: docs/zh/08-step06-engine.md
 # shellcheck disable=SC2016 # what is in single quotes is for the shell inside
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program lib/terminal lib/host checks/common checks/pid-mount checks/user-ns checks/cgroups checks/engine
 begin step06-final docs/zh/08-step06-engine.md
 
 engine_setup
@@ -33,7 +34,10 @@ detached_sleeper() {
 
 # status_in_ps: the STATUS column of $NAME
 status_in_ps() { "$PROGRAM" ps -a 2>/dev/null | grep -w "$NAME" | sed -n 's/.*\(Up [A-Za-z0-9]\|Exited ([0-9]*)\|Created\|Dead\).*/\1/p'; }
-ps_shows() { case $(status_in_ps) in "$1"*) return 0 ;; esac; return 1; }
+ps_shows() {
+	case $(status_in_ps) in "$1"*) return 0 ;; esac
+	return 1
+}
 
 check_new_namespaces() {
 	local kind
@@ -127,7 +131,7 @@ check_masked() {
 	run_box -- sh -c 'cat /proc/kcore /proc/timer_list /proc/keys 2>/dev/null | wc -c'
 	expect_equal "/proc/kcore, timer_list, keys" 0 "$OUT"
 	for file in /proc/sysrq-trigger /proc/sys/kernel/panic /proc/irq/default_smp_affinity; do
-		[ -e "$file" ] || continue # not in this kernel
+		[ -e "$file" ] || continue   # not in this kernel
 		run_box -- sh -c ": >>$file" # opened, nothing written
 		[ "$STATUS" != 0 ] || fail_because "$file 可写 can be written"
 	done

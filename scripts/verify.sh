@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# verify.sh [stepNN…]: unit and integration tests of every module (or of those named), then the stage checks, the chain of
-# steps and a short soak. The last line is "N passed, N failed, N skipped"; the status is 1 if anything failed.
+# verify.sh [--tap] [stepNN…]: unit and integration tests of every module (or of those named), then the stage checks, the
+# chain of steps and a short soak. The last line is "N passed, N failed, N skipped"; the status is 1 if anything failed.
+# With --tap it speaks TAP 13: each module and each script is a test, its checks are subtests.
 #
 #   GO=/path/to/go            another go command
 #   MYDOCKER_BIN=DIRECTORY    programs that are built already; then no Go is needed, and the Go tests are skipped without one
 #   SOAK="RUNS KILLED"        length of the soak for each step (default 20 5; 0 0 for none)
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+use lib/program
 CHAPTER=docs/zh/02-environment.md
 
 STEPS=()
@@ -36,7 +38,7 @@ prepare_go() {
 	if ! mkdir -p "$("$GO" env GOCACHE)" 2>/dev/null || [ ! -w "$("$GO" env GOCACHE)" ]; then
 		export GOCACHE=$WORK/gocache
 	fi
-	say "$("$GO" version), $(uname -sr), uid $(id -u)"
+	say "${TAP:+# }$("$GO" version), $(uname -sr), uid $(id -u)"
 }
 
 # count_tests PATTERN: top-level results of go test -v
@@ -66,29 +68,37 @@ skip_reasons() {
 # go_tests MODULE
 go_tests() {
 	local status=0 now_passed now_failed now_skipped
-	say "== $1: go test ./..."
+	heading "$1: go test ./..."
 	(cd "$ROOT/$1" && "$GO" test -count=1 -timeout 30m -v ./...) >"$WORK/tests" 2>&1 || status=$?
 	now_passed=$(count_tests PASS) now_failed=$(count_tests FAIL) now_skipped=$(count_tests SKIP)
 	if [ "$status" != 0 ] && [ "$now_failed" = 0 ]; then
 		now_failed=1 # it did not compile, or ended before a test could tell
 	fi
-	passed=$((passed + now_passed)) failed=$((failed + now_failed)) skipped=$((skipped + now_skipped))
-	if [ "$now_failed" = 0 ]; then
-		say "✔ $1: $now_passed 个测试通过 tests passed, $now_skipped 个跳过 skipped"
+	if [ -n "$TAP" ]; then
+		if [ "$now_failed" = 0 ]; then report_passed "$1: go test"; else report_failed "$1: go test"; fi
 	else
-		say "✘ $1: $now_failed 个测试失败 tests failed, $now_passed 个通过 passed, $now_skipped 个跳过 skipped"
-		failures <"$WORK/tests" | sed 's/^/    /' | head -n 200
-		say "    办法 remedy:  cd $1 && ${GO} test ./..."
+		passed=$((passed + now_passed)) failed=$((failed + now_failed)) skipped=$((skipped + now_skipped))
+		[ "$now_failed" != 0 ] || say "✔ $1: $now_passed 个测试通过 tests passed, $now_skipped 个跳过 skipped"
+		[ "$now_failed" = 0 ] || say "✘ $1: $now_failed 个测试失败 tests failed, $now_passed 个通过 passed, $now_skipped 个跳过 skipped"
 	fi
-	skip_reasons <"$WORK/tests" | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/  - 跳过 skipped: \2 (×\1)/'
+	if [ "$now_failed" != 0 ]; then
+		failures <"$WORK/tests" | sed "s/^/${TAP:+#}    /" | head -n 200
+		detail "办法 remedy:  cd $1 && ${GO} test ./..."
+	fi
+	skip_reasons <"$WORK/tests" | sort | uniq -c | sed "s/^ *\([0-9]*\) \(.*\)/${TAP:+#}  - 跳过 skipped: \2 (×\1)/"
 }
 
 check_book() { PATH=$(dirname "$(command -v "$GO")"):$PATH "$SCRIPTS/docs.sh" check; }
 
 # run_checks SCRIPT ARG…: shows its lines as they come and adds its counts
 run_checks() {
-	"$SCRIPTS/$1" "${@:2}" 2>&1 | tee "$WORK/checks"
-	add_counts "$(tail -n 1 "$WORK/checks")"
+	if [ -n "$TAP" ]; then
+		"$SCRIPTS/$1" --tap "${@:2}" 2>&1 | sed 's/^/    /'
+		if [ "${PIPESTATUS[0]}" = 0 ]; then report_passed "$1"; else report_failed "$1"; fi
+	else
+		"$SCRIPTS/$1" "${@:2}" 2>&1 | tee "$WORK/checks"
+		add_counts "$(tail -n 1 "$WORK/checks")"
+	fi
 }
 
 if GO=$(find_go); then
@@ -99,8 +109,7 @@ if GO=$(find_go); then
 	done
 	[ $# -gt 0 ] || go_tests scripts
 elif [ -n "${MYDOCKER_BIN:-}" ]; then
-	skipped=$((skipped + 1))
-	say "- 跳过 skipped: 没有 Go，只检查编译好的程序 / no Go: the built programs are checked, Go tests are not run"
+	report_skipped "go test" "没有 Go，只检查编译好的程序 / no Go: the built programs are checked, Go tests are not run"
 else
 	die "找不到 Go / no Go found: sudo scripts/setup.sh, GO=/path/to/go, or MYDOCKER_BIN=/path/to/built/programs"
 fi
@@ -119,14 +128,13 @@ for step in "${STEPS[@]}"; do
 	run_checks "verify-${step%%-*}.sh"
 done
 if [ $# = 0 ]; then
-	run_checks check-setup.sh
-	[ -z "$GO" ] || run_checks check-chain.sh
+	run_checks evidence/check-setup.sh
+	[ -z "$GO" ] || run_checks evidence/check-chain.sh
 	[ -z "$GO" ] || check check_book "书和源码一致 / the book agrees with the sources" "scripts/docs.sh check; scripts/docs.sh update"
 fi
 
 read -r runs killed <<<"${SOAK:-20 5}"
-[ "$runs" = 0 ] || run_checks soak.sh "$runs" "$killed" "${STEPS[@]%%-*}"
+[ "$runs" = 0 ] || run_checks evidence/soak.sh "$runs" "$killed" "${STEPS[@]%%-*}"
 
-say ''
-say "合计 total:"
+[ -n "$TAP" ] || printf '\n合计 total:\n'
 finish

@@ -17,7 +17,7 @@ import (
 
 // attack is one known way out of a container, or leak into it. It must fail in a container with
 // nothing but default flags, and succeed when its defence is switched off: else the test proves
-// nothing. What no flag switches off is in scripts/attacks.sh.
+// nothing. What no flag switches off is in scripts/evidence/attacks.sh.
 type attack struct {
 	name   string
 	source string   // where it is known from
@@ -250,7 +250,7 @@ func TestAttacks(t *testing.T) {
 
 // TestAttacksAreInTheBook compares the lists of the chapter with the attacks that are made.
 func TestAttacksAreInTheBook(t *testing.T) {
-	script, err := os.ReadFile("../scripts/attacks.sh")
+	script, err := os.ReadFile("../scripts/evidence/attacks.sh")
 	if err != nil {
 		t.Skip("this step was copied without the book")
 	}

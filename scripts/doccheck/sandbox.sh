@@ -137,8 +137,14 @@ mkdir "$opt/home/student"
 chown 1000:1000 "$opt/home/student"
 mount --rbind "$opt" /opt
 mount --bind /opt/home /home
-{ grep -v -e '^student:' -e ':x:1000:' /etc/passwd; echo student:x:1000:1000::/home/student:/bin/bash; } >/opt/passwd
-{ grep -v -e '^student:' -e ':x:1000:' /etc/group; echo student:x:1000:; } >/opt/group
+{
+	grep -v -e '^student:' -e ':x:1000:' /etc/passwd
+	echo student:x:1000:1000::/home/student:/bin/bash
+} >/opt/passwd
+{
+	grep -v -e '^student:' -e ':x:1000:' /etc/group
+	echo student:x:1000:
+} >/opt/group
 mount --bind /opt/passwd /etc/passwd
 mount --bind /opt/group /etc/group
 # The range that the engine takes for --userns remap belongs to nobody else here.

@@ -11,13 +11,13 @@ import (
 	"mydocker/step06-final/internal/snapshot"
 )
 
-// TestTool is the small command line with which scripts/interop-images.sh drives this package
-// against other tools: IMAGE_TOOL="command arg…" does one thing, on the store in IMAGE_TOOL_ROOT.
-// Without it there is nothing to test here.
+// TestTool is the small command line with which scripts/evidence/interop-images.sh drives this
+// package against other tools: IMAGE_TOOL="command arg…" does one thing, on the store in
+// IMAGE_TOOL_ROOT. Without it there is nothing to test here.
 func TestTool(t *testing.T) {
 	args := os.Getenv("IMAGE_TOOL")
 	if args == "" {
-		t.Skip("driven by scripts/interop-images.sh")
+		t.Skip("driven by scripts/evidence/interop-images.sh")
 	}
 	var argv []string
 	if err := json.Unmarshal([]byte(args), &argv); err != nil {

@@ -1,5 +1,5 @@
-// Command intruder tries one way out of a container, for scripts/attacks.sh. It prints "GOT IN"
-// and what it got, or why not.
+// Command intruder tries one way out of a container, for scripts/evidence/attacks.sh. It prints
+// "GOT IN" and what it got, or why not.
 //
 //	intruder NAME [ARG...]
 package main
