@@ -47,6 +47,12 @@ mutant() {
 	ENGINE=$WORK/bin/$name
 	[ ! -x "$ENGINE" ] || return 0
 	go=$(find_go) || skip_because "没有 Go，造不出去掉防御的引擎 / no Go to build the mutant"
+	mutate "$@"
+	(cd "$WORK/mutant" && GOWORK=off CGO_ENABLED=0 "$go" build -buildvcs=false -o "$ENGINE" .) || fail_because "the mutant does not build"
+}
+
+# mutate makes $WORK/mutant, the sources without these lines.
+mutate() {
 	rm -rf "$WORK/mutant"
 	cp -R "$ROOT/step06-final" "$WORK/mutant"
 	while [ $# -gt 0 ]; do
@@ -56,7 +62,6 @@ mutant() {
 		shift 3
 	done
 	rm -f "$WORK/original"
-	(cd "$WORK/mutant" && GOWORK=off CGO_ENABLED=0 "$go" build -buildvcs=false -o "$ENGINE" .) || fail_because "the mutant does not build"
 }
 
 make_image
@@ -362,6 +367,18 @@ try_chroot() {
 	expect_contains "只有 chroot / chroot alone" "GOT IN" "$OUT"
 }
 check try_chroot "经典的 chroot 逃逸 / the classic escape from chroot [chroot(2)]" "internal/early/switchroot.go"
+
+# F1 put back: links are followed where the engine mounts, and masks are looked up by path. A hundred random images find it.
+random_images() { OUT=$(cd "$1" && GOWORK=off CGO_ENABLED=0 RANDOM_IMAGES=100 "$GO" test -count=1 -run TestRandomImages . 2>&1); }
+try_random_images() {
+	GO=$(find_go) || skip_because "没有 Go / no Go"
+	random_images "$ROOT/step06-final" || fail_because "防御开着 with the defence: $OUT"
+	mutate internal/early/resolve.go 'if links == noLinks' 'if false \&\& links == noLinks' \
+		internal/early/mask.go 'p.root.covering(path)' 'p.root.covering("")'
+	! random_images "$WORK/mutant" || fail_because "防御关掉，一百个镜像也没有发现 / without the defence a hundred images find nothing"
+	expect_contains "防御关掉 without the defence" "core_pattern can be written" "$OUT"
+}
+check try_random_images "随机的链接树，第一号漏洞放回去 / random trees of links, with finding F1 put back [CVE-2019-19921, CVE-2023-27561]" "internal/early/resolve.go"
 
 engine network prune -f >/dev/null 2>&1
 rm -rf "$WORK/host-files" "$WORK/mutant" "$WORK/image.tar" "$WORK"/bin/mutant-*
