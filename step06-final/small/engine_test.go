@@ -318,3 +318,78 @@ func TestImageUser(t *testing.T) {
 		require.Contains(t, stdout, "/a/b\nv\n")
 	}
 }
+
+// What the caller has redirected is not the container's: opened anew through /proc/self/fd it could
+// be written, and its mode could be changed, whatever the caller has it open for.
+func TestCallersFilesStayOutside(t *testing.T) {
+	image := boxImage(t)
+	start(t, "files", image, "sleep", "1000")
+	dir := t.TempDir()
+	in, out, errs := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "err")
+
+	attack := `read first; echo "got $first"; echo problem >&2
+		for fd in 0 1 2; do busybox chmod 777 /proc/self/fd/$fd 2>/dev/null; done
+		echo planted >/proc/self/fd/0; busybox truncate -s 0 /proc/self/fd/1; exit 3`
+
+	for _, line := range [][]string{
+		{"run", "-i", "--net", "none", image, "sh", "-c", attack},
+		{"run", "--rm", "-i", "--net", "none", image, "sh", "-c", attack},
+		{"exec", "-i", "files", "sh", "-c", attack},
+	} {
+		require.NoError(t, os.WriteFile(in, []byte("first\nsecond\n"), 0o400))
+		require.NoError(t, os.RemoveAll(out))
+
+		cmd := exec.Command(program, line...)
+		cmd.Stdin = openFile(t, in, os.O_RDONLY)
+		cmd.Stdout = openFile(t, out, os.O_WRONLY|os.O_CREATE)
+		cmd.Stderr = openFile(t, errs, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		_ = cmd.Run()
+
+		require.Equal(t, 3, cmd.ProcessState.ExitCode(), "%v: the attacker did not come to its end", line)
+		requireFile(t, in, "first\nsecond\n")
+		requireFile(t, out, "got first\n")
+		data, err := os.ReadFile(errs)
+		require.NoError(t, err)
+		require.Contains(t, string(data), "problem\n")
+		require.NoError(t, os.Remove(in))
+	}
+}
+
+func openFile(t *testing.T, name string, flags int) *os.File {
+	t.Helper()
+	file, err := os.OpenFile(name, flags, 0o400)
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+func requireFile(t *testing.T, name, content string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, content, string(data), name)
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o400), info.Mode(), name)
+}
+
+// A device of the host is one of its inodes too: its /dev/null is no stream of a container.
+func TestHostsNullIsNoStream(t *testing.T) {
+	image := boxImage(t)
+	start(t, "null", image, "sleep", "1000")
+	own := filepath.Join(t.TempDir(), "null") // like the host's, but not the one that all use
+	require.NoError(t, syscall.Mknod(own, syscall.S_IFCHR|0o666, 1<<8|3))
+
+	for _, line := range [][]string{{"run", "--net", "none", image}, {"exec", "null"}, {"exec", "-i", "null"}} {
+		null, err := os.OpenFile(own, os.O_RDWR, 0)
+		require.NoError(t, err)
+		cmd := exec.Command(program, append(line, "sh", "-c", `for fd in 0 1 2; do busybox ls -lL /proc/self/fd/$fd; done`)...)
+		var out bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = null, &out, null
+		require.NoError(t, cmd.Run(), "%v", line)
+		null.Close()
+
+		require.Equal(t, 3, strings.Count(out.String(), "\n"), out.String())
+		require.NotRegexp(t, `(?m)^c`, out.String(), "%v: a device is a stream of the container", line)
+	}
+}

@@ -55,9 +55,20 @@ func execIn(r *record, c *container) error {
 
 	cmd.Args[0] = execName
 	cmd.SysProcAttr.Pdeathsig = 0 // the child sets it: package syscall compares PIDs of two PID namespaces
+	s := streams{os.Stdin, os.Stdout, os.Stderr}
 	if !c.Interactive {
-		cmd.Stdin, tty = nil, nil
+		tty = nil
+		if s.in, err = noInput(); err != nil {
+			return fail("make an empty input: %v: see: ulimit -n", err)
+		}
 	}
+
+	s, finish, err := s.relayed()
+	if err != nil {
+		return err
+	}
+	defer finish()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
 
 	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", r.Pid))
 	if err != nil {

@@ -37,7 +37,13 @@ func superviseHere(r *record) error {
 		defer empty.Close()
 		in = empty
 	}
-	return supervise(r, streams{in, os.Stdout, os.Stderr}, func() {})
+
+	s, finish, err := streams{in, os.Stdout, os.Stderr}.relayed()
+	if err != nil {
+		return err
+	}
+	defer finish()
+	return supervise(r, s, func() {})
 }
 
 // detach starts the supervisor in a session of its own and waits until the command runs. The
