@@ -84,10 +84,10 @@ func relative(root, path string) string {
 	return path
 }
 
-// notMessages are packages without texts of their own for the user: early passes on what failed
-// by the name of the step, which runtime explains; explain writes a page; testdata is for tests;
-// the small engine says what to do in each of its own messages.
-var notMessages = regexp.MustCompile(`/(internal/early|internal/explain|testdata|small)$`)
+// notMessages are packages without texts of their own for the user: the stages pass on what
+// failed by the name of the step, which runtime explains; explain writes a page; testdata is for
+// tests; the small engine says what to do in each of its own messages.
+var notMessages = regexp.MustCompile(`/(internal/sys|internal/reexec|internal/containerinit|internal/shim|internal/explain|testdata|small)$`)
 
 // engineMessages are those of the engine and of its runtime.
 func engineMessages(dir, root string) (messages []message, problems []Problem) {

@@ -113,8 +113,8 @@ try_leak() {
 			expect_lacks "防御开着 with the defence: $how $where" "GOT IN" "$OUT"
 		done
 	done
-	mutant internal/early/init.go 'closeFrom(sync + 1)' 'error(nil)' internal/early/supervisor.go 'closeFrom(sync + 1)' 'error(nil)' \
-		internal/early/spawn.go '.*closeRangeCloexec)$' '' internal/early/program.go "n == 0 .. buffer\[0\] != '/'" 'n == 0' "${OUTSIDE_MUTANT[@]}"
+	mutant internal/containerinit/init.go 'sys.CloseFrom(sync + 1)' 'error(nil)' internal/shim/shim.go 'sys.CloseFrom(sync + 1)' 'error(nil)' \
+		internal/reexec/spawn.go '.*CloseRangeCloexec)$' '' internal/containerinit/program.go "n == 0 .. buffer\[0\] != '/'" 'n == 0' "${OUTSIDE_MUTANT[@]}"
 	for how in start exec; do
 		for where in / /proc/self/fd/37; do
 			leak "$how" "$where"
@@ -122,7 +122,7 @@ try_leak() {
 		done
 	done
 }
-check try_leak "继承来的描述符 / an inherited descriptor, as such and as working directory [CVE-2024-21626]" "internal/early/program.go"
+check try_leak "继承来的描述符 / an inherited descriptor, as such and as working directory [CVE-2024-21626]" "internal/containerinit/program.go"
 
 # The attacker is root of a user namespace, with CAP_SYS_PTRACE in it, and waits for a process that comes in by exec.
 peek() {
@@ -140,11 +140,11 @@ try_peek() {
 	need_user_namespace
 	peek
 	expect_lacks "防御开着 with the defence" "GOT IN" "$OUT"
-	mutant internal/early/spawn.go '.*closeRangeCloexec)$' '' internal/early/spawn.go 'if c.hidden .. c.twoForks {' 'if false {' "${OUTSIDE_MUTANT[@]}"
+	mutant internal/reexec/spawn.go '.*CloseRangeCloexec)$' '' internal/reexec/spawn.go 'if c.hidden .. c.twoForks {' 'if false {' "${OUTSIDE_MUTANT[@]}"
 	peek
 	expect_contains "防御关掉 without the defence" "GOT IN" "$OUT"
 }
-check try_peek "偷看正在进来的进程 / look into a process that is just coming in [CVE-2016-9962]" "internal/early/spawn.go"
+check try_peek "偷看正在进来的进程 / look into a process that is just coming in [CVE-2016-9962]" "internal/reexec/spawn.go"
 
 # Links of the image that lead to the host's files, and the ways of the engine that could follow them.
 not_planted() { # WHAT: and what was planted is taken away
@@ -163,13 +163,13 @@ try_volume_link() {
 	not_planted "-v"
 	engine run --rm -w /outside/planted attacker true >/dev/null 2>&1 || true
 	not_planted "-w"
-	mutant internal/early/resolve.go 'oPath.syscall.O_NOFOLLOW' 'oPath' internal/early/resolve.go 'err = syscall.EXDEV' 'err = nil'
+	mutant internal/containerinit/resolve.go 'sys.OPath.syscall.O_NOFOLLOW' 'sys.OPath' internal/containerinit/resolve.go 'err = syscall.EXDEV' 'err = nil'
 	volume_link
 	rmdir "$WORK/web"
 	[ -e "$WORK/host-files/planted" ] || fail_because "防御关掉，什么也没有造出来 / without the defence nothing was made"
 	rm -rf "$WORK/host-files/planted"
 }
-check try_volume_link "卷和工作目录跟着镜像里的链接出去 / volumes and the working directory follow links of the image [CVE-2021-30465, CVE-2024-45310]" "internal/early/resolve.go"
+check try_volume_link "卷和工作目录跟着镜像里的链接出去 / volumes and the working directory follow links of the image [CVE-2021-30465, CVE-2024-45310]" "internal/containerinit/resolve.go"
 
 LAYER_MUTANT=(internal/layer/root.go 'unix.O_PATH.unix.O_NOFOLLOW' 'unix.O_PATH')
 
@@ -356,7 +356,7 @@ try_push_input() {
 	push_input chroot "$WORK/image" /bin/attack push-input
 	expect_contains "没有自己的终端 / without a terminal of its own" "the caller reads: GOT IN" "$OUT"
 }
-check try_push_input "往调用者的终端里打字 / type into the caller's terminal [TIOCSTI, CVE-2016-2568, CVE-2017-5226]" "internal/early/console.go"
+check try_push_input "往调用者的终端里打字 / type into the caller's terminal [TIOCSTI, CVE-2016-2568, CVE-2017-5226]" "internal/containerinit/console.go"
 
 # The classic escape: up from a directory that is above one's own root. After pivot_root there is nothing above.
 try_chroot() {
@@ -366,7 +366,7 @@ try_chroot() {
 	OUT=$(chroot "$WORK/image" /bin/attack escape-chroot "$WORK/host-files/secret-of-the-host" 2>&1) || true
 	expect_contains "只有 chroot / chroot alone" "GOT IN" "$OUT"
 }
-check try_chroot "经典的 chroot 逃逸 / the classic escape from chroot [chroot(2)]" "internal/early/switchroot.go"
+check try_chroot "经典的 chroot 逃逸 / the classic escape from chroot [chroot(2)]" "internal/containerinit/switchroot.go"
 
 # F1 put back: links are followed where the engine mounts, and masks are looked up by path. A hundred random images find it.
 random_images() { OUT=$(cd "$1" && GOWORK=off CGO_ENABLED=0 RANDOM_IMAGES=100 "$GO" test -count=1 -run TestRandomImages . 2>&1); }

@@ -3,9 +3,6 @@
 package main
 
 import (
-	// First, so that a re-executed process does its work before anything else is initialised.
-	_ "mydocker/step06-final/internal/early"
-
 	"encoding/json"
 	"errors"
 	"flag"

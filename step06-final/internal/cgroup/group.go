@@ -223,7 +223,7 @@ func inheritCpuset(directory, mountpoint string) error {
 }
 
 // Tasks are the v1 files into which a process writes 0 to be in the group, sorted. The pids
-// controller comes last and apart: see early.Spawn and runtime.
+// controller comes last and apart: see reexec.Spawn and runtime.
 func (g *Group) Tasks() (tasks []string, pids string) {
 	seen := map[string]bool{}
 	for controller, directory := range g.Dirs {

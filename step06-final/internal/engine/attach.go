@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
 	"mydocker/step06-final/internal/logs"
+	"mydocker/step06-final/internal/shim"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -24,7 +24,7 @@ type Streams struct {
 	DetachKeys     []byte    // sequence that ends the attachment; empty: none
 }
 
-// Attachment is a connection to a container's supervisor, which speaks frames (early/frame.go).
+// Attachment is a connection to a container's supervisor, which speaks frames (shim/frame.go).
 type Attachment struct {
 	conn  net.Conn
 	write sync.Mutex
@@ -52,7 +52,7 @@ func (a *Attachment) Serve(s Streams) error {
 	defer a.conn.Close()
 	if s.Terminal != nil {
 		stop := s.Terminal.OnResize(func(rows, columns uint16) {
-			a.send(early.FrameResize, early.WindowSize{Rows: rows, Columns: columns}.Encode())
+			a.send(shim.FrameResize, shim.WindowSize{Rows: rows, Columns: columns}.Encode())
 		})
 		defer stop()
 	}
@@ -81,13 +81,13 @@ func (a *Attachment) Serve(s Streams) error {
 func (a *Attachment) send(kind byte, payload []byte) error {
 	a.write.Lock()
 	defer a.write.Unlock()
-	_, err := a.conn.Write(early.AppendFrame(nil, kind, payload))
+	_, err := a.conn.Write(shim.AppendFrame(nil, kind, payload))
 	return err
 }
 
 // sendInput forwards stdin. The end of the container is not an error: receive says so.
 func (a *Attachment) sendInput(s Streams) error {
-	buffer := make([]byte, early.MaxFramePayload)
+	buffer := make([]byte, shim.MaxFramePayload)
 	keys := detector{keys: s.DetachKeys}
 
 	for {
@@ -97,10 +97,10 @@ func (a *Attachment) sendInput(s Streams) error {
 		// with a part of the keys that was held back it may be more than was read
 		for len(data) > 0 {
 			part := data
-			if len(part) > early.MaxFramePayload {
-				part = part[:early.MaxFramePayload]
+			if len(part) > shim.MaxFramePayload {
+				part = part[:shim.MaxFramePayload]
 			}
-			if a.send(early.FrameStdin, part) != nil {
+			if a.send(shim.FrameStdin, part) != nil {
 				return nil
 			}
 			data = data[len(part):]
@@ -110,7 +110,7 @@ func (a *Attachment) sendInput(s Streams) error {
 		case detach:
 			return ErrDetached
 		case err == io.EOF || errors.Is(err, unix.EIO): // EIO: a terminal that went away
-			a.send(early.FrameStdin, nil)
+			a.send(shim.FrameStdin, nil)
 			return nil
 		case err != nil:
 			return fmt.Errorf("read the input for container %s: %w", a.name, err)
@@ -120,8 +120,8 @@ func (a *Attachment) sendInput(s Streams) error {
 
 // receive writes the container's output until its supervisor says that this was all.
 func (a *Attachment) receive(s Streams) error {
-	reader := bufio.NewReaderSize(a.conn, 4*early.MaxFramePayload)
-	var frame early.FrameReader
+	reader := bufio.NewReaderSize(a.conn, 4*shim.MaxFramePayload)
+	var frame shim.FrameReader
 
 	for {
 		n, err := reader.Read(frame.Space())
@@ -140,14 +140,14 @@ func (a *Attachment) receive(s Streams) error {
 		}
 
 		switch kind {
-		case early.FrameEnd:
+		case shim.FrameEnd:
 			return nil
-		case early.FrameRefused:
+		case shim.FrameRefused:
 			return fmt.Errorf("attach to container %s: its supervisor refuses what we sent: %s", a.name, payload)
-		case early.FrameGap:
-			err = a.catchUp(s, early.DecodeGap(payload))
+		case shim.FrameGap:
+			err = a.catchUp(s, shim.DecodeGap(payload))
 		default:
-			err = s.deliver(kind == early.FrameStderr, payload)
+			err = s.deliver(kind == shim.FrameStderr, payload)
 		}
 
 		if err != nil {
@@ -172,7 +172,7 @@ func (s Streams) deliver(stderr bool, data []byte) error {
 }
 
 // catchUp reads from the log what the container wrote while we did not take it.
-func (a *Attachment) catchUp(s Streams, gap early.Gap) error {
+func (a *Attachment) catchUp(s Streams, gap shim.Gap) error {
 	missing := gap.Bytes
 	o := logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)}
 	err := logs.Read(a.log, o, func(r logs.Record) error {

@@ -15,8 +15,9 @@ import (
 
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/disk"
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
+	"mydocker/step06-final/internal/sys"
 	usernamespace "mydocker/step06-final/internal/userns"
 )
 
@@ -40,7 +41,7 @@ type creation struct {
 	cgroups   *cgroup.Group
 	files     *fileTable
 	rlimits   []rlimit
-	latePids  *specs.LinuxPids // v2: the limit that is set when the early stage with its threads is nearly over
+	latePids  *specs.LinuxPids // v2: the limit that is set when init with its threads is nearly the program
 	console   *os.File         // the supervisor's end of the socket for the terminal
 	hasDir    bool
 	hasCgroup bool
@@ -267,7 +268,7 @@ func (c *creation) nameTaken() error {
 }
 
 // plan decides everything that init will do, and which descriptors it needs for that.
-func (c *creation) plan() ([]byte, *early.Spawn, error) {
+func (c *creation) plan() ([]byte, *reexec.Spawn, error) {
 	var err error
 	standard := [3]*os.File{c.options.Stdin, c.options.Stdout, c.options.Stderr}
 	if c.files, err = newFileTable(standard, c.options.PreserveFDs); err != nil {
@@ -316,11 +317,11 @@ func (c *creation) plan() ([]byte, *early.Spawn, error) {
 	}
 
 	c.files.owned = append(c.files.owned, exe)
-	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageInit, Files: c.files.fds, Sources: p.sources,
+	spawn := &reexec.Spawn{Exe: int(exe.Fd()), Stage: reexec.StageInit, Files: c.files.fds, Sources: p.sources,
 		CgroupFd: -1, Joins: c.ns.joins, Offsets: c.ns.offsets,
 		CloneFlags: c.ns.cloneFlags(), WaitForGo: c.ns.new[specs.UserNamespace],
 		BecomeRoot: c.ns.separate(specs.UserNamespace)}
-	return early.Encode(p.steps), spawn, nil
+	return reexec.Encode(p.steps), spawn, nil
 }
 
 // consoleSocket is where init sends the master of its terminal: to the socket that was given, or to
@@ -361,7 +362,7 @@ func (c *creation) makeCgroup() error {
 	}
 
 	if c.cgroups.Unified != "" {
-		// The threads of the early stage count as well: a small limit waits until they are gone.
+		// The threads of init count as well: a small limit waits until they are gone.
 		c.latePids, limits.Pids = limits.Pids, nil
 	}
 	return c.cgroups.Set(&limits)
@@ -399,13 +400,14 @@ func hasLimits(r *specs.LinuxResources) bool {
 }
 
 // joinCgroup completes the spawn: where init is born.
-func (c *creation) joinCgroup(spawn *early.Spawn) error {
+func (c *creation) joinCgroup(spawn *reexec.Spawn) error {
 	return joinGroup(c.cgroups, c.files, spawn)
 }
 
-func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
+func joinGroup(g *cgroup.Group, files *fileTable, spawn *reexec.Spawn) error {
 	tasks, pids := g.Tasks()
 	spawn.Tasks = tasks
+
 	for i, fd := range files.fds {
 		if fd != -1 {
 			continue
@@ -445,7 +447,7 @@ func joinGroup(g *cgroup.Group, files *fileTable, spawn *early.Spawn) error {
 func cloneIntoCgroup() bool { return security.KernelAtLeast(5, 7) }
 
 // launch starts init and talks with it until it waits for its start.
-func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
+func (c *creation) launch(spawn *reexec.Spawn, plan []byte) error {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
@@ -465,14 +467,14 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 			c.Pid, c.SupervisorPid = supervisor.initPid, supervisor.pid
 		}
 	} else {
-		c.runtime.debug("clone %s", early.CloneFlagNames(spawn.CloneFlags))
+		c.runtime.debug("clone %s", reexec.CloneFlagNames(spawn.CloneFlags))
 		c.Pid, err = spawn.Start()
 	}
 
 	theirs.Close()
 	c.files.close() // nothing of ours may stay open when the container's own code runs: see sealedSelf
-	var failed *early.Error
-	if errors.As(err, &failed) && failed.Step == early.StepWriteOffsets {
+	var failed *reexec.Error
+	if errors.As(err, &failed) && failed.Step == reexec.StepWriteOffsets {
 		return fieldError("linux.timeOffsets",
 			"%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
 	}
@@ -490,24 +492,24 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	}
 
 	if spawn.WaitForGo {
-		if err := c.admit(int(ours.Fd()), spawn); err != nil {
+		if err := c.allowExec(int(ours.Fd()), spawn); err != nil {
 			return err
 		}
 	}
 
 	if process := c.Spec.Process; process != nil && process.OOMScoreAdj != nil {
-		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", c.Pid),
+		if err := sys.WriteProc(fmt.Sprintf("%d/oom_score_adj", c.Pid),
 			strconv.Itoa(*process.OOMScoreAdj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}
 
-	if err := early.SendMessage(int(ours.Fd()), early.MsgPlan, plan); err != nil {
+	if err := reexec.SendMessage(int(ours.Fd()), reexec.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan to init: %w", err)
 	}
 
 	c.runtime.debug("child process in init(): it has its plan")
-	if err := c.converse(int(ours.Fd())); err != nil {
+	if err := c.answerInit(int(ours.Fd())); err != nil {
 		return err
 	}
 
@@ -525,9 +527,9 @@ func (c *creation) launch(spawn *early.Spawn, plan []byte) error {
 	return nil
 }
 
-// admit does what must be done before the new process executes anything: its ID maps, and its
+// allowExec does what must be done before the new process executes anything: its ID maps, and its
 // cgroup where it could not be born there.
-func (c *creation) admit(sync int, spawn *early.Spawn) error {
+func (c *creation) allowExec(sync int, spawn *reexec.Spawn) error {
 	if c.ns.new[specs.UserNamespace] {
 		if err := writeMappings(c.Pid, c.Spec.Linux); err != nil {
 			return err
@@ -544,36 +546,36 @@ func (c *creation) admit(sync int, spawn *early.Spawn) error {
 		}
 	}
 
-	if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+	if err := reexec.SendMessage(sync, reexec.MsgGo, nil); err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
 	return nil
 }
 
-// converse answers init's messages until it is ready.
-func (c *creation) converse(sync int) error {
+// answerInit answers init's messages until it is ready.
+func (c *creation) answerInit(sync int) error {
 	for {
-		kind, payload, err := early.ReceiveMessage(sync)
+		kind, payload, err := reexec.ReceiveMessage(sync)
 		if err != nil {
 			return fmt.Errorf("talk with init: %w", err)
 		}
 
 		switch kind {
-		case early.MsgLimits:
+		case reexec.MsgLimits:
 			if err = setRlimits(c.Pid, c.rlimits); err == nil {
-				err = early.SendMessage(sync, early.MsgGo, nil)
+				err = reexec.SendMessage(sync, reexec.MsgGo, nil)
 			}
-		case early.MsgReady:
+		case reexec.MsgReady:
 			c.runtime.debug("init: closing the pipe to signal completion")
 			if c.latePids != nil {
 				if err := c.cgroups.Set(&specs.LinuxResources{Pids: c.latePids}); err != nil {
 					return err
 				}
 			}
-			return early.SendMessage(sync, early.MsgGo, nil)
-		case early.MsgHooks:
+			return reexec.SendMessage(sync, reexec.MsgGo, nil)
+		case reexec.MsgHooks:
 			err = c.hooks(sync)
-		case early.MsgListener:
+		case reexec.MsgListener:
 			err = c.handListenerOn(sync, payload)
 		default:
 			tasks, _ := c.cgroups.Tasks()
@@ -608,7 +610,8 @@ func (c *creation) hooks(sync int) error {
 	if err != nil {
 		return err
 	}
-	return early.SendMessage(sync, early.MsgState, early.Encode([]early.Step{{string(creating)}, {string(created)}}))
+	return reexec.SendMessage(sync, reexec.MsgState,
+		reexec.Encode([]reexec.Step{{string(creating)}, {string(created)}}))
 }
 
 // outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init

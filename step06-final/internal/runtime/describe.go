@@ -7,13 +7,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 )
 
 // describeStep writes a step for --debug as the system call that it is, with the names of flags and
 // capabilities.
-func describeStep(step early.Step) string {
+func describeStep(step reexec.Step) string {
 	a := step[1:]
 	number := func(i int) uint64 {
 		n, err := strconv.ParseUint(a[i], 10, 64)

@@ -4,7 +4,7 @@
 //
 // The way of a container: Create reads and checks the configuration (spec.go, namespaces.go,
 // rlimits.go), decides every step that will be needed and writes them down as a plan (plan.go,
-// planrootfs.go), makes the cgroup, and starts the early stage of this binary (package early),
+// planrootfs.go), makes the cgroup, and starts a stage of this binary (package reexec),
 // which performs the plan with system calls and waits. Start tells it to execute the program. Exec
 // is the same with fewer steps. What is known about a container is in one directory of Runtime.Root
 // (state.go); whether it is still true is asked of the kernel every time.

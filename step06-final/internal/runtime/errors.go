@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 )
 
 // StepError is a step that init could not do: "mount: /proc: permission denied".
@@ -41,20 +41,20 @@ func programError(path string, errno unix.Errno) error {
 	return fmt.Errorf("set up the container: %w%s", e, stepAdvice(e))
 }
 
-// initError turns the last message of an early process into an error. Tasks are those of its Spawn.
+// initError turns the last message of a stage into an error. Tasks are those of its Spawn.
 func initError(kind byte, payload []byte, tasks []string) error {
 	switch {
-	case kind == early.MsgError && len(payload) >= 4:
+	case kind == reexec.MsgError && len(payload) >= 4:
 		text := string(payload[4:])
 		if program := strings.TrimPrefix(text, "execute: "); program != text {
 			text = "exec " + program // as runc words it, and os/exec
 		}
 		e := &StepError{Text: text, Errno: unix.Errno(binary.LittleEndian.Uint32(payload))}
 		return fmt.Errorf("set up the container: %w%s%s", e, stepField(e.Text), stepAdvice(e))
-	case kind == early.MsgExecError && len(payload) > 4 && payload[4] > 0 && int(payload[4]) <= len(tasks):
+	case kind == reexec.MsgExecError && len(payload) > 4 && payload[4] > 0 && int(payload[4]) <= len(tasks):
 		return fmt.Errorf("start init: join cgroup %s: %w", tasks[payload[4]-1],
 			unix.Errno(binary.LittleEndian.Uint32(payload)))
-	case kind == early.MsgExecError && len(payload) >= 4:
+	case kind == reexec.MsgExecError && len(payload) >= 4:
 		return fmt.Errorf("execute the init stage: %w", unix.Errno(binary.LittleEndian.Uint32(payload)))
 	case kind == 0:
 		return errors.New(

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
+	"mydocker/step06-final/internal/sys"
 )
 
 // Process is a process that Exec started. It is a child of the caller.
@@ -70,7 +71,7 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 }
 
 // joinAll opens every namespace of init that is not ours already. The mount namespace is returned
-// apart if it can only be joined by the early stage itself.
+// apart if it can only be joined by the stage itself.
 func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 	ns = &namespaces{new: map[specs.LinuxNamespaceType]bool{}, joined: map[specs.LinuxNamespaceType]bool{}}
 
@@ -100,7 +101,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 			continue
 		}
 
-		ns.joins = append(ns.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
+		ns.joins = append(ns.joins, reexec.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
 
 	ns.sortJoins()
@@ -155,14 +156,14 @@ func (e *execution) start() (int, error) {
 	}
 
 	e.files.owned = append(e.files.owned, exe)
-	spawn := &early.Spawn{Exe: int(exe.Fd()), Stage: early.StageExec, Files: e.files.fds, CgroupFd: -1,
+	spawn := &reexec.Spawn{Exe: int(exe.Fd()), Stage: reexec.StageExec, Files: e.files.fds, CgroupFd: -1,
 		Joins:      e.ns.joins,
 		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden(), Outside: e.pidNamespace != nil}
 	if err := joinGroup(e.group, e.files, spawn); err != nil {
 		return 0, err
 	}
 
-	return e.launch(spawn, early.Encode(steps))
+	return e.launch(spawn, reexec.Encode(steps))
 }
 
 func (e *execution) chooseGroup() (*cgroup.Group, error) {
@@ -192,7 +193,7 @@ func (c *Container) openRoot() (*os.File, error) {
 func (e *execution) hidden() bool { return os.Geteuid() == 0 || e.process.OOMScoreAdj == nil }
 
 // plan is what the process does before it executes its program: the last part of init's plan.
-func (e *execution) plan() ([]early.Step, error) {
+func (e *execution) plan() ([]reexec.Step, error) {
 	c := e.container
 	spec := *c.Spec
 	spec.Process = e.process
@@ -262,7 +263,7 @@ func (e *execution) consoleSocket() (*os.File, error) {
 }
 
 // launch starts the process and answers its messages until execve has closed the connection.
-func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
+func (e *execution) launch(spawn *reexec.Spawn, plan []byte) (int, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return 0, err
@@ -279,7 +280,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 	}
 
 	e.container.runtime.debug("nsexec container setup: process %d is in the container's namespaces", pid)
-	err = e.accompany(int(ours.Fd()), pid, spawn.WaitForGo, plan)
+	err = e.followUntilExec(int(ours.Fd()), pid, spawn.WaitForGo, plan)
 
 	// The codes of those that are not the program say nothing: the error is known.
 	if e.pidNamespace != nil {
@@ -304,7 +305,7 @@ func (e *execution) launch(spawn *early.Spawn, plan []byte) (int, error) {
 }
 
 // stayOutside takes the pid namespace out of those that the process joins when it is born: see
-// early/inside.go. One that is not the container's own user namespace's can only be joined before
+// reexec/inside.go. One that is not the container's own user namespace's can only be joined before
 // that.
 func (e *execution) stayOutside() {
 	for _, n := range e.container.Spec.Linux.Namespaces {
@@ -314,36 +315,36 @@ func (e *execution) stayOutside() {
 	}
 	for i, join := range e.ns.joins {
 		if join.Type == unix.CLONE_NEWPID {
-			e.ns.joins = append(append([]early.Join{}, e.ns.joins[:i]...), e.ns.joins[i+1:]...)
+			e.ns.joins = append(append([]reexec.Join{}, e.ns.joins[:i]...), e.ns.joins[i+1:]...)
 			e.pidNamespace = e.ns.fileOf(join)
 			return
 		}
 	}
 }
 
-// accompany takes the new process from its first instruction to its execve.
-func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
-	if admit {
+// followUntilExec takes the new process from its first instruction to its execve.
+func (e *execution) followUntilExec(sync, pid int, waits bool, plan []byte) error {
+	if waits {
 		if err := e.group.Enter(pid); err != nil {
 			return err
 		}
-		if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+		if err := reexec.SendMessage(sync, reexec.MsgGo, nil); err != nil {
 			return err
 		}
 	}
 
 	if adj := e.process.OOMScoreAdj; adj != nil {
-		if err := early.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), itoa(*adj)); err != nil {
+		if err := sys.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), itoa(*adj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}
 
-	if err := early.SendMessage(sync, early.MsgPlan, plan); err != nil {
+	if err := reexec.SendMessage(sync, reexec.MsgPlan, plan); err != nil {
 		return fmt.Errorf("send the plan: %w", err)
 	}
 
 	e.container.runtime.debug("child process in init(): it has its plan")
-	if err := e.converse(sync, pid); err != nil {
+	if err := e.answerInit(sync, pid); err != nil {
 		return err
 	}
 
@@ -351,37 +352,37 @@ func (e *execution) accompany(sync, pid int, admit bool, plan []byte) error {
 	return nil
 }
 
-// converse answers the messages of the process until execve has closed the connection. What failed
-// in the program comes before or after its pid.
-func (e *execution) converse(sync, pid int) error {
+// answerInit answers the messages of the process until execve has closed the connection. What
+// failed in the program comes before or after its pid.
+func (e *execution) answerInit(sync, pid int) error {
 	ready := false
 	var failed error
 
 	for {
-		kind, payload, err := early.ReceiveMessage(sync)
+		kind, payload, err := reexec.ReceiveMessage(sync)
 
 		switch {
 		case err != nil && !errors.Is(err, unix.ECONNRESET):
 			return err
-		case kind == early.MsgLimits:
+		case kind == reexec.MsgLimits:
 			if err := setRlimits(pid, e.rlimits); err != nil {
 				return err
 			}
-			if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+			if err := reexec.SendMessage(sync, reexec.MsgGo, nil); err != nil {
 				return err
 			}
-		case kind == early.MsgReady:
+		case kind == reexec.MsgReady:
 			ready = true
-			if err := early.SendMessage(sync, early.MsgGo, nil); err != nil {
+			if err := reexec.SendMessage(sync, reexec.MsgGo, nil); err != nil {
 				return err
 			}
-		case kind == early.MsgListener:
+		case kind == reexec.MsgListener:
 			if err := handListenerOn(sync, payload, pid, e.container); err != nil {
 				return err
 			}
-		case kind == early.MsgPid && len(payload) == 4 && e.pidNamespace != nil:
+		case kind == reexec.MsgPid && len(payload) == 4 && e.pidNamespace != nil:
 			e.program = int(binary.LittleEndian.Uint32(payload))
-		case kind == early.MsgExecError && len(payload) >= 4 && ready:
+		case kind == reexec.MsgExecError && len(payload) >= 4 && ready:
 			failed = programError(e.process.Args[0], unix.Errno(binary.LittleEndian.Uint32(payload)))
 		case kind == 0 && failed != nil:
 			return failed

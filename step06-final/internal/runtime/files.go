@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// fileTable is the list of descriptors that an early process gets: 0 to 2, the preserved ones, then
+// fileTable is the list of descriptors that a stage gets: 0 to 2, the preserved ones, then
 // those that its plan names by number.
 type fileTable struct {
 	fds       []int

@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/sys"
 )
 
 // writeMappings gives the user namespace of a new process its IDs (user_namespaces(7)). Root may
@@ -19,7 +19,7 @@ import (
 func writeMappings(pid int, linux *specs.Linux) error {
 	directory := fmt.Sprintf("%d/", pid)
 	if ownIDOnly(linux) {
-		if err := early.WriteProc(directory+"setgroups", "deny"); err != nil && !os.IsNotExist(err) {
+		if err := sys.WriteProc(directory+"setgroups", "deny"); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("linux.gidMappings: deny setgroups: %w", err)
 		}
 	}
@@ -31,7 +31,7 @@ func writeMappings(pid int, linux *specs.Linux) error {
 		{"linux.uidMappings", "uid_map", "newuidmap", linux.UIDMappings},
 		{"linux.gidMappings", "gid_map", "newgidmap", linux.GIDMappings},
 	} {
-		err := early.WriteProc(directory+m.file, mappingText(m.mappings))
+		err := sys.WriteProc(directory+m.file, mappingText(m.mappings))
 		if errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
 			err = runHelper(m.helper, pid, m.mappings)
 		}

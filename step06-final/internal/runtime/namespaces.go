@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 )
 
 // namespaceKinds are the namespaces in the order in which they are joined: the mount namespace
@@ -34,7 +34,7 @@ var namespaceKinds = []struct {
 type namespaces struct {
 	new     map[specs.LinuxNamespaceType]bool // made for this container
 	joined  map[specs.LinuxNamespaceType]bool // existing ones
-	joins   []early.Join
+	joins   []reexec.Join
 	files   []*os.File // that the joins refer to
 	offsets string     // text for /proc/self/timens_offsets
 }
@@ -46,7 +46,7 @@ func (n *namespaces) close() {
 }
 
 // fileOf is the file that a join names by its descriptor.
-func (n *namespaces) fileOf(join early.Join) *os.File {
+func (n *namespaces) fileOf(join reexec.Join) *os.File {
 	for _, f := range n.files {
 		if int(f.Fd()) == join.Fd {
 			return f
@@ -76,7 +76,7 @@ func (n *namespaces) separate(kind specs.LinuxNamespaceType) bool {
 
 // cloneFlags are the namespaces that clone(2) makes. The cgroup namespace is made later, by init,
 // when it is in its cgroups for certain; the time namespace is made by unshare(2) before the clone
-// (see early.Spawn).
+// (see reexec.Spawn).
 func (n *namespaces) cloneFlags() uintptr {
 	var flags uintptr
 	for _, k := range namespaceKinds {
@@ -125,7 +125,7 @@ func planNamespaces(linux *specs.Linux) (*namespaces, error) {
 		}
 
 		n.files = append(n.files, f)
-		n.joins = append(n.joins, early.Join{Fd: int(f.Fd()), Type: k.flag})
+		n.joins = append(n.joins, reexec.Join{Fd: int(f.Fd()), Type: k.flag})
 	}
 
 	n.sortJoins()

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 )
 
 // planner turns a configuration into the plan of init: every decision is made here, before anything
-// exists, so that the early process (package early) has only system calls to do.
+// exists, so that init (package containerinit) has only system calls to do.
 type planner struct {
 	spec    *specs.Spec
 	ns      *namespaces
@@ -26,24 +26,24 @@ type planner struct {
 	noPivot bool
 	warn    func(format string, args ...interface{})
 
-	steps []early.Step
+	steps []reexec.Step
 	files *fileTable // descriptors for init, by number
 
 	// A file system that shall be read-only is writable until its mount points, devices and console
 	// are in it.
-	late []early.Step
+	late []reexec.Step
 
-	sources []early.Source // of bind mounts, see source
-	inside  bool           // the process itself is outside of the pid namespace, and forks the program into it
+	sources []reexec.Source // of bind mounts, see source
+	inside  bool            // the process itself is outside of the pid namespace, and forks the program into it
 }
 
 func (p *planner) add(name string, arguments ...string) {
-	p.steps = append(p.steps, append(early.Step{name}, arguments...))
+	p.steps = append(p.steps, append(reexec.Step{name}, arguments...))
 }
 
 func itoa(n int) string      { return strconv.Itoa(n) }
 func utoa(n uintptr) string  { return strconv.FormatUint(uint64(n), 10) }
-func utoa64(n uint64) string { return strconv.FormatInt(int64(n), 10) } // early reads signed numbers
+func utoa64(n uint64) string { return strconv.FormatInt(int64(n), 10) } // sys.Atoi reads signed numbers
 func utoa32(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // planInit is the plan of a new container, in the order in which init performs it.
@@ -220,6 +220,7 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	if err := p.planScheduling(process); err != nil {
 		return err
 	}
+
 	if linux.Personality != nil {
 		domains := map[specs.LinuxPersonalityDomain]int{specs.PerLinux: 0, specs.PerLinux32: 8}
 		number, ok := domains[linux.Personality.Domain]
@@ -355,7 +356,7 @@ func (p *planner) groups(process *specs.Process) ([]string, bool) {
 }
 
 // seccompStep compiles linux.seccomp.
-func (p *planner) seccompStep() (early.Step, error) {
+func (p *planner) seccompStep() (reexec.Step, error) {
 	if p.spec.Linux.Seccomp == nil {
 		return nil, nil
 	}
@@ -366,7 +367,7 @@ func (p *planner) seccompStep() (early.Step, error) {
 	if filter == nil {
 		return nil, nil
 	}
-	return early.Step{"seccomp", utoa(flags), string(filter)}, nil
+	return reexec.Step{"seccomp", utoa(flags), string(filter)}, nil
 }
 
 // allowsFork says whether a process under the filter can fork the program into a pid namespace.
@@ -374,6 +375,7 @@ func (p *planner) seccompStep() (early.Step, error) {
 // of the container could stop it just before.
 func allowsFork(filter *specs.LinuxSeccomp) bool {
 	lets := func(action specs.LinuxSeccompAction) bool { return action == specs.ActAllow || action == specs.ActLog }
+
 	for _, name := range []string{"clone", "setsid", "ioctl", "write", "exit_group", "execve"} {
 		allowed := lets(filter.DefaultAction)
 		for _, rule := range filter.Syscalls {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/disk"
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
+	"mydocker/step06-final/internal/sys"
 )
 
 // planRootfs builds the container's tree: root, mounts, devices.
@@ -124,7 +125,7 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	flags := o.flags
 	if m.Type == "tmpfs" && flags&unix.MS_RDONLY != 0 {
 		flags &^= unix.MS_RDONLY
-		p.late = append(p.late, early.Step{"remount", destination, utoa(o.flags), "0"})
+		p.late = append(p.late, reexec.Step{"remount", destination, utoa(o.flags), "0"})
 	}
 
 	source := m.Source
@@ -188,8 +189,8 @@ func (p *planner) source(path string) string {
 	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 {
 		return path
 	}
-	number := p.files.reserve(early.FromSources)
-	p.sources = append(p.sources, early.Source{Fd: number, Path: path})
+	number := p.files.reserve(reexec.FromSources)
+	p.sources = append(p.sources, reexec.Source{Fd: number, Path: path})
 	return itoa(number) + ":" + path
 }
 
@@ -240,7 +241,7 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 
 	p.planMountExtras(destination, o)
 	if readonly != 0 {
-		p.late = append(p.late, early.Step{"remount", destination, utoa(flags | readonly), "0"})
+		p.late = append(p.late, reexec.Step{"remount", destination, utoa(flags | readonly), "0"})
 	}
 }
 
@@ -385,7 +386,7 @@ func (p *planner) planLabels(process *specs.Process) error {
 
 // planLabel gives the process the host's /proc to write its label to.
 func (p *planner) planLabel(label string) error {
-	proc, err := early.OpenProc()
+	proc, err := sys.OpenProc()
 	if err != nil {
 		return fmt.Errorf("open the host's /proc: %w", err)
 	}

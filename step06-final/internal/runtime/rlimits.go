@@ -85,7 +85,7 @@ func callersOpenFiles() (unix.Rlimit, error) {
 }
 
 // setRlimits sets the limits of another process. It is done from outside, for raising a limit takes
-// a right that the process may not have, and late, for the early stage should not suffer from them.
+// a right that the process may not have, and late, so that init itself is not limited by them.
 func setRlimits(pid int, limits []rlimit) error {
 	for _, l := range limits {
 		limit := l.limit

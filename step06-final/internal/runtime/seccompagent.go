@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 )
 
 // handListenerOn takes a copy of the seccomp listener from init (pidfd_getfd(2), Linux 5.6) and
@@ -53,7 +53,7 @@ func handListenerOn(sync int, payload []byte, pid int, c *Container) error {
 	if err := unix.Sendmsg(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, 0); err != nil {
 		return fieldError("linux.seccomp.listenerPath", "send: %v", err)
 	}
-	return early.SendMessage(sync, early.MsgGo, nil)
+	return reexec.SendMessage(sync, reexec.MsgGo, nil)
 }
 
 // descriptorOf copies a descriptor of another process.

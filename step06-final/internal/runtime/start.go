@@ -9,7 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 )
 
 // Start lets a created container's program run. It returns when the program has been executed, or
@@ -61,7 +61,7 @@ func awaitExecve(connection int) error {
 	accepted := false
 
 	for {
-		kind, payload, err := early.ReceiveMessage(connection)
+		kind, payload, err := reexec.ReceiveMessage(connection)
 		switch {
 		case errors.Is(err, unix.ECONNRESET) || err == nil && kind == 0:
 			if !accepted {
@@ -70,7 +70,7 @@ func awaitExecve(connection int) error {
 			return nil
 		case err != nil:
 			return err
-		case kind == early.MsgStarted:
+		case kind == reexec.MsgStarted:
 			accepted = true
 		default:
 			return initError(kind, payload, nil)

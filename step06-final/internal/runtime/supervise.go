@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"mydocker/step06-final/internal/early"
+	"mydocker/step06-final/internal/reexec"
 )
 
 // supervisor is the process that is init's parent, seen from the one that makes the container.
@@ -20,14 +20,14 @@ func (s *supervisor) close() { s.connection.Close() }
 
 // release lets the supervisor go its own way. If we end before, it takes the container for failed.
 func (s *supervisor) release() error {
-	if err := early.SendMessage(int(s.connection.Fd()), early.MsgGo, nil); err != nil {
+	if err := reexec.SendMessage(int(s.connection.Fd()), reexec.MsgGo, nil); err != nil {
 		return fmt.Errorf("release the supervisor: %w", err)
 	}
 	return nil
 }
 
 // startSupervisor starts the supervisor, which starts init as the spawn says.
-func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
+func (c *creation) startSupervisor(spawn *reexec.Spawn) (*supervisor, error) {
 	files, err := newFileTable([3]*os.File{}, 0)
 	if err != nil {
 		return nil, err
@@ -44,14 +44,14 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 		return nil, err
 	}
 
-	start := &early.Spawn{Exe: spawn.Exe, Stage: early.StageSupervisor, Files: files.fds, Sync: int(theirs.Fd()),
+	start := &reexec.Spawn{Exe: spawn.Exe, Stage: reexec.StageShim, Files: files.fds, Sync: int(theirs.Fd()),
 		CgroupFd: -1}
 	s := &supervisor{connection: ours}
-	c.runtime.debug("start the supervisor; it makes init: clone %s", early.CloneFlagNames(spawn.CloneFlags))
+	c.runtime.debug("start the supervisor; it makes init: clone %s", reexec.CloneFlagNames(spawn.CloneFlags))
 	s.pid, err = start.Start()
 	theirs.Close()
 	if err == nil {
-		err = early.SendMessage(int(ours.Fd()), early.MsgPlan, early.Encode(plan))
+		err = reexec.SendMessage(int(ours.Fd()), reexec.MsgPlan, reexec.Encode(plan))
 	}
 
 	if err == nil {
@@ -75,15 +75,15 @@ func (c *creation) startSupervisor(spawn *early.Spawn) (*supervisor, error) {
 
 // planSupervisor writes the options as steps. Descriptors are named by their number in the
 // supervisor.
-func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early.Step, error) {
+func (c *creation) planSupervisor(spawn *reexec.Spawn, files *fileTable) ([]reexec.Step, error) {
 	o := c.options.Supervisor
 	pass := func(fd int) string { // a descriptor that stays ours
 		files.fds = append(files.fds, fd)
 		return itoa(len(files.fds) - 1)
 	}
 
-	var plan []early.Step
-	add := func(name string, arguments ...string) { plan = append(plan, append(early.Step{name}, arguments...)) }
+	var plan []reexec.Step
+	add := func(name string, arguments ...string) { plan = append(plan, append(reexec.Step{name}, arguments...)) }
 	if o.LogPath != "" {
 		if o.LogMaxSize > 0 && o.LogMaxFiles < 1 {
 			return nil, errors.New("supervisor: LogMaxFiles must be at least 1")
@@ -158,7 +158,7 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 	add("spawn", pass(spawn.Exe), pass(spawn.Sync), group, utoa(spawn.CloneFlags), wait, root, spawn.Offsets)
 	var init []string
 	for _, fd := range spawn.Files[3:] { // the supervisor makes the first three
-		if fd == early.FromSources {
+		if fd == reexec.FromSources {
 			init = append(init, itoa(fd))
 			continue
 		}
@@ -179,11 +179,11 @@ func (c *creation) planSupervisor(spawn *early.Spawn, files *fileTable) ([]early
 }
 
 func receivePid(connection int) (int, error) {
-	kind, payload, err := early.ReceiveMessage(connection)
+	kind, payload, err := reexec.ReceiveMessage(connection)
 	switch {
 	case err != nil:
 		return 0, err
-	case kind == early.MsgPid && len(payload) == 4:
+	case kind == reexec.MsgPid && len(payload) == 4:
 		return int(payload[0]) | int(payload[1])<<8 | int(payload[2])<<16 | int(payload[3])<<24, nil
 	case kind == 0:
 		return 0, errors.New("the supervisor ended before it had started init")

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/early"
 	"mydocker/step06-final/internal/logs"
+	"mydocker/step06-final/internal/shim"
 )
 
 func supervised(t *testing.T, change func(*SupervisorOptions), command ...string) (*Container, *SupervisorOptions) {
@@ -215,15 +215,15 @@ func residentAnonymous(t *testing.T, pid int) (size int) {
 }
 
 func send(t *testing.T, connection net.Conn, kind byte, payload []byte) {
-	_, err := connection.Write(early.AppendFrame(nil, kind, payload))
+	_, err := connection.Write(shim.AppendFrame(nil, kind, payload))
 	require.NoError(t, err)
 }
 
 // receiveAll reads frames until the end and joins the output in them. What is read from the log
 // is not in it.
-func receiveAll(t *testing.T, connection net.Conn) (output string, gaps []early.Gap) {
+func receiveAll(t *testing.T, connection net.Conn) (output string, gaps []shim.Gap) {
 	var all strings.Builder
-	var frame early.FrameReader
+	var frame shim.FrameReader
 
 	for {
 		n, err := connection.Read(frame.Space())
@@ -232,11 +232,11 @@ func receiveAll(t *testing.T, connection net.Conn) (output string, gaps []early.
 		require.NoError(t, err)
 		switch {
 		case !complete:
-		case kind == early.FrameEnd:
+		case kind == shim.FrameEnd:
 			return all.String(), gaps
-		case kind == early.FrameGap:
-			gaps = append(gaps, early.DecodeGap(payload))
-		case kind == early.FrameRefused:
+		case kind == shim.FrameGap:
+			gaps = append(gaps, shim.DecodeGap(payload))
+		case kind == shim.FrameRefused:
 			t.Fatalf("refused: %s", payload)
 		default:
 			all.Write(payload)
@@ -253,9 +253,9 @@ func TestAttach(t *testing.T) {
 	big := strings.Repeat("x", 15000) + "\n"
 	go func() {
 		for i := 0; i < 20; i++ {
-			send(t, connection, early.FrameStdin, []byte(big))
+			send(t, connection, shim.FrameStdin, []byte(big))
 		}
-		send(t, connection, early.FrameStdin, nil) // end of input: cat ends
+		send(t, connection, shim.FrameStdin, nil) // end of input: cat ends
 	}()
 	all, _ := receiveAll(t, connection)
 	assert.Equal(t, strings.Repeat(big, 20), all)
@@ -269,8 +269,8 @@ func TestAttachTerminal(t *testing.T) {
 	require.NoError(t, err)
 	defer connection.Close()
 	require.NoError(t, c.Start())
-	send(t, connection, early.FrameResize, []byte{0, 50, 0, 132})
-	send(t, connection, early.FrameStdin, []byte("hello\n"))
+	send(t, connection, shim.FrameResize, []byte{0, 50, 0, 132})
+	send(t, connection, shim.FrameStdin, []byte("hello\n"))
 	all, _ := receiveAll(t, connection)
 	assert.Contains(t, all, "50 132\r\n")
 	assert.Contains(t, all, "got hello\r\n")
@@ -352,9 +352,9 @@ func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
 
 	missed := int64(0)
 	output := int64(0)
-	var frame early.FrameReader
+	var frame shim.FrameReader
 
-	for kind := byte(0); kind != early.FrameEnd; {
+	for kind := byte(0); kind != shim.FrameEnd; {
 		n, err := connection.Read(frame.Space())
 		require.NoError(t, err)
 		var payload []byte
@@ -367,10 +367,10 @@ func TestClientThatTakesNothingAndSmallLog(t *testing.T) {
 		}
 
 		switch kind {
-		case early.FrameStdout:
+		case shim.FrameStdout:
 			output += int64(len(payload))
-		case early.FrameGap:
-			gap := early.DecodeGap(payload)
+		case shim.FrameGap:
+			gap := shim.DecodeGap(payload)
 			missed += gap.Bytes
 			require.NoError(t, logs.Read(o.LogPath,
 				logs.Options{Tail: -1, Since: time.Unix(0, gap.From), Until: time.Unix(0, gap.To)},
@@ -395,11 +395,11 @@ func TestClientThatLies(t *testing.T) {
 	defer honest.Close()
 
 	for name, bytes := range map[string][]byte{
-		"too large":           {early.FrameStdin, 0, 0, 0x40, 1, 'x'},
-		"four gigabytes":      {early.FrameStdin, 0xff, 0xff, 0xff, 0xff},
+		"too large":           {shim.FrameStdin, 0, 0, 0x40, 1, 'x'},
+		"four gigabytes":      {shim.FrameStdin, 0xff, 0xff, 0xff, 0xff},
 		"no such kind":        {99, 0, 0, 0, 0},
-		"the other direction": {early.FrameStdout, 0, 0, 0, 1, 'x'},
-		"half a size":         {early.FrameResize, 0, 0, 0, 2, 0, 1},
+		"the other direction": {shim.FrameStdout, 0, 0, 0, 1, 'x'},
+		"half a size":         {shim.FrameResize, 0, 0, 0, 2, 0, 1},
 	} {
 		liar, err := net.Dial("unix", o.AttachSocket)
 		require.NoError(t, err)
@@ -409,12 +409,12 @@ func TestClientThatLies(t *testing.T) {
 		answer := make([]byte, 200)
 		n, err := liar.Read(answer)
 		require.NoError(t, err, name)
-		assert.EqualValues(t, early.FrameRefused, answer[0], name)
+		assert.EqualValues(t, shim.FrameRefused, answer[0], name)
 		assert.Contains(t, string(answer[:n]), "is not part of the attach protocol", name)
 		liar.Close()
 	}
 
-	send(t, honest, early.FrameStdin, []byte("hello\n"))
+	send(t, honest, shim.FrameStdin, []byte("hello\n"))
 	output, _ := receiveAll(t, honest)
 	assert.Equal(t, "got hello\n", output)
 }
@@ -434,7 +434,7 @@ func TestPasteIntoTerminal(t *testing.T) {
 	})
 	go func() {
 		for i := 0; i < len(paste); i += 10000 {
-			send(t, connection, early.FrameStdin, paste[i:i+10000])
+			send(t, connection, shim.FrameStdin, paste[i:i+10000])
 		}
 	}()
 
