@@ -126,7 +126,8 @@ type cloneArgs struct {
 
 func (s *Spawn) prepare() (*child, error) {
 	c := &child{taskFiles: s.Tasks, joins: s.Joins, offsets: []byte(s.Offsets), cloneFlags: s.CloneFlags,
-		cgroupFd: s.CgroupFd, waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden, report: [2]int{-1, -1}, proc: -1,
+		cgroupFd: s.CgroupFd, waitForGo: s.WaitForGo, becomeRoot: s.BecomeRoot, hidden: s.Hidden,
+		report: [2]int{-1, -1}, proc: -1,
 		reports: len(s.Joins) > 0 || s.Offsets != ""}
 	c.twoForks = c.reports && !s.Outside
 	for _, join := range s.Joins {

@@ -1,6 +1,6 @@
 // Package runtime turns an OCI runtime specification into a process: namespaces, cgroups, a root
-// file system, limits and rights. It is the only package that touches namespaces; the engine
-// (package engine) and the command myrunc are two fronts of it.
+// file system, limits and rights. It is the only package that makes a container's namespaces;
+// the engine (package engine) and the command myrunc are two fronts of it.
 //
 // The way of a container: Create reads and checks the configuration (spec.go, namespaces.go,
 // rlimits.go), decides every step that will be needed and writes them down as a plan (plan.go,
@@ -11,3 +11,9 @@
 //
 // The story is told in docs/zh/09-runtime.md.
 package runtime
+
+// A program that makes containers has the doors by which they start.
+import (
+	_ "mydocker/step06-final/internal/containerinit"
+	_ "mydocker/step06-final/internal/shim"
+)
