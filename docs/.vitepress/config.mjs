@@ -150,14 +150,31 @@ export default defineConfig({
       const fence = md.renderer.rules.fence
       md.renderer.rules.fence = (tokens, index, ...rest) => {
         const info = tokens[index].info
-        // Only the language is for the highlighter: it takes any digits after it for numbers of lines to mark.
-        tokens[index].info = info.split(' ')[0]
+        // Only the language is for the highlighter: it takes any digits after it for numbers of lines to mark. A tab
+        // (::: code-group) keeps its name, and whether it is the first.
+        const tab = /\[[^\]]*\]/.exec(info)
+        tokens[index].info = info.split(' ')[0] + (tab ? ' ' + tab[0] : '') + (/ active$/.test(info) ? ' active' : '')
         const html = fence(tokens, index, ...rest)
         const file = /\bfile=(\S+)/.exec(info)
         if (!file) return html
         const step = /\bto=(\S+)/.exec(info)
         const label = md.utils.escapeHtml(step ? `${step[1]}/${file[1]}` : file[1])
+        // The package and the imports of a file are there for whoever types the program in, but in nobody's way.
+        if (/ head\b/.test(info)) {
+          const words = rest[1]?.relativePath?.startsWith('en/') ? 'its package and imports' : '文件的开头（package 与 import）'
+          return `<details class="head"><summary><code>${label}</code> ${words}</summary>${html}</details>`
+        }
         return `<div class="from-source"><p class="source">${label}</p>${html}</div>`
+      }
+      // VitePress names tabs at random; the same source is to give the same bytes.
+      const group = md.renderer.rules['container_code-group_open']
+      md.renderer.rules['container_code-group_open'] = (tokens, index, options, env, self) => {
+        const number = (env.groups = (env.groups || 0) + 1)
+        const tabs = {}
+        return group(tokens, index, options, env, self).replace(/(name|id|for)="(group|tab)-([^"]*)"/g, (_, name, kind, id) => {
+          tabs[id] ??= `${number}-${Object.keys(tabs).length}`
+          return `${name}="${kind}-${tabs[id]}"`
+        })
       }
       runHere(md)
     },

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -81,10 +82,12 @@ func TestSnippetIsComparedWithItsSource(t *testing.T) {
 }
 
 func TestLineRangeLosesSharedIndentation(t *testing.T) {
-	text, err := lineRange("x", "a\n\t\tif b {\n\t\t\tc\n\t\t}\nd\n", "if b", "}")
+	lines := strings.Split("a\n\t\tif b {\n\t\t\tc\n\t\t}\nd", "\n")
+
+	first, last, err := lineRange("x", lines, "if b", "}")
 	require.NoError(t, err)
-	assert.Equal(t, "if b {\n\tc\n}\n", text)
-	_, err = lineRange("x", "a\n", "nowhere", "")
+	assert.Equal(t, "if b {\n\tc\n}\n", outdent(lines[first:last]))
+	_, _, err = lineRange("x", []string{"a"}, "nowhere", "")
 	assert.Error(t, err)
 }
 
@@ -269,4 +272,32 @@ func f() error {
 	assert.Equal(t, []string{"no such thing: %s", " (mount it first)", "left %v where it was",
 		"%q is not a directory", "%w (choose another one with --root)"}, formats)
 	assert.Equal(t, "container", longestPiece("container %s; `mydocker rm it first`"))
+}
+
+// Every new line of a step is printed once; a line more in the source, or a block twice, is found.
+func TestCoverageFindsWhatIsNotPrinted(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(text), 0o644))
+	}
+	problems := func(page string) []Problem {
+		c, err := parseChapter("docs/zh/04-step02-b.md", page)
+		require.NoError(t, err)
+		_, _, found := coverageOf(&Book{Root: root, Chapters: []*Chapter{c}}, "a", "b", "-step02-")
+		return found
+	}
+
+	write("a/p.go", "package p\n\nvar x = 1\n")
+	write("b/p.go", "package p\n\nvar x = 1\n\n// f answers.\nfunc f() int {\n\treturn 42\n}\n")
+	page := "```go file=b/p.go func=f\n```\n"
+	assert.Empty(t, problems(page))
+	assert.Empty(t, problems("```diff from=a to=b file=p.go\n```\n"), "a diff shows its added lines")
+	assert.Empty(t, problems(page+"\n```go file=b/p.go func=f again\n```\n"))
+	assert.Len(t, problems(page+"\n"+page), 3, "the comment, the function and its body are printed twice")
+	assert.Len(t, problems("nothing\n"), 3)
+
+	write("b/q.go", "package p\n\nimport \"os\"\n\nvar y = os.Args\n")
+	assert.Len(t, problems(page), 3, "package, import and declaration of a new file")
+	assert.Empty(t, problems(page+"\n```go file=b/q.go head\n```\n\n```go file=b/q.go var=y\n```\n"))
 }

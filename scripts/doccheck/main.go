@@ -2,8 +2,8 @@
 // transcripts and checks links, pictures, flags, the translation and the typography. It needs
 // neither Node nor the network.
 //
-//	doccheck check [CHECK…]          all checks, or those named (snippets links pictures flags
-//	                                 messages parity typography)
+//	doccheck check [CHECK…]          all checks, or those named (snippets coverage links pictures
+//	                                 flags messages parity typography …)
 //	doccheck transcripts [CHAPTER…]  run the console blocks and compare what they print
 //	doccheck play URL [CHAPTER…]     press "run it here" in the site at URL and compare
 //	doccheck update                  write the snippets and diffs anew from the sources
@@ -59,6 +59,7 @@ var checks = []struct {
 	run  func(*Book) []Problem
 }{
 	{"snippets", checkSnippets},
+	{"coverage", checkCoverage},
 	{"links", checkLinks},
 	{"pictures", checkPictures},
 	{"flags", checkFlags},

@@ -358,6 +358,10 @@ func missingNeed(needs string) string {
 			if missingNeed("cgroup-v1") != "" && missingNeed("cgroup-v2") != "" {
 				return "this host has no memory controller in a cgroup hierarchy"
 			}
+		case "net_cls":
+			if !exists("/sys/fs/cgroup/net_cls/net_cls.classid") {
+				return "this host has no net_cls controller of cgroup v1"
+			}
 		case "cgroup-ns", "time-ns":
 			if _, err := os.Stat("/proc/self/ns/" + strings.TrimSuffix(need, "-ns")); err != nil {
 				return "this kernel has no " + need

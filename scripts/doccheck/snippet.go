@@ -16,6 +16,7 @@ import (
 //
 //	```go file=step03-user-ns/idmap.go func=mapArgs      one function, its comment included
 //	```go file=step03-user-ns/idmap.go type=idMap        also var=, const=
+//	```go file=step03-user-ns/idmap.go head              the package and its imports
 //	```go file=step01-uts/main.go from="cmd :=" to="}"   lines, the first that contains each text
 //	```bash file=scripts/setup.sh                        a whole file
 //	```diff from=step01-uts to=step02-pid-mount file=main.go [only="text"] [context=N]
@@ -32,46 +33,65 @@ func generated(root string, f *Fence) (string, bool, error) {
 }
 
 func snippet(root string, f *Fence) (string, error) {
-	path := f.Attrs["file"]
-	data, err := os.ReadFile(filepath.Join(root, path))
+	lines, first, last, err := span(root, f)
 	if err != nil {
 		return "", err
 	}
-	for _, kind := range []string{"func", "type", "var", "const"} {
-		if name := f.Attrs[kind]; name != "" {
-			return declaration(path, data, kind, name)
-		}
-	}
-	if f.Has("from") {
-		return lineRange(path, string(data), f.Attrs["from"], f.Attrs["to"])
-	}
-	return string(data), nil
+	return outdent(lines[first:last]), nil
 }
 
-// declaration cuts one top-level declaration out of a Go file, with the comment above it.
-// A method is named Type.Method.
-func declaration(path string, data []byte, kind, name string) (string, error) {
+// span is the lines of the block's file, and which of them the block shows: from first up to, not
+// including, last.
+func span(root string, f *Fence) (lines []string, first, last int, err error) {
+	path := f.Attrs["file"]
+	data, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		return nil, 0, 0, err
+	}
+
+	lines = strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for _, kind := range []string{"head", "func", "type", "var", "const"} {
+		if f.Has(kind) {
+			first, last, err = declaration(path, data, kind, f.Attrs[kind])
+			return lines, first, last, err
+		}
+	}
+
+	if f.Has("from") {
+		first, last, err = lineRange(path, lines, f.Attrs["from"], f.Attrs["to"])
+		return lines, first, last, err
+	}
+	return lines, 0, len(lines), nil
+}
+
+// declaration finds one top-level declaration in a Go file, with the comment above it. A method is
+// named Type.Method. The head is what stands before the first one: the package and its imports.
+func declaration(path string, data []byte, kind, name string) (first, last int, err error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, path, data, parser.ParseComments)
 	if err != nil {
-		return "", fmt.Errorf("parsing: %w", err)
+		return 0, 0, fmt.Errorf("parsing: %w", err)
 	}
 
-	cut := func(doc *ast.CommentGroup, node ast.Node) string {
+	cut := func(doc *ast.CommentGroup, node ast.Node) (int, int, error) {
 		from := node.Pos()
 		if doc != nil {
 			from = doc.Pos()
 		}
-		return string(data[set.Position(from).Offset:set.Position(node.End()).Offset]) + "\n"
+		return set.Position(from).Line - 1, set.Position(node.End()).Line, nil
 	}
 
+	last = set.Position(file.Name.End()).Line
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
 			if kind == "func" && funcName(d) == name {
-				return cut(d.Doc, d), nil
+				return cut(d.Doc, d)
 			}
 		case *ast.GenDecl:
+			if d.Tok == token.IMPORT {
+				last = set.Position(d.End()).Line
+			}
 			if d.Tok.String() != kind {
 				continue
 			}
@@ -80,12 +100,12 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 				switch s := spec.(type) {
 				case *ast.TypeSpec:
 					if s.Name.Name == name {
-						return cut(d.Doc, d), nil
+						return cut(d.Doc, d)
 					}
 				case *ast.ValueSpec:
 					for _, id := range s.Names {
 						if id.Name == name {
-							return cut(d.Doc, d), nil
+							return cut(d.Doc, d)
 						}
 					}
 				}
@@ -93,7 +113,10 @@ func declaration(path string, data []byte, kind, name string) (string, error) {
 		}
 	}
 
-	return "", fmt.Errorf("no %s %s in %s", kind, name, path)
+	if kind == "head" {
+		return 0, last, nil
+	}
+	return 0, 0, fmt.Errorf("no %s %s in %s", kind, name, path)
 }
 
 func funcName(d *ast.FuncDecl) string {
@@ -110,11 +133,10 @@ func funcName(d *ast.FuncDecl) string {
 	return d.Name.Name
 }
 
-// lineRange is the lines from the first that contains from up to the next one that contains to,
-// without the indentation that they share. An empty to means one line.
-func lineRange(path, text, from, to string) (string, error) {
-	lines := strings.Split(text, "\n")
-	first := -1
+// lineRange is the lines from the first that contains from up to the next one that contains to. An
+// empty to means one line.
+func lineRange(path string, lines []string, from, to string) (first, last int, err error) {
+	first = -1
 
 	for i, line := range lines {
 		if first < 0 {
@@ -123,22 +145,23 @@ func lineRange(path, text, from, to string) (string, error) {
 			}
 			first = i
 			if to == "" {
-				return outdent(lines[i : i+1]), nil
+				return i, i + 1, nil
 			}
 			continue
 		}
 
 		if strings.Contains(line, to) {
-			return outdent(lines[first : i+1]), nil
+			return first, i + 1, nil
 		}
 	}
 
 	if first < 0 {
-		return "", fmt.Errorf("no line with %q in %s", from, path)
+		return 0, 0, fmt.Errorf("no line with %q in %s", from, path)
 	}
-	return "", fmt.Errorf("no line with %q after %q in %s", to, from, path)
+	return 0, 0, fmt.Errorf("no line with %q after %q in %s", to, from, path)
 }
 
+// outdent takes away the indentation that the lines share.
 func outdent(lines []string) string {
 	shared := -1
 	for _, line := range lines {
