@@ -110,3 +110,30 @@ func TestFilesThatTellAContainer(t *testing.T) {
 	require.Empty(t, must(t, "diff", "told1"), "they are not the container's work")
 	must(t, "rm", "told1")
 }
+
+// Who may trace whatever is in a pid namespace is not given an init to trace, which has all rights
+// of the host for a while. Not the container that it began with, and not one that joined it later.
+func TestNoInitComesToWhoeverMayTraceIt(t *testing.T) {
+	box(t, "tracer", "--net", "none", "--cap-add", "SYS_PTRACE")
+	box(t, "plain", "--net", "none")
+	box(t, "privileged", "--net", "none", "--privileged")
+	join := func(name string) result {
+		return docker("run", "--rm", "--net", "none", "--pid", "container:"+name, "host", "sh", "-c", "kill -0 1")
+	}
+
+	requireRefused := func(r result) {
+		require.Equal(t, 125, r.code, r.err)
+		require.Contains(t, r.err, "CAP_SYS_PTRACE")
+	}
+	requireRefused(join("tracer"))
+	require.Zero(t, join("plain").code, "nobody there may trace")
+	require.Zero(t, join("privileged").code, "it needs no init for that")
+
+	remove(t, "visitor")
+	must(t, "run", "-d", "--name", "visitor", "--net", "none", "--cap-drop", "ALL", "--cap-add", "SYS_PTRACE", "--pid",
+		"container:plain", "host", "sleep", "1000")
+	requireRefused(join("plain"))
+	requireRefused(join("visitor"))
+	must(t, "rm", "-f", "visitor")
+	require.Zero(t, join("plain").code)
+}

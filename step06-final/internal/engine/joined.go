@@ -119,6 +119,9 @@ func (e *Engine) join(c *store.Container, in *spec.Input) error {
 		if _, in.PidNS, err = e.joined(name, "pid"); err != nil {
 			return err
 		}
+		if err := refuseTracer(in.PidNS); err != nil {
+			return fmt.Errorf("cannot join the pid namespace of container %s: %w", name[:12], err)
+		}
 	}
 
 	if name, shared := sharedNetwork(c.HostConfig.IpcMode); shared {
@@ -151,6 +154,64 @@ func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
 			v.Name, v.Name)
 	}
 	return v.Container, fmt.Sprintf("/proc/%d/ns/%s", v.Pid, kind), nil
+}
+
+// refuseTracer refuses a pid namespace in which a process may trace any other one. The init that
+// joins it has all rights of the host until it has made its mounts; whoever traces it has them too
+// (ptrace(2), PTRACE_MODE_ATTACH). What has CAP_SYS_ADMIN as well needs no such way, and in a user
+// namespace the capability says nothing about init.
+func refuseTracer(namespace string) error {
+	wanted, err := os.Readlink(namespace)
+	if err != nil {
+		return err
+	}
+
+	ours, err := os.Readlink("/proc/self/ns/user")
+	if err != nil && !os.IsNotExist(err) { // a kernel without user namespaces
+		return err
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*/ns/pid")
+	if err != nil {
+		return err
+	}
+
+	for _, of := range processes {
+		directory := filepath.Dir(filepath.Dir(of))
+		if where, err := os.Readlink(of); err != nil || where != wanted {
+			continue // another one, or ended
+		}
+		if user, err := os.Readlink(directory + "/ns/user"); err == nil && user != ours {
+			continue
+		}
+
+		bounding, err := boundingSet(directory)
+		if os.IsNotExist(err) || errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if bounding&(1<<unix.CAP_SYS_PTRACE) != 0 && bounding&(1<<unix.CAP_SYS_ADMIN) == 0 {
+			return errors.New("a process in it has CAP_SYS_PTRACE and could take over the one that sets up this " +
+				"container, with all rights of the host: start the containers there without --cap-add SYS_PTRACE")
+		}
+	}
+
+	return nil
+}
+
+// boundingSet is what a process can have of capabilities (capabilities(7)).
+func boundingSet(directory string) (set uint64, err error) {
+	status, err := os.ReadFile(directory + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := strings.Cut(string(status), "\nCapBnd:")
+	if !found {
+		return 0, fmt.Errorf("%s/status has no CapBnd", directory)
+	}
+	_, err = fmt.Sscanf(rest, "%x", &set)
+	return set, err
 }
 
 // shmPath is where the host mounts the /dev/shm of a shareable container, so that others can be
