@@ -95,7 +95,14 @@ func (a *archive) spool(r io.Reader, dir string) error {
 	}
 
 	a.file, a.temp = f, true
-	if _, err := io.Copy(f, &limitedReader{content, layer.DefaultMaxSize}); err != nil {
+
+	// What does not begin as a tar is not kept whole: of /dev/zero there is no end.
+	in := bufio.NewReaderSize(content, streamBuffer)
+	bounded := io.Reader(&limitedReader{in, layer.DefaultMaxSize})
+	if head, _ := in.Peek(tarBlock); !isTar(head) {
+		bounded = io.LimitReader(bounded, tarBlock)
+	}
+	if _, err := io.Copy(f, bounded); err != nil {
 		return fmt.Errorf("read image archive: %w", err)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -2,8 +2,10 @@ package image
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -132,8 +134,8 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	configName := digest.FromBytes(configFor(t, good)).Encoded() + ".json"
 
-	bomb, _ := gzipped(t, make([]byte, 64<<20))
 	whole := dockerFiles(t, "x:1", good).tar(t)
+	cut, _ := gzipped(t, whole)
 	layerWithout := layerTar(t, "../../../../etc/owned", "x")
 
 	for name, c := range map[string]struct {
@@ -144,7 +146,7 @@ func TestLoadRefuses(t *testing.T) {
 		"garbage":                   {[]byte(strings.Repeat("garbage", 1000)), "invalid tar header"},
 		"a file system, no images":  {layerTar(t, "bin/sh", "x"), errNoArchive},
 		"truncated":                 {whole[:len(whole)/2], "unexpected EOF"},
-		"truncated gzip":            {bomb[:len(bomb)/2], "unexpected EOF"},
+		"truncated gzip":            {cut[:len(cut)/2], "unexpected EOF"},
 		"manifest is no JSON":       {docker(func(f files) { f["manifest.json"] = []byte("{") }), "manifest.json"},
 		"manifest without images":   {docker(func(f files) { f["manifest.json"] = []byte("[]") }), "no image"},
 		"layer missing":             {docker(func(f files) { delete(f, layerName) }), fs.ErrNotExist},
@@ -192,6 +194,36 @@ func TestLoadRefuses(t *testing.T) {
 			s.empty(t)
 		})
 	}
+}
+
+// What has no end is no archive, and is not written to the disk until that is full.
+func TestLoadOfNoTarEnds(t *testing.T) {
+	for name, content := range map[string]io.Reader{"zeros": endless(0), "letters": endless('x'),
+		"zeros in gzip": gzipReader(t, endless(0))} {
+		s := newStore(t)
+		_, err := s.Load(ctx, content, LoadOptions{})
+		require.Error(t, err, name)
+		s.clean(t)
+	}
+}
+
+type endless byte
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(e)
+	}
+	return len(p), nil
+}
+
+func gzipReader(t *testing.T, content io.Reader) io.Reader {
+	reader, writer := io.Pipe()
+	t.Cleanup(func() { reader.Close() })
+	go func() {
+		z := gzip.NewWriter(writer)
+		_, _ = io.Copy(z, content)
+	}()
+	return reader
 }
 
 // A layer blob that is compressed garbage, or another layer's, in a layout whose digests are all
