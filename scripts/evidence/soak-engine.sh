@@ -96,7 +96,7 @@ host_after_all() {
 	until_true 20 none_left || fail_because "$(engine ps -a)"
 	engine network prune -f >/dev/null 2>&1
 	rm -rf "$WORK/stop" "$WORK/web" "$WORK/web.tar"
-	until_true 20 host_same || fail_because "$(host_changes | head -n 20)"
+	until_true 20 host_same || fail_because "$(head -n 20 "$WORK/host.seen")"
 }
 
 engine run --rm host true # the image, the bridge and its rules are there to stay

@@ -89,20 +89,32 @@ elsewhere() {
 	return 1
 }
 
-# remember_host keeps the host's state; check_host_same compares with it. What is being torn down gets a few seconds.
-remember_host() { host_snapshot >"$WORK/host.before"; }
+# remember_host keeps the host's state; check_host_same compares with it. What is being torn down gets a few seconds; and what another
+# engine of this host makes and removes meanwhile is not there all the time: only a change that every look has seen is one of ours.
+remember_host() {
+	host_snapshot >"$WORK/host.before"
+	rm -f "$WORK/host.seen"
+}
 
 host_same() {
 	host_snapshot >"$WORK/host.after"
-	[ -z "$(host_changes)" ]
+	host_changes >"$WORK/host.now"
+	if [ -e "$WORK/host.seen" ]; then
+		grep -xF -f "$WORK/host.now" "$WORK/host.seen" >"$WORK/host.both"
+		mv "$WORK/host.both" "$WORK/host.seen"
+	else
+		mv "$WORK/host.now" "$WORK/host.seen"
+	fi
+	[ ! -s "$WORK/host.seen" ]
 }
 
 # host_changes: what has come, and what of the host's has gone. That an interface, a rule, a cgroup or a process of an engine has gone
 # meanwhile is no damage: an earlier network lingered for its last second, or it is a neighbour's.
 host_changes() { # busybox diff writes + and -, and two lines that name the files
-	diff "$WORK/host.before" "$WORK/host.after" | grep '^[<>+-]' | grep -vE '^(< |-)(interface|rule|cgroup|process) |^(---|\+\+\+) '
+	diff "$WORK/host.before" "$WORK/host.after" | grep '^[<>+-]' | grep -vE '^(< |-)(interface|rule|cgroup|process) |^(---|\+\+\+)( |$)'
 }
 
 check_host_same() {
-	until_true 10 host_same || fail_because "$(host_changes)"
+	rm -f "$WORK/host.seen"
+	until_true 10 host_same || fail_because "$(cat "$WORK/host.seen")"
 }
