@@ -27,6 +27,9 @@ func TestRestartPolicyCountsAndStopEndsIt(t *testing.T) {
 
 	must(t, "run", "-d", "--name", "ever", "--restart", "always", "host", "sh", "-c", "sleep 0.1")
 	eventually(t, "a restart", func() bool { return must(t, "inspect", "-f", "{{.RestartCount}}", "ever") != "0" })
+	for i := 0; i < 40; i++ { // between an end and the next start it is restarting
+		require.NotEqual(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "ever"))
+	}
 	must(t, "stop", "-t", "1", "ever")
 	time.Sleep(300 * time.Millisecond) // longer than the first delays: a restart that was wrong would have come
 	require.Equal(t, "exited", must(t, "inspect", "-f", "{{.State.Status}}", "ever"))
@@ -66,7 +69,7 @@ func TestRestartThatWasNeverBegun(t *testing.T) {
 	path := filepath.Join(work, "root/containers", must(t, "inspect", "-f", "{{.Id}}", "due"), "state.json")
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	text := strings.Replace(strings.Replace(string(data), `"RestartCount": 5`, `"RestartCount": 4`, 1), `"RestartDue": false`, `"RestartDue": true`, 1)
+	text := strings.Replace(strings.Replace(string(data), `"RestartCount": 5`, `"RestartCount": 4`, 1), `"Status": "exited"`, `"Status": "restarting"`, 1)
 	require.NotEqual(t, string(data), text)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	eventually(t, "the restart that was due", ended)

@@ -5,6 +5,8 @@
 #   compat.sh AREA… AREA/CASE…      these only; each difference is shown
 #   compat.sh --list                names of the cases
 #   compat.sh --shell               a shell with `docker` and `mydocker`, both in namespaces of their own, image bb loaded
+#   compat.sh --bench               how long both take, and podman where it is installed (RUNS=15, RECORDS=1000)
+#   compat.sh --podman DIR [FILE…]  podman's own system tests, of a checkout that you bring: those that docker passes
 #   compat.sh --docs                all cases, and the table goes into docs/*/differences.md
 #
 #   --jobs N    so many pairs of engines beside each other (default: 1)
@@ -16,12 +18,14 @@
 # nothing is installed, no service of the host is touched. Both engines run in mount, network, IPC and process namespaces
 # of their own, with a data root of their own. The cases are in scripts/evidence/compat/cases; a difference that stays is marked
 # there with a reason from scripts/evidence/compat/reasons.txt, and a difference without a reason is a failure.
+# With --podman both run the files of DIR/test/system (v4.3.1 is meant) that are not about what podman alone has; a test that
+# docker passes and mydocker does not is a failure, unless scripts/evidence/compat/podman-reasons.txt has it. Needs bats and jq.
 # MYDOCKER=FILE uses that binary in place of a new one.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${COMPAT_CACHE:-/var/cache/mydocker-compat}
-jobs=1 keep='' engines='docker mydocker' docs=false shell=false verbose=() wanted=()
+jobs=1 keep='' engines='docker mydocker' docs=false shell='' podman='' verbose=() wanted=()
 
 die() {
 	echo "✘ compat.sh: $*" >&2
@@ -42,8 +46,13 @@ while [ $# -gt 0 ]; do
 		list
 		exit 0
 		;;
-	--shell) shell=true ;;
+	--shell) shell=shell ;;
+	--bench) shell=bench ;;
 	--docs) docs=true ;;
+	--podman)
+		podman=$(cd "$2/test/system" && pwd) || die "$2 has no test/system: give a checkout of containers/podman"
+		shift
+		;;
 	--verbose) verbose=(--verbose) ;;
 	--jobs)
 		jobs=$2
@@ -138,8 +147,36 @@ side() {
 		"$here/compat/inside.sh" "$engine" "$@"
 }
 
-if $shell; then
+if [ "$shell" = shell ]; then
 	(side both 0 shell)
+	exit
+elif [ -n "$shell" ]; then
+	side both 0 "$shell" &
+	children+=($!)
+	wait "$!"
+	exit
+fi
+
+# What podman alone has (pods, kube, systemd, quadlets, remote, checkpoints, user namespaces of its own …) is left out.
+podman_only='005|01[25]|037|060|15[056]|161|170|2[05]|26|27|33|4[01]|52|505|55|60|7|8|9'
+podman_tests() {
+	local engine file
+	for file in bats jq; do command -v $file >/dev/null || die "$file is missing: apt-get install $file"; done
+	mkdir -p "$1"/{docker,mydocker}
+	if [ ${#wanted[@]} -gt 0 ]; then
+		printf "$podman/%s.bats\n" "${wanted[@]%.bats}"
+	else
+		find "$podman" -name '[0-9]*.bats' | grep -vE "/($podman_only)[^/]*$" | sort
+	fi >"$work/files"
+	for engine in $engines; do
+		side "$engine" 0 podman "$work/files" "$1/$engine" &
+		children+=($!)
+	done
+	for pid in "${children[@]}"; do wait "$pid" || die "one side has failed: see above"; done
+	awk -f "$here/compat/podman.awk" "$here/compat/podman-reasons.txt" "$1"/docker/* "$1"/mydocker/*
+}
+if [ -n "$podman" ]; then
+	podman_tests "${keep:-$work/podman}"
 	exit
 fi
 

@@ -592,6 +592,14 @@ func TestSameImageFromTheCache(t *testing.T) {
 	require.NotEqual(t, first.ID, b.must(dockerfile, func(o *Options) { o.NoCache = true }).ID)
 }
 
+// MAINTAINER is the image's author and no label, and no other instruction takes it away.
+func TestMaintainer(t *testing.T) {
+	b := newBench(t)
+	img := b.must("FROM host\nMAINTAINER me <me@x> $HOME\nRUN true\nLABEL a=b\n")
+	require.Equal(t, "me <me@x> $HOME", img.Config.Author)
+	require.NotContains(t, img.Config.Config.Labels, "maintainer")
+}
+
 func TestRunForms(t *testing.T) {
 	b := newBench(t)
 	img := b.must(`

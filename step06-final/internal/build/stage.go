@@ -111,6 +111,9 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 		}
 		c.args = onlyArgs(args, c)
 		return b.noteSetting(c, in)
+	case "MAINTAINER":
+		c.Config.Author = strings.Join(in.Args, " ")
+		return b.noteSetting(c, in)
 	case "RUN":
 		return b.run(c, in)
 	case "COPY", "ADD":

@@ -198,8 +198,9 @@ func statsAction(ctx *cli.Context, e *engine.Engine) error {
 		return err
 	}
 
-	for {
-		time.Sleep(time.Second) // CPU use is a difference
+	// CPU use is a difference. The kernel counts nanoseconds, so that the first one needs no second.
+	for pause := 100 * time.Millisecond; ; pause = time.Second {
+		time.Sleep(pause)
 		rows, err := statsRows(ctx, e, before)
 		if err != nil {
 			return err

@@ -82,7 +82,7 @@ func (c *Config) Apply(in Instruction) (known bool, err error) {
 		c.Healthcheck, err = healthcheck(in)
 	case "ONBUILD":
 		err = c.trigger(in)
-	case "USER", "STOPSIGNAL", "WORKDIR", "MAINTAINER":
+	case "USER", "STOPSIGNAL", "WORKDIR":
 		if len(in.Args) != 1 || in.Args[0] == "" {
 			return true, fmt.Errorf("%s wants one argument", in.Name)
 		}
@@ -123,8 +123,6 @@ func (c *Config) single(name, value string) error {
 			value = path.Join("/", c.WorkingDir, value)
 		}
 		c.WorkingDir = path.Clean(value)
-	case "MAINTAINER":
-		c.label("maintainer", value)
 	}
 
 	return nil
@@ -242,21 +240,19 @@ func (c *Config) volumes(args []string) error {
 }
 
 func healthcheck(in Instruction) (*spec.Healthcheck, error) {
-	if len(in.Args) == 0 {
-		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
+	h, kind := &spec.Healthcheck{}, ""
+	if len(in.Args) > 0 {
+		kind = strings.ToUpper(in.Args[0])
 	}
 
-	h := &spec.Healthcheck{}
-	switch strings.ToUpper(in.Args[0]) {
-	case "NONE":
+	switch {
+	case kind == "NONE" && len(in.Args) == 1:
 		h.Test = []string{"NONE"}
 		return h, nil
-	case "CMD":
-		if in.JSON {
-			h.Test = append([]string{"CMD"}, in.Args[1:]...)
-		} else {
-			h.Test = []string{"CMD-SHELL", strings.Join(in.Args[1:], " ")}
-		}
+	case kind == "CMD" && len(in.Args) > 1 && in.JSON:
+		h.Test = append([]string{"CMD"}, in.Args[1:]...)
+	case kind == "CMD" && len(in.Args) > 1:
+		h.Test = []string{"CMD-SHELL", strings.Join(in.Args[1:], " ")}
 	default:
 		return nil, errors.New("HEALTHCHECK wants NONE or CMD …")
 	}

@@ -24,7 +24,6 @@ func TestChange(t *testing.T) {
 		`USER me`:               {ImageConfig: v1.ImageConfig{User: "me"}},
 		`WORKDIR a/../b`:        {ImageConfig: v1.ImageConfig{WorkingDir: "/b"}},
 		`STOPSIGNAL SIGINT`:     {ImageConfig: v1.ImageConfig{StopSignal: "SIGINT"}},
-		`MAINTAINER me`:         {ImageConfig: v1.ImageConfig{Labels: map[string]string{"maintainer": "me"}}},
 		`SHELL ["x"]`:           {Shell: []string{"x"}},
 		`ONBUILD COPY a b`:      {OnBuild: []string{"COPY a b"}},
 		`HEALTHCHECK NONE`:      {Healthcheck: &spec.Healthcheck{Test: []string{"NONE"}}},
@@ -36,7 +35,7 @@ func TestChange(t *testing.T) {
 	}
 
 	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999",
-		"EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x",
+		"EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x", "HEALTHCHECK NONE x", "HEALTHCHECK CMD", "MAINTAINER me",
 		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD",
 		"ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "onbuild maintainer me", "STOPSIGNAL SIGFLY", "STOPSIGNAL 99", "VOLUME", "VOLUME []", "EXPOSE",
 		"EXPOSE 9-8", "EXPOSE 80/"} {

@@ -72,7 +72,7 @@ func (e *Engine) restartByPolicy(c *store.Container) error {
 // docker has it.
 const stableTime = 10 * time.Second
 
-// planRestart decides whether and when; the decision is recorded, so that ps shows "Restarting".
+// planRestart decides whether and when, and records it.
 func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool, err error) {
 	lock, err := c.Lock()
 	if errors.Is(err, os.ErrNotExist) {
@@ -86,8 +86,8 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 
 	// `update --restart` may have changed the policy: Lock has read it
 	if err != nil || !wantsRestart(c, state) {
-		if state.Status == store.Restarting || state.RestartDue {
-			state.Status, state.RestartDue = store.Exited, false
+		if state.Status == store.Restarting {
+			state.Status = store.Exited
 			err = withFirst(err, c.SaveState(state))
 		}
 		return 0, false, err
@@ -99,7 +99,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 		wait = backoff(state.RestartCount)
 	}
 
-	state.Status, state.RestartDue, state.NotBefore = store.Restarting, false, time.Now().Add(wait)
+	state.Status, state.NotBefore = store.Restarting, time.Now().Add(wait)
 	return wait, true, c.SaveState(state)
 }
 

@@ -73,9 +73,9 @@ func (e *Engine) View(c *store.Container) (View, error) {
 		v, err = e.settle(c)
 		lock.Unlock()
 	}
-	if err == nil && (v.State.Status == store.Restarting || v.State.RestartDue && v.State.BootID == BootID()) {
+	if err == nil && v.State.Status == store.Restarting {
 		// Usually the supervisor has started the process that does it; not if somebody has killed
-		// the supervisor, or that process. After a reboot it is for `system restore` to do.
+		// the supervisor, or that process.
 		err = e.resumeRestart(c)
 	}
 	return v, err
@@ -211,8 +211,11 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
 
-	// in the same step as the end: whoever restarts it may be killed before it says so
-	state.RestartDue = wantsRestart(c, state)
+	// In the same step as the end: whoever restarts it may be killed before it says so. After a
+	// reboot it is for `system restore` to do.
+	if state.BootID == BootID() && wantsRestart(c, state) {
+		state.Status = store.Restarting
+	}
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
 		// The disk is full, perhaps by this container: it can still be shown and removed. The next

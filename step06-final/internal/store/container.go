@@ -62,7 +62,6 @@ type State struct {
 	Error        string
 	RestartCount int
 	StopRequest  bool      // the user ended it: restart policies except always leave it stopped
-	RestartDue   bool      // it has ended and is to start again, but who does that has not begun
 	NotBefore    time.Time // of a restart that waits
 }
 

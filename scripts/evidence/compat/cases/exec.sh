@@ -60,7 +60,7 @@ exec_terminal() {
 	D exec -t c1 tty
 	T exec -t c1 tty | sed 's|pts/[0-9]|pts/N|' # docker lets go of the first one a little later
 	D exec -it c1 true
-	T exec -it c1 sh -c 'exit 6' | sed 's/\^@//g'
+	sleep 2 | T exec -it c1 sh -c 'exit 6'
 	D run -d -t --name t1 bb sleep 100
 	D exec t1 sh -c 'echo $TERM'
 	D exec -t t1 sh -c 'echo $TERM'
@@ -82,6 +82,6 @@ exec_limits() {
 	D run -d --name c1 --ulimit nofile=100:200 --pids-limit 50 bb sleep 100
 	sometimes exec-ulimit D exec c1 sh -c 'ulimit -n'
 	D exec c1 cat /sys/fs/cgroup/pids/pids.max
-	D exec c1 sh -c 'ps | wc -l'
+	D exec c1 sh -c 'ps >/tmp/ps; wc -l </tmp/ps'
 	D exec c1 cat /proc/self/oom_score_adj
 }

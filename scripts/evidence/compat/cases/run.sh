@@ -137,7 +137,7 @@ namespaces() {
 	D run --rm --ipc none bb ls -a /dev
 	D run --rm --ipc container:nosuch bb true
 	D run --rm --ipc bad bb true
-	D run --rm --pid container:x1 bb sh -c 'ps | grep -c "sleep 100"'
+	D run --rm --pid container:x1 bb sh -c 'ps >/tmp/ps; grep -c "sleep 100" /tmp/ps'
 	D run --rm --pid host bb sh -c '[ -d /proc/1 ]'
 	D run --rm --uts host -h x bb true
 	D run --rm --net container:x1 bb hostname
