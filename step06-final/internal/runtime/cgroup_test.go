@@ -210,6 +210,47 @@ func TestOnlyOwnProcessesAreKilled(t *testing.T) {
 	}
 }
 
+// A cgroup that was made for the container may get a process of somebody else's later. With a pid
+// namespace it is known which are the container's: those of nested namespaces too.
+func TestStrangersInOwnCgroupAreNotKilled(t *testing.T) {
+	needRoot(t)
+
+	for _, below := range []string{"", "/below"} {
+		path := "/" + testID(t)
+		bundle, spec := newBundle(t, "sh", "-c", "sleep 300 & sleep 300; true")
+		spec.Linux.CgroupsPath = path
+		c, err := newRuntime(t).Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Delete(true) })
+		require.NoError(t, c.Start())
+		var own []int
+		eventually(t, "three processes", func() bool {
+			own, err = c.members()
+			require.NoError(t, err)
+			return len(own) == 3
+		})
+
+		stranger := exec.Command("sleep", "300")
+		require.NoError(t, stranger.Start())
+		t.Cleanup(func() { _ = stranger.Process.Kill() }) // where the test has failed
+		for controller, directory := range c.group().Paths() {
+			if controller == "cpuset" && below != "" {
+				continue // it would need processors first
+			}
+			require.NoError(t, os.MkdirAll(directory+below, 0o755))
+			enterGroup(t, stranger.Process.Pid, directory+below)
+		}
+
+		require.NoError(t, c.Kill(unix.SIGKILL, true))
+		_, err = WaitInit(c)
+		require.NoError(t, err)
+		assert.True(t, lives(t, stranger), "%s: a process that is not the container's was killed", below)
+		require.NoError(t, stranger.Process.Kill())
+		_ = stranger.Wait()
+		require.NoError(t, c.Delete(true))
+	}
+}
+
 // What outlives init in a cgroup that was made for the container goes with it.
 func TestLeftOverProcessesOfAnOwnCgroupAreKilled(t *testing.T) {
 	needRoot(t)

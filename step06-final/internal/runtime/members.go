@@ -13,8 +13,8 @@ import (
 )
 
 // What may be killed as a part of a container: its own pid namespace, which the kernel ends with
-// its init; the members of its cgroup, if the runtime has made that cgroup; and what descends from
-// its init. Never what only happens to be in a cgroup of that name.
+// its init; without one the members of its cgroup, if the runtime has made that cgroup; and what
+// descends from its init. Never what only happens to be in a cgroup of that name, or in one below.
 
 // ownsPidNamespace says whether the container's init is process 1 of a pid namespace that was made
 // for it.
@@ -34,7 +34,7 @@ func (c *Container) ownsCgroup() bool { return c.cgroupMade && c.Pid > 0 }
 // members are the processes that a signal for the whole container may reach, as the caller's pid
 // namespace counts.
 func (c *Container) members() ([]int, error) {
-	if c.ownsCgroup() {
+	if c.ownsCgroup() && !c.ownsPidNamespace() {
 		return c.group().Processes()
 	}
 	if !alive(c.Pid, c.PidStart) {
