@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 
@@ -45,6 +44,9 @@ func execFlags(f *flag.FlagSet) {
 }
 
 func execCommand(c *context, flags *flag.FlagSet) (int, error) {
+	if err := runtime.CheckPreserved(number(flags, "preserve-fds")); err != nil {
+		return 255, err
+	}
 	container, err := c.runtime.Load(flags.Arg(0))
 	if err != nil {
 		return 255, err
@@ -70,9 +72,11 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 		o.ConsoleSocket = terminal.socket
 	}
 
-	signals := make(chan os.Signal, 64)
+	signals := -1
 	if !detach {
-		signal.Notify(signals, forwarded...)
+		if signals, err = catchSignals(); err != nil {
+			return 255, err
+		}
 	}
 
 	started, err := container.Exec(o)
@@ -89,7 +93,7 @@ func execCommand(c *context, flags *flag.FlagSet) (int, error) {
 		return 0, nil
 	}
 
-	return wait(started.Pid(), signals, terminal, started.Wait)
+	return wait(started.Pid(), signals, terminal)
 }
 
 // execProcess is the process from --process, or the container's own with the changes that the flags

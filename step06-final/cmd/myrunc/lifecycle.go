@@ -32,8 +32,8 @@ func createOptions(flags *flag.FlagSet) (runtime.CreateOptions, error) {
 		PidFile:       text(flags, "pid-file"), PidfdSocket: text(flags, "pidfd-socket"),
 		PreserveFDs: number(flags, "preserve-fds"), NoPivot: truth(flags, "no-pivot"),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	if o.PreserveFDs < 0 {
-		return o, fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
+	if err := runtime.CheckPreserved(o.PreserveFDs); err != nil {
+		return o, err
 	}
 	if o.Bundle == "" {
 		directory, err := os.Getwd()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"net"
@@ -186,6 +187,36 @@ func TestSignalsReachTheContainer(t *testing.T) {
 	require.NoError(t, command.Process.Signal(unix.SIGTERM))
 	require.Error(t, command.Wait())
 	assert.Equal(t, 17, command.ProcessState.ExitCode())
+}
+
+// The handler is our own, in assembly: every signal must arrive as the number that was sent, by run
+// and by exec, and the code must be the one of the right child.
+func TestEverySignalIsPassedOn(t *testing.T) {
+	names := []string{"HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "CONT", "TSTP", "TTIN", "TTOU", "WINCH"}
+	script := "trap 'exit 23' TERM; for s in " + strings.Join(names, " ") +
+		"; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.01; done"
+	c := newCLI(t, "sh", "-c", script)
+	check := func(command *exec.Cmd) {
+		out, err := command.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, command.Start())
+		lines := bufio.NewScanner(out)
+		require.True(t, lines.Scan())
+
+		for _, name := range names {
+			require.NoError(t, command.Process.Signal(unix.SignalNum("SIG"+name)))
+			require.True(t, lines.Scan())
+			assert.Equal(t, name, lines.Text())
+		}
+
+		require.NoError(t, command.Process.Signal(unix.SIGTERM))
+		require.Error(t, command.Wait())
+		assert.Equal(t, 23, command.ProcessState.ExitCode())
+	}
+
+	check(c.command("run", "-b", c.bundle, c.id))
+	c.ok("create", "-b", c.bundle, c.id)
+	check(c.command("exec", c.id, "sh", "-c", script))
 }
 
 func TestConsoleSocket(t *testing.T) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"flag"
-	"os"
-	"os/signal"
 
 	"golang.org/x/sys/unix"
 
@@ -40,9 +38,11 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 	}
 
 	// Signals that come from now on are for the container.
-	signals := make(chan os.Signal, 64)
+	signals := -1
 	if !detach {
-		signal.Notify(signals, forwarded...)
+		if signals, err = catchSignals(); err != nil {
+			return 1, err
+		}
 	}
 
 	container, err := c.runtime.Create(o)
@@ -67,7 +67,7 @@ func runCommand(c *context, flags *flag.FlagSet) (int, error) {
 		return 0, nil
 	}
 
-	code, err := wait(container.Pid, signals, terminal, func() (int, error) { return runtime.WaitInit(container) })
+	code, err := wait(container.Pid, signals, terminal)
 	if err != nil || truth(flags, "keep") {
 		return code, err
 	}
@@ -90,42 +90,4 @@ func killAndWait(container *runtime.Container) (int, error) {
 		return 0, err
 	}
 	return runtime.WaitInit(container)
-}
-
-// forwarded are the signals that a foreground container gets too. Not all that there are: the Go
-// runtime switches threads several times for each.
-var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
-	unix.SIGALRM, unix.SIGCONT,
-	unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
-
-// wait passes signals on to a process, and changes of the window's size to its terminal, until the
-// process has ended.
-func wait(pid int, signals chan os.Signal, terminal *foreground, waitFor func() (int, error)) (int, error) {
-	ended := make(chan struct{})
-
-	go func() {
-		for {
-			select {
-			case <-ended: // its number may soon be somebody else's
-				return
-			case s := <-signals:
-				if s == unix.SIGWINCH && terminal != nil {
-					terminal.resize()
-					continue
-				}
-
-				// A process that has just ended cannot take it: that is what the wait is about to
-				// say.
-				_ = unix.Kill(pid, s.(unix.Signal))
-			}
-		}
-	}()
-
-	code, err := waitFor()
-	close(ended)
-	if terminal != nil {
-		terminal.drain()
-	}
-
-	return code, err
 }

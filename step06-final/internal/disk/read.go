@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"bytes"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,20 +19,19 @@ func Read(path string) ([]byte, error) {
 	}
 
 	defer unix.Close(fd)
-	var all bytes.Buffer
+	var all []byte
+	var buffer [2048]byte // on the stack: the heap would grow by it
 	for {
-		all.Grow(4096)
-		free := all.Bytes()[all.Len():all.Cap()]
-		n, err := unix.Read(fd, free)
+		n, err := unix.Read(fd, buffer[:])
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
 			return nil, &os.PathError{Op: "read", Path: path, Err: err}
 		case n == 0:
-			return all.Bytes(), nil
+			return all, nil
 		}
-		all.Write(free[:n]) // over itself
+		all = append(all, buffer[:n]...)
 	}
 }
 

@@ -3,6 +3,8 @@ package runtime
 import (
 	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // fileTable is the list of descriptors that a stage gets: 0 to 2, the preserved ones, then
@@ -32,15 +34,24 @@ func newFileTable(standard [3]*os.File, preserve int) (*fileTable, error) {
 	}
 
 	for fd := 3; fd < 3+preserve; fd++ {
-		if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
-			t.close()
-			return nil, fmt.Errorf("--preserve-fds %d: descriptor %d is not open", preserve, fd)
-		}
-
 		t.fds = append(t.fds, fd)
 	}
 
 	return t, nil
+}
+
+// CheckPreserved says whether the caller has given n descriptors from 3 on. It must be asked before
+// this program opens anything: what it opens takes the lowest numbers that are free.
+func CheckPreserved(n int) error {
+	if n < 0 {
+		return fmt.Errorf("--preserve-fds %d: must not be negative", n)
+	}
+	for fd := 3; fd < 3+n; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+			return fmt.Errorf("--preserve-fds %d: descriptor %d is not open", n, fd)
+		}
+	}
+	return nil
 }
 
 // add appends a file, which now belongs to the table, and returns the number that it will have.

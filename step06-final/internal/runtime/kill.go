@@ -232,6 +232,21 @@ func waitChild(pid int) (int, error) {
 	}
 }
 
+// Reap says whether a child of this process has ended, and with which code. It does not wait.
+func Reap(pid int) (code int, ended bool, err error) {
+	var status unix.WaitStatus
+	for {
+		found, err := unix.Wait4(pid, &status, unix.WNOHANG, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0, false, fmt.Errorf("wait for process %d: %w", pid, err)
+		}
+		return exitCode(status), found == pid, nil
+	}
+}
+
 // WaitInit waits for init of a container that was created without a supervisor by this very
 // process.
 func WaitInit(c *Container) (code int, err error) { return waitChild(c.Pid) }
