@@ -16,7 +16,10 @@ var forwarded = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTE
 // signalPipe is where the handler writes the numbers of signals.
 var signalPipe int32 = -1
 
-// signalFunctions are the addresses of the handler and of what it returns to (signals_*.s).
+// noteSignal is the handler, and returnFromSignal what it returns to (signals_*.s). Only the kernel
+// calls them; signalFunctions are their addresses.
+func noteSignal()
+func returnFromSignal()
 func signalFunctions() (note, back uintptr)
 
 // action is struct sigaction as the kernel has it (sigaction(2), "C library/kernel differences").
