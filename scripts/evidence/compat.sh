@@ -5,7 +5,7 @@
 #   compat.sh AREA… AREA/CASE…      these only; each difference is shown
 #   compat.sh --list                names of the cases
 #   compat.sh --shell               a shell with `docker` and `mydocker`, both in namespaces of their own, image bb loaded
-#   compat.sh --bench               how long both take, and podman where it is installed (RUNS=15, RECORDS=1000)
+#   compat.sh --bench               how long both take, and podman where it is installed (RUNS=15, RECORDS=1000, ONLY=REGEX of lines)
 #   compat.sh --podman DIR [FILE…]  podman's own system tests, of a checkout that you bring: those that docker passes
 #   compat.sh --docs                all cases, and the table goes into docs/*/differences.md
 #

@@ -31,6 +31,7 @@ now() { date +%s%N; }
 take() {
 	local name=$1 runs=$2 engine i start row='' failed=''
 	shift 2
+	[[ $name =~ ${ONLY:-} ]] || return 0
 	for engine in "${engines[@]}"; do : >"$BOX/times.$engine"; done
 	for ((i = 0; i < runs + 1; i++)); do
 		for engine in "${engines[@]}"; do

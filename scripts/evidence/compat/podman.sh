@@ -70,7 +70,7 @@ for word; do
 	"stop --timeout"*) words+=("--time${word#--timeout}") ;;
 	*" --log-driver=k8s-file") words+=(--log-driver=json-file) ;;
 	*" k8s-file") words+=(json-file) ;;
-	"events --stream=false") words+=(--until "$(date +%s)") ;;
+	"events --stream=false") words+=(--until "$(date +%s.%N)") ;;
 	"commit -q" | "commit --quiet" | "cp --pause"* | "ps --sort="* | "images --sort="*) ;;
 	"ps --external" | "build --pull-never" | "build --layers" | "build --layers="* | "build --format="* | \
 		"build --squash-all" | "run --replace" | "create --replace") ;;

@@ -575,8 +575,12 @@ func TestLinksAndHiddenDirectories(t *testing.T) {
 		require.FileExists(t, root+"/x/b")
 		require.NoFileExists(t, root+"/x/a")
 	})
-	b.write(".dockerignore", "!\n")
+	b.write(".dockerignore", "d\n!*/other\n!d/b/x\n")
 	_, err := b.build("FROM host\nCOPY d /x/\n")
+	require.ErrorContains(t, err, "left out by .dockerignore")
+
+	b.write(".dockerignore", "!\n")
+	_, err = b.build("FROM host\nCOPY d /x/\n")
 	require.ErrorContains(t, err, "illegal exclusion pattern")
 }
 

@@ -279,14 +279,26 @@ func (cp *copier) glob(arg string) error {
 	return nil
 }
 
-// ignored reports whether .dockerignore hides a source. A directory is looked into if something
-// in it may be wanted.
+// ignored reports whether .dockerignore hides a source: a directory only together with all that is
+// in it.
 func (cp *copier) ignored(name string) bool {
 	if cp.ignore == nil || name == "" || !cp.ignore.ignores(name) {
 		return false
 	}
-	_, mode, err := layer.Lookup(cp.tree, name)
-	return err == nil && (mode&unix.S_IFMT != unix.S_IFDIR || !cp.ignore.hasExceptions())
+
+	real, _, err := layer.Lookup(cp.tree, name)
+	if err != nil {
+		return false // the caller says why
+	}
+
+	wanted := errors.New("wanted")
+	return filepath.WalkDir(filepath.Join(cp.tree, real), func(file string, _ fs.DirEntry, err error) error {
+		below, relErr := filepath.Rel(filepath.Join(cp.tree, real), file)
+		if err == nil && relErr == nil && !cp.ignore.ignores(path.Join(name, below)) {
+			return wanted
+		}
+		return nil
+	}) == nil
 }
 
 func (cp *copier) source(name string) (source, error) {

@@ -98,16 +98,6 @@ func globExpression(glob string) (string, error) {
 	return out.String(), nil
 }
 
-// hasExceptions reports whether something below an ignored directory may be wanted all the same.
-func (l *ignoreList) hasExceptions() bool {
-	for _, rule := range l.rules {
-		if rule.include {
-			return true
-		}
-	}
-	return false
-}
-
 // ignores says whether a file of the context, by its name relative to it, is left out.
 func (l *ignoreList) ignores(name string) bool {
 	ignored := false

@@ -72,7 +72,11 @@ func findCommand(commands []cli.Command, name string) *cli.Command {
 func splitFlags(known []cli.Flag, args []string, interspersed bool, command string) (flags, rest []string, err error) {
 	table := flagTable(known)
 	fail := func(format string, args ...interface{}) ([]string, []string, error) {
-		return nil, nil, &statusError{engine.ExitFailure, fmt.Errorf(format+"; see `"+command+" --help`", args...)}
+		advice := "; see `" + command + " --help`"
+		if command == "mydocker" {
+			advice += "\n\nUsage:  mydocker [OPTIONS] COMMAND"
+		}
+		return nil, nil, &statusError{engine.ExitFailure, fmt.Errorf(format+advice, args...)}
 	}
 
 	for i := 0; i < len(args); i++ {

@@ -42,6 +42,8 @@ type Options struct {
 	// CopyLinks packs each name of a hard link as a file of its own: names may then be left out or
 	// moved.
 	CopyLinks bool
+	// Untold are names whose deletion Pack leaves out.
+	Untold map[string]bool
 	// Merge is docker cp's way to unpack: what is there stays what it is. A directory keeps its
 	// mode and owner, and no file takes a directory's place, nor the reverse.
 	Merge bool

@@ -84,6 +84,9 @@ func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options)
 	}
 
 	for _, name := range deleted {
+		if o.Untold[name] {
+			continue
+		}
 		if err := p.marker(prefixLast(name, whiteoutPrefix)); err != nil {
 			return fmt.Errorf("pack %s: %w", tree, err)
 		}
@@ -169,6 +172,9 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 	}
 
 	if p.isLayer() {
+		if isWhiteout(&st) && p.o.Untold[name] {
+			return false, nil
+		}
 		if isWhiteout(&st) {
 			return false, p.marker(prefixLast(name, whiteoutPrefix))
 		}

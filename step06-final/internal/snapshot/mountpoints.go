@@ -81,3 +81,21 @@ func (d *Driver) mountPointLayer(able Abilities, m *layer.IDMap) (string, error)
 	}
 	return path, nil
 }
+
+// onlyMountPoints are the files of the mount point layer that no layer of the image has: an image
+// does not delete them when its build has, and the next container finds them again, as in docker.
+func (s *Snapshot) onlyMountPoints() map[string]bool {
+	names := map[string]bool{mountTableLink: true}
+	for _, name := range mountPointFiles {
+		names[name] = true
+	}
+
+	for _, dir := range s.Layers[1:] {
+		for name := range names {
+			if _, _, err := layer.Lookup(dir, name); err == nil {
+				delete(names, name)
+			}
+		}
+	}
+	return names
+}

@@ -198,7 +198,7 @@ func (s *Snapshot) Diff(w io.Writer) error {
 	if s.foreign() {
 		return s.help("diff", w)
 	}
-	o := layer.Options{Whiteouts: s.Whiteouts, Map: s.IDMap, NoChown: s.NoChown}
+	o := layer.Options{Whiteouts: s.Whiteouts, Map: s.IDMap, NoChown: s.NoChown, Untold: s.onlyMountPoints()}
 	if s.Kind == overlayKind {
 		return layer.Pack(w, filepath.Join(s.dir, "upper"), o)
 	}

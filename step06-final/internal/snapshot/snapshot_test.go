@@ -210,6 +210,24 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
+// Mount points are no image's: that a build deletes one is no part of its layer, unless the image
+// has a file of that name itself.
+func TestDeletedMountPoints(t *testing.T) {
+	each(t, func(t *testing.T, d *Driver) {
+		for id, lines := range map[string][]string{"c1": {"a=1"}, "c2": {"a=1", "etc/", "etc/mtab=own"}} {
+			s := mounted(t, d, id, tree(t, d, "layer-"+id, lines...))
+			for _, name := range []string{"etc/mtab", ".dockerenv", "a"} {
+				require.NoError(t, os.Remove(filepath.Join(s.Root(), name)))
+			}
+			var diff bytes.Buffer
+			require.NoError(t, s.Diff(&diff))
+			require.Contains(t, diff.String(), ".wh.a")
+			require.NotContains(t, diff.String(), ".wh..dockerenv")
+			require.Equal(t, id == "c2", strings.Contains(diff.String(), ".wh.mtab"), id)
+		}
+	})
+}
+
 func TestExport(t *testing.T) {
 	each(t, func(t *testing.T, d *Driver) {
 		s := mounted(t, d, "c1", tree(t, d, "one", "a=1", ".wh.x"), tree(t, d, "two", "b=2"))
