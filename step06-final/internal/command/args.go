@@ -54,7 +54,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 
 // takesCommand are the commands whose flags end at the first argument, because what follows is
 // another program's.
-var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, "internal-init": true,
+var takesCommand = map[string]bool{"run": true, "create": true, "exec": true, "top": true, engine.CommandInit: true,
 	"internal-complete": true,
 	"container run":     true, "container create": true, "container exec": true, "container top": true}
 

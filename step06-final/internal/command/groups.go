@@ -87,16 +87,17 @@ func imageGroup() cli.Command {
 // internalCommands are what the engine's own processes execute.
 func internalCommands() []cli.Command {
 	return []cli.Command{{
-		Name: "internal-exited", Hidden: true, Usage: "A supervisor's last act", ArgsUsage: "ID",
+		Name: engine.CommandExited, Hidden: true, Usage: "A supervisor's last act", ArgsUsage: "ID",
 		Action: exited,
 	}, {
-		Name: "internal-health", Hidden: true, Usage: "One health check of a container", ArgsUsage: "ID",
+		Name: engine.CommandHealth, Hidden: true, Usage: "One health check of a container", ArgsUsage: "ID",
 		Action: withEngine(1, 1, func(ctx *cli.Context,
 			e *engine.Engine) error {
 			return e.CheckHealth(ctx.Args().First())
 		}),
 	}, {
-		Name: "internal-init", Hidden: true, Usage: "PID 1 of a container with --init", ArgsUsage: "COMMAND [ARG...]",
+		Name: engine.CommandInit, Hidden: true, Usage: "PID 1 of a container with --init",
+		ArgsUsage: "COMMAND [ARG...]",
 		Action: func(ctx *cli.Context) error {
 			status, err := engine.RunInit(ctx.Args())
 			return &statusError{status, err}

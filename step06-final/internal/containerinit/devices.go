@@ -3,8 +3,38 @@ package containerinit
 import (
 	"syscall"
 
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
+
+const (
+	OpDevice     = "device"
+	OpBindDevice = "bind-device"
+	OpSymlink    = "symlink"
+)
+
+// Device makes a device node; mode has the kind of the node.
+func Device(path string, mode uint32, number int, uid, gid uint32) reexec.Step {
+	return reexec.NewStep(OpDevice, path, mode, number, uid, gid)
+}
+
+// BindDevice shows a node of the host.
+func BindDevice(host, path string) reexec.Step { return reexec.NewStep(OpBindDevice, host, path) }
+
+// Symlink makes a symbolic link.
+func Symlink(target, path string) reexec.Step { return reexec.NewStep(OpSymlink, target, path) }
+
+var deviceOperations = []operation{
+	{OpDevice, "tinii", first, func(p *initProcess, s reexec.Step) error {
+		return p.makeDevice(s.Text(0), uint32(s.Bits(1)), s.Number(2), int(s.Bits(3)), int(s.Bits(4)))
+	}},
+	{OpBindDevice, "tt", first, func(p *initProcess, s reexec.Step) error {
+		return p.bind(s.Text(0), s.Text(1), false, noLinks)
+	}},
+	{OpSymlink, "tt", second, func(p *initProcess, s reexec.Step) error {
+		return p.symlink(s.Text(0), s.Text(1))
+	}},
+}
 
 // splitLast separates the last name of a path from its directory.
 func splitLast(path string) (directory, name string) {

@@ -7,6 +7,43 @@ import (
 	"mydocker/step06-final/internal/sys"
 )
 
+const (
+	OpHooks   = "hooks"
+	OpRunHook = "run-hook"
+)
+
+// Hooks lets the parent run its hooks and takes the container's state for those that init runs.
+func Hooks() reexec.Step { return reexec.NewStep(OpHooks) }
+
+// RunHook runs a hook; name is for errors, a timeout in seconds of 0 is none.
+func RunHook(name, path string, timeout int, arguments, env []string) reexec.Step {
+	return reexec.NewStep(OpRunHook, name, path, timeout, len(arguments), arguments, env)
+}
+
+// EncodeStates is the payload of a MsgState: the container's state before and after its start.
+func EncodeStates(creating, created []byte) []byte {
+	return reexec.Encode([]reexec.Step{{string(creating)}, {string(created)}})
+}
+
+var hookOperations = []operation{
+	{OpHooks, "", none, func(p *initProcess, _ reexec.Step) error {
+		if err := p.dropFileStage(); err != nil {
+			return err
+		}
+		return p.awaitHooks()
+	}},
+	{OpRunHook, "ttnnt*", nameAndPath, func(p *initProcess, s reexec.Step) error {
+		n := s.Number(3)
+		if n < 0 || n > len(s.Rest(4)) || len(p.states) == 0 {
+			return syscall.EPROTO
+		}
+		arguments, env := s.Rest(4)[:n], s.Rest(4)[n:]
+		return runHook(s.Text(1), arguments, env, []byte(p.states[0][0]), s.Number(2))
+	}},
+}
+
+func nameAndPath(s reexec.Step) string { return s.Text(0) + ": " + s.Text(1) }
+
 // awaitHooks lets the parent run its hooks, and gets the container's state for those that init
 // runs.
 func (p *initProcess) awaitHooks() error {
@@ -14,7 +51,7 @@ func (p *initProcess) awaitHooks() error {
 		return err
 	}
 	states, ok := reexec.Decode(p.expect(reexec.MsgState))
-	if !ok || len(states) != 2 {
+	if !ok || len(states) != 2 || len(states[0]) != 1 || len(states[1]) != 1 {
 		return syscall.EPROTO
 	}
 	p.states = states

@@ -8,6 +8,89 @@ import (
 	"mydocker/step06-final/internal/sys"
 )
 
+const (
+	OpNoNewPrivileges = "no-new-privileges"
+	OpSeccomp         = "seccomp"
+	OpSeccompAtLast   = "seccomp-at-last"
+	OpBoundingSet     = "bounding-set"
+	OpGroups          = "groups"
+	OpIDs             = "ids"
+	OpCapabilities    = "capabilities"
+	OpLimits          = "limits"
+	OpUmask           = "umask"
+)
+
+// NoNewPrivileges is PR_SET_NO_NEW_PRIVS (prctl(2)).
+func NoNewPrivileges() reexec.Step { return reexec.NewStep(OpNoNewPrivileges) }
+
+// Seccomp loads a filter. AtLast leaves that to the process that executes the program.
+func Seccomp(flags uintptr, filter []byte, atLast bool) reexec.Step {
+	if atLast {
+		return reexec.NewStep(OpSeccompAtLast, flags, filter)
+	}
+	return reexec.NewStep(OpSeccomp, flags, filter)
+}
+
+// BoundingSet drops the capabilities, up to the last that the kernel has, whose bits are not set.
+func BoundingSet(keep uint64, last int) reexec.Step { return reexec.NewStep(OpBoundingSet, keep, last) }
+
+// Groups sets the supplementary groups.
+func Groups(groups []uint32) reexec.Step { return reexec.NewStep(OpGroups, groups) }
+
+// IDs changes user and group.
+func IDs(uid, gid uint32) reexec.Step { return reexec.NewStep(OpIDs, uid, gid) }
+
+// Capabilities sets the four sets of the thread.
+func Capabilities(effective, permitted, inheritable, ambient uint64) reexec.Step {
+	return reexec.NewStep(OpCapabilities, effective, permitted, inheritable, ambient)
+}
+
+// Limits lets the parent set the resource limits.
+func Limits() reexec.Step { return reexec.NewStep(OpLimits) }
+
+// Umask is umask(2).
+func Umask(mask uint32) reexec.Step { return reexec.NewStep(OpUmask, mask) }
+
+var rightsOperations = []operation{
+	{OpNoNewPrivileges, "", none, func(*initProcess, reexec.Step) error { return sys.Prctl(sys.PrSetNoNewPrivs, 1) }},
+	{OpSeccomp, "bt", none, func(p *initProcess, s reexec.Step) error {
+		filter := []byte(s.Text(1))
+		if !sys.IsFilter(filter) {
+			return syscall.EINVAL
+		}
+		return p.seccomp(uintptr(s.Bits(0)), filter)
+	}},
+	{OpSeccompAtLast, "bt", none, func(p *initProcess, s reexec.Step) error {
+		p.filterFlags, p.filter = uintptr(s.Bits(0)), []byte(s.Text(1))
+		if !sys.IsFilter(p.filter) {
+			return syscall.EINVAL
+		}
+		return nil
+	}},
+	{OpBoundingSet, "bn", first, func(_ *initProcess, s reexec.Step) error {
+		return dropBounding(s.Bits(0), s.Number(1))
+	}},
+	{OpGroups, "i*", first, func(_ *initProcess, s reexec.Step) error {
+		groups := make([]uint32, 0, len(s))
+		for i := range s.Rest(0) {
+			groups = append(groups, uint32(s.Bits(i)))
+		}
+		return setGroups(groups)
+	}},
+	{OpIDs, "ii", first, func(_ *initProcess, s reexec.Step) error {
+		return setIDs(int(s.Bits(0)), int(s.Bits(1)))
+	}},
+	{OpCapabilities, "bbbb", first, func(p *initProcess, s reexec.Step) error {
+		p.effective = s.Bits(0)
+		return setCapabilities(p.effective, s.Bits(1), s.Bits(2), s.Bits(3))
+	}},
+	{OpLimits, "", none, func(p *initProcess, _ reexec.Step) error { return p.ask(reexec.MsgLimits) }},
+	{OpUmask, "i", first, func(_ *initProcess, s reexec.Step) error {
+		syscall.Umask(int(s.Bits(0)))
+		return nil
+	}},
+}
+
 // dropBounding drops every capability from the bounding set but those whose bit is set in keep
 // (capabilities(7)).
 func dropBounding(keep uint64, last int) error {
@@ -27,14 +110,12 @@ func dropBounding(keep uint64, last int) error {
 }
 
 // setGroups sets the supplementary groups.
-func setGroups(groups []string) error {
-	ids := make([]uint32, 1, len(groups)+1) // never empty, so that its first element has an address
-	ids = ids[:0]
-	for _, g := range groups {
-		id, _ := sys.Atoi(g)
-		ids = append(ids, uint32(id))
+func setGroups(groups []uint32) error {
+	var list unsafe.Pointer
+	if len(groups) > 0 {
+		list = unsafe.Pointer(&groups[0])
 	}
-	return sys.Call(syscall.SYS_SETGROUPS, uintptr(len(ids)), uintptr(unsafe.Pointer(&ids[:1][0])), 0, 0, 0)
+	return sys.Call(syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(list), 0, 0, 0)
 }
 
 // setIDs changes the group, then the user. The permitted capabilities stay until setCapabilities:
@@ -109,7 +190,7 @@ func (p *initProcess) seccomp(flags uintptr, filter []byte) error {
 		return nil
 	}
 
-	if err := reexec.SendMessage(p.sync, reexec.MsgListener, sys.AppendUint32(nil, uint32(fd))); err != nil {
+	if err := reexec.SendNumber(p.sync, reexec.MsgListener, int(fd)); err != nil {
 		return err
 	}
 

@@ -3,8 +3,32 @@ package containerinit
 import (
 	"syscall"
 
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
+
+const (
+	OpMask         = "mask"
+	OpReadonly     = "readonly"
+	OpReadonlyRoot = "readonly-root"
+)
+
+// Mask hides a path.
+func Mask(path string) reexec.Step { return reexec.NewStep(OpMask, path) }
+
+// Readonly makes a path read-only, with all mounts below it.
+func Readonly(path string) reexec.Step { return reexec.NewStep(OpReadonly, path) }
+
+// ReadonlyRoot makes the root read-only.
+func ReadonlyRoot() reexec.Step { return reexec.NewStep(OpReadonlyRoot) }
+
+var maskOperations = []operation{
+	{OpMask, "t", first, func(p *initProcess, s reexec.Step) error { return p.mask(s.Text(0)) }},
+	{OpReadonly, "t", first, func(p *initProcess, s reexec.Step) error { return p.readonly(s.Text(0)) }},
+	{OpReadonlyRoot, "", none, func(p *initProcess, _ reexec.Step) error {
+		return remountReadonly(sys.FdName(p.root.fd), p.root.fd)
+	}},
+}
 
 // protected opens a path that is to be masked or made read-only; a descriptor below 0 means that
 // there is nothing to protect.

@@ -3,8 +3,87 @@ package containerinit
 import (
 	"syscall"
 
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
+
+const (
+	OpMount          = "mount"
+	OpMoveMount      = "move-mount"
+	OpCopyUp         = "copy-up"
+	OpRemount        = "remount"
+	OpSetPropagation = "set-propagation"
+	OpSetAttributes  = "set-attributes"
+	OpDirectory      = "directory"
+)
+
+// Mount mounts a new file system, or binds source if the flags say so. Links says whether the
+// destination may lead through links of the image.
+func Mount(source, destination, fstype string, flags uintptr, data string, links bool) reexec.Step {
+	return reexec.NewStep(OpMount, source, destination, fstype, flags, data, links)
+}
+
+// OpenedSource is the source of a bind mount that init's parent opens (reexec.Source): only the
+// host's root can reach it.
+func OpenedSource(number int, path string) string { return sys.Itoa(number) + ":" + path }
+
+// MoveMount attaches a detached mount.
+func MoveMount(mount int, destination string, links bool) reexec.Step {
+	return reexec.NewStep(OpMoveMount, mount, destination, links)
+}
+
+// CopyUp mounts a tmpfs that begins with what the image has at the destination.
+func CopyUp(source, destination string, flags uintptr, data string, links bool) reexec.Step {
+	return reexec.NewStep(OpCopyUp, source, destination, flags, data, links)
+}
+
+// Remount changes the flags of a mount; clear are those that its options take away.
+func Remount(destination string, flags, clear uintptr) reexec.Step {
+	return reexec.NewStep(OpRemount, destination, flags, clear)
+}
+
+// SetPropagation changes what one mount tells its peers.
+func SetPropagation(destination string, flags uintptr) reexec.Step {
+	return reexec.NewStep(OpSetPropagation, destination, flags)
+}
+
+// SetAttributes sets and clears attributes of a mount and of all below it.
+func SetAttributes(destination string, set, clear uint64) reexec.Step {
+	return reexec.NewStep(OpSetAttributes, destination, set, clear)
+}
+
+// Directory makes a directory with its parents.
+func Directory(path string) reexec.Step { return reexec.NewStep(OpDirectory, path) }
+
+var mountOperations = []operation{
+	{OpMount, "tttbtf", second, func(p *initProcess, s reexec.Step) error {
+		return p.mount(s.Text(0), s.Text(1), s.Text(2), uintptr(s.Bits(3)), s.Text(4), linksOf(s.Flag(5)))
+	}},
+	{OpMoveMount, "ntf", second, func(p *initProcess, s reexec.Step) error {
+		return p.attachTree(s.Number(0), s.Text(1), linksOf(s.Flag(2)))
+	}},
+	{OpCopyUp, "ttbtf", second, func(p *initProcess, s reexec.Step) error {
+		return p.copyUp(s.Text(0), s.Text(1), uintptr(s.Bits(2)), s.Text(3), linksOf(s.Flag(4)))
+	}},
+	{OpRemount, "tbb", first, func(p *initProcess, s reexec.Step) error {
+		return p.remount(s.Text(0), uintptr(s.Bits(1)), uintptr(s.Bits(2)))
+	}},
+	{OpSetPropagation, "tb", first, func(p *initProcess, s reexec.Step) error {
+		return p.setPropagation(s.Text(0), uintptr(s.Bits(1)))
+	}},
+	{OpSetAttributes, "tbb", first, func(p *initProcess, s reexec.Step) error {
+		return p.setAttributes(s.Text(0), s.Bits(1), s.Bits(2))
+	}},
+	{OpDirectory, "t", first, func(p *initProcess, s reexec.Step) error { return p.makeDirectory(s.Text(0)) }},
+}
+
+// linksOf is how the destination of a mount is resolved.
+func linksOf(followed bool) int {
+	if followed {
+		return followLinks
+	}
+	return noLinks
+}
 
 // Everything here works on the container's tree while the host's is still the root: destinations
 // are resolved by root.open, mounts are made and moved there as stage.go says, and every later act
@@ -284,12 +363,12 @@ func (p *initProcess) setPropagation(destination string, flags uintptr) error {
 }
 
 // setAttributes sets flags on a mount and all below it (mount_setattr(2), Linux 5.12).
-func (p *initProcess) setAttributes(destination string, set, clear int) error {
+func (p *initProcess) setAttributes(destination string, set, clear uint64) error {
 	m := p.root.mounted(destination)
 	if m == nil {
 		return syscall.ENOENT
 	}
-	err := sys.MountSetattr(m.fd, uint64(set), uint64(clear))
+	err := sys.MountSetattr(m.fd, set, clear)
 	const readonly = 1 // MOUNT_ATTR_RDONLY
 	if err == syscall.ENOSYS && set == readonly && clear == 0 {
 		return p.remountBelow(m)

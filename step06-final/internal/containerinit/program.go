@@ -8,6 +8,81 @@ import (
 	"mydocker/step06-final/internal/sys"
 )
 
+const (
+	OpProgramInside    = "program-inside"
+	OpJoinPidNamespace = "join-pid-namespace"
+	OpEnvironment      = "environment"
+	OpHome             = "home"
+	OpChdir            = "chdir"
+	OpProgram          = "program"
+	OpReady            = "ready"
+	OpWaitForStart     = "wait-for-start"
+	OpExecute          = "execute"
+)
+
+// ProgramInside keeps a pid namespace for the program, which is then forked into it.
+func ProgramInside(namespace int) reexec.Step { return reexec.NewStep(OpProgramInside, namespace) }
+
+// JoinPidNamespace enters the one that ProgramInside has kept: what is forked from now on is in it.
+func JoinPidNamespace() reexec.Step { return reexec.NewStep(OpJoinPidNamespace) }
+
+// Environment is that of the program.
+func Environment(variables []string) reexec.Step { return reexec.NewStep(OpEnvironment, variables) }
+
+// Home completes the environment with the user's home directory.
+func Home(uid uint32) reexec.Step { return reexec.NewStep(OpHome, uid) }
+
+// Chdir enters the working directory. Must says that it is an error when the process may not.
+func Chdir(path string, must bool) reexec.Step { return reexec.NewStep(OpChdir, path, must) }
+
+// Program looks the program up.
+func Program(arguments []string) reexec.Step { return reexec.NewStep(OpProgram, arguments) }
+
+// Ready tells the parent that everything is set up, and waits until it says go.
+func Ready() reexec.Step { return reexec.NewStep(OpReady) }
+
+// WaitForStart waits for a connection to the listening start socket.
+func WaitForStart(listener int) reexec.Step { return reexec.NewStep(OpWaitForStart, listener) }
+
+// Execute executes the program; so many descriptors from 3 on stay open.
+func Execute(preserve int) reexec.Step { return reexec.NewStep(OpExecute, preserve) }
+
+var programOperations = []operation{
+	{OpProgramInside, "n", first, func(p *initProcess, s reexec.Step) error {
+		p.pidNamespace = s.Number(0)
+		return nil
+	}},
+	{OpJoinPidNamespace, "", none, func(p *initProcess, _ reexec.Step) error {
+		return sys.Call(sys.NrSetns, uintptr(p.pidNamespace), syscall.CLONE_NEWPID, 0, 0, 0)
+	}},
+	{OpEnvironment, "t*", none, func(p *initProcess, s reexec.Step) error {
+		p.env = s.Rest(0)
+		return nil
+	}},
+	{OpHome, "i", first, func(p *initProcess, s reexec.Step) error {
+		p.setHome(s.Text(0))
+		return nil
+	}},
+	{OpChdir, "tf", first, func(p *initProcess, s reexec.Step) error {
+		return p.enterDirectory(s.Text(0), s.Flag(1))
+	}},
+	{OpProgram, "tt*", first, func(p *initProcess, s reexec.Step) (err error) {
+		p.arguments = s.Rest(0)
+		p.path, err = p.lookUp(s.Text(0))
+		return err
+	}},
+	{OpReady, "", none, func(p *initProcess, _ reexec.Step) error { return p.ask(reexec.MsgReady) }},
+	{OpWaitForStart, "n", first, func(p *initProcess, s reexec.Step) error {
+		p.waitForStart(s.Number(0))
+		return nil
+	}},
+	{OpExecute, "n", none, func(p *initProcess, s reexec.Step) error {
+		err := p.execute(s.Number(0))
+		p.fail(OpExecute, p.path, err)
+		return nil
+	}},
+}
+
 // lookUp finds the program as execvp(3) does: a name with a slash is a path, others are looked for
 // along PATH.
 func (p *initProcess) lookUp(name string) (string, error) {
@@ -83,13 +158,13 @@ func (p *initProcess) executable(path string) error {
 
 // enterDirectory enters the working directory: as root, who tries, and as the program's user, if
 // root was not allowed to.
-func (p *initProcess) enterDirectory(path string, try bool) error {
+func (p *initProcess) enterDirectory(path string, must bool) error {
 	if p.inCwd {
 		return nil
 	}
 	err := changeDirectory(path)
 	p.inCwd = err == nil
-	if try && (err == syscall.EACCES || err == syscall.EPERM) {
+	if !must && (err == syscall.EACCES || err == syscall.EPERM) {
 		return nil
 	}
 	return err
@@ -123,7 +198,7 @@ func (p *initProcess) waitForStart(listener int) {
 			continue
 		}
 		if err != nil {
-			p.fail("wait for the start: accept", err)
+			p.fail("", "wait for the start: accept", err)
 		}
 
 		syscall.Close(listener)
@@ -133,7 +208,7 @@ func (p *initProcess) waitForStart(listener int) {
 			p.states = p.states[1:]
 		}
 		if err := reexec.SendMessage(connection, reexec.MsgStarted, nil); err != nil {
-			p.fail("wait for the start: answer", err)
+			p.fail("", "wait for the start: answer", err)
 		}
 		return
 	}
@@ -187,7 +262,7 @@ func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
 		return err
 	}
 
-	if err := reexec.SendMessage(p.sync, reexec.MsgPid, sys.AppendUint32(nil, uint32(pid))); err != nil {
+	if err := reexec.SendNumber(p.sync, reexec.MsgPid, pid); err != nil {
 		syscall.Kill(pid, syscall.SIGKILL) // nobody would wait for it
 	}
 

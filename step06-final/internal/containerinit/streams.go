@@ -3,8 +3,37 @@ package containerinit
 import (
 	"syscall"
 
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
+
+const (
+	OpOwnNull     = "own-null"
+	OpGiveStreams = "give-streams"
+	OpConsole     = "console"
+)
+
+// OwnNull exchanges the host's /dev/null in the standard streams for the container's own.
+func OwnNull() reexec.Step { return reexec.NewStep(OpOwnNull) }
+
+// GiveStreams makes a user the owner of the standard streams.
+func GiveStreams(uid uint32) reexec.Step { return reexec.NewStep(OpGiveStreams, uid) }
+
+// Console makes a terminal the standard streams, sends its master to a socket, and mounts it on
+// /dev/console if it should.
+func Console(socket, rows, columns int, mount bool) reexec.Step {
+	return reexec.NewStep(OpConsole, socket, rows, columns, mount)
+}
+
+var streamOperations = []operation{
+	{OpOwnNull, "", none, func(p *initProcess, _ reexec.Step) error { return p.replaceNull() }},
+	{OpGiveStreams, "i", first, func(p *initProcess, s reexec.Step) error {
+		return p.giveStreams(int(s.Bits(0)))
+	}},
+	{OpConsole, "nnnf", none, func(p *initProcess, s reexec.Step) error {
+		return p.openConsole(s.Number(0), s.Number(1), s.Number(2), s.Flag(3))
+	}},
+}
 
 // nullDevice is the device number of /dev/null (null(4)).
 const nullDevice = 1<<8 | 3

@@ -3,8 +3,49 @@ package containerinit
 import (
 	"syscall"
 
+	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
+
+const (
+	OpRootfs       = "rootfs"
+	OpSharedRootfs = "shared-rootfs"
+	OpPropagation  = "propagation"
+	OpPivotRoot    = "pivot-root"
+	OpMoveRoot     = "move-root"
+	OpChroot       = "chroot"
+)
+
+// Rootfs opens the container's tree. Shared says whether its mount tells others what is mounted.
+func Rootfs(path string, shared bool) reexec.Step { return reexec.NewStep(OpRootfs, path, shared) }
+
+// SharedRootfs is Rootfs for a container without a mount namespace.
+func SharedRootfs(path string) reexec.Step { return reexec.NewStep(OpSharedRootfs, path) }
+
+// Propagation changes what the root and all mounts below tell their peers.
+func Propagation(flags uintptr) reexec.Step { return reexec.NewStep(OpPropagation, flags) }
+
+// PivotRoot makes the container's tree the root: pivot_root(2).
+func PivotRoot() reexec.Step { return reexec.NewStep(OpPivotRoot) }
+
+// MoveRoot does that where the host's root cannot be pivoted.
+func MoveRoot() reexec.Step { return reexec.NewStep(OpMoveRoot) }
+
+// Chroot does that without a mount namespace.
+func Chroot() reexec.Step { return reexec.NewStep(OpChroot) }
+
+var rootOperations = []operation{
+	{OpRootfs, "tf", first, func(p *initProcess, s reexec.Step) error {
+		return p.enterRootfs(s.Text(0), s.Flag(1))
+	}},
+	{OpSharedRootfs, "t", first, func(p *initProcess, s reexec.Step) error { return p.shareRootfs(s.Text(0)) }},
+	{OpPropagation, "b", first, func(_ *initProcess, s reexec.Step) error {
+		return mountPropagation("/", uintptr(s.Bits(0)))
+	}},
+	{OpPivotRoot, "", none, func(p *initProcess, _ reexec.Step) error { return p.pivotRoot() }},
+	{OpMoveRoot, "", none, func(p *initProcess, _ reexec.Step) error { return p.moveRoot() }},
+	{OpChroot, "", none, func(p *initProcess, _ reexec.Step) error { return p.chroot() }},
+}
 
 // pivotRoot makes the container's root the root of this mount namespace and lets go of the host's.
 func (p *initProcess) pivotRoot() error {

@@ -10,6 +10,13 @@ import (
 	"mydocker/step06-final/internal/store"
 )
 
+// Hidden commands by which this program is executed again.
+const (
+	CommandExited = "internal-exited" // the shim's last act
+	CommandHealth = "internal-health" // one health check, for the shim
+	CommandInit   = "internal-init"   // PID 1 of a container with --init
+)
+
 // Exited is what the supervisor executes when its container has ended: it records the end, gives
 // back what the container held, and does what --rm or --restart ask for. When it is killed half
 // way, the next command that looks at the container does the same.

@@ -64,7 +64,7 @@ func (e *Engine) beginHealth(c *store.Container, o *runtime.SupervisorOptions) e
 		return nil
 	}
 	o.HealthInterval = c.Config.Healthcheck.WithDefaults().Interval
-	o.HealthCommand = []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-health", c.ID}
+	o.HealthCommand = []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, CommandHealth, c.ID}
 	if err := os.Remove(healthPath(c)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("forget the health of the last run: %w", err)
 	}

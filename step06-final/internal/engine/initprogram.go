@@ -56,9 +56,9 @@ func (e *Engine) initProgram() (path string, arguments []string, err error) {
 
 	path = filepath.Join(e.State, fmt.Sprintf("init-%d-%d", info.Size(), info.ModTime().UnixNano()))
 	if _, err := os.Stat(path); err == nil {
-		return path, []string{"internal-init"}, nil
+		return path, []string{CommandInit}, nil
 	}
-	return path, []string{"internal-init"}, copyFile(self, path)
+	return path, []string{CommandInit}, copyFile(self, path)
 }
 
 func copyFile(source, target string) (err error) {

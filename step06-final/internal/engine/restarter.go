@@ -41,7 +41,7 @@ func (e *Engine) resumeRestart(c *store.Container) error {
 		return nil // somebody is at it
 	}
 	release()
-	cmd := exec.Command("/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-exited", c.ID)
+	cmd := exec.Command("/proc/self/exe", "--root", e.Root, "--state", e.State, CommandExited, c.ID)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -58,6 +58,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 
 		err = withNote(err, c.SaveState(state))
 	}()
+
 	if err := e.release(c); err != nil { // of an earlier run, when a crash kept it from doing so
 		return err
 	}
@@ -221,12 +222,13 @@ func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
 		Terminal: c.Config.Tty, OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
 		// The supervisor is this program, so this finds it even when its file is gone, as `go run`
 		// deletes it.
-		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, "internal-exited", c.ID},
+		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, CommandExited, c.ID},
 		OnExitEnv: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
 	}
 	if c.HostConfig.AutoRemove {
 		o.Holders = clientsPath(c)
 	}
+
 	if o.LogMaxSize == 0 {
 		o.LogMaxSize = 20 << 20
 	}

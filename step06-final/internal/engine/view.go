@@ -12,6 +12,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/shim"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -274,13 +275,8 @@ func readExit(c *store.Container) (code int, at time.Time, err error) {
 	if err != nil {
 		return 0, time.Time{}, err
 	}
-	fields := strings.Fields(string(data))
-	if len(fields) != 2 {
-		return 0, time.Time{}, fmt.Errorf("exit file %s is damaged: %q", exitPath(c), data)
-	}
-	code, codeErr := strconv.Atoi(fields[0])
-	nanos, timeErr := strconv.ParseInt(fields[1], 10, 64)
-	if codeErr != nil || timeErr != nil {
+	code, nanos, ok := shim.DecodeExit(data)
+	if !ok {
 		return 0, time.Time{}, fmt.Errorf("exit file %s is damaged: %q", exitPath(c), data)
 	}
 	return code, time.Unix(0, nanos), nil

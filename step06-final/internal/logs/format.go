@@ -20,9 +20,10 @@
 package logs
 
 import (
-	"bytes"
 	"fmt"
 	"time"
+
+	"mydocker/step06-final/internal/shim"
 )
 
 // TimeLayout is RFC 3339 with all nine digits of the nanoseconds, so that records sort as text.
@@ -46,46 +47,16 @@ func (r Record) Text() []byte {
 
 // Parse reads one line of a log file, without its newline.
 func Parse(line []byte) (Record, error) {
-	fields := bytes.SplitN(line, []byte(" "), 4)
-	if len(fields) != 4 {
-		return Record{}, fmt.Errorf("parse log record %q: want 4 fields, have %d", shorten(line), len(fields))
+	at, stream, tag, text, ok := shim.SplitRecord(line)
+	if !ok {
+		return Record{}, fmt.Errorf("parse log record %q: want time, stream, F or P, text", shorten(line))
 	}
 
-	stamp, err := time.Parse(time.RFC3339Nano, string(fields[0]))
+	stamp, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		return Record{}, fmt.Errorf("parse time of log record %q: %w", shorten(line), err)
 	}
-
-	record := Record{Time: stamp, Content: fields[3]}
-	switch string(fields[1]) {
-	case "stdout":
-	case "stderr":
-		record.Stderr = true
-	default:
-		return Record{}, fmt.Errorf("parse log record %q: no such stream", shorten(line))
-	}
-
-	switch string(fields[2]) {
-	case "F":
-	case "P":
-		record.Partial = true
-	default:
-		return Record{}, fmt.Errorf("parse log record %q: neither F nor P", shorten(line))
-	}
-
-	return record, nil
-}
-
-// Format is the inverse of Parse; the newline is included.
-func Format(r Record) []byte {
-	stream, full := "stdout", "F"
-	if r.Stderr {
-		stream = "stderr"
-	}
-	if r.Partial {
-		full = "P"
-	}
-	return []byte(fmt.Sprintf("%s %s %s %s\n", r.Time.UTC().Format(TimeLayout), stream, full, r.Content))
+	return Record{Time: stamp, Stderr: stream == shim.Stderr, Partial: tag == shim.Partial, Content: text}, nil
 }
 
 func shorten(line []byte) []byte {

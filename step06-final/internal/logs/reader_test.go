@@ -143,6 +143,7 @@ func TestFollowGoesOnAfterRotation(t *testing.T) {
 					os.Rename(fmt.Sprintf("%s.%d", path, n), fmt.Sprintf("%s.%d", path, n+1))
 				}
 				os.Rename(path, path+".1")
+
 				// nothing is asserted about it: gives the reader a chance to be in between
 				time.Sleep(20 * time.Millisecond)
 			}
@@ -188,6 +189,7 @@ func TestFollowWhileFilesMove(t *testing.T) {
 
 	var done atomic.Value
 	failed := make(chan error, 1)
+
 	go func() {
 		var err error
 		for i := 1; i <= rotations && err == nil; i++ {
@@ -201,6 +203,7 @@ func TestFollowWhileFilesMove(t *testing.T) {
 				err = os.WriteFile(path, Format(record(int64(i), fmt.Sprint(i))), 0o600)
 			}
 		}
+
 		failed <- err
 		done.Store(true)
 	}()
@@ -211,5 +214,18 @@ func TestFollowWhileFilesMove(t *testing.T) {
 	for i := 0; i <= rotations; i++ {
 		want = append(want, fmt.Sprint(i))
 	}
+
 	require.Equal(t, want, got)
+}
+
+// Format is the inverse of Parse; the newline is included.
+func Format(r Record) []byte {
+	stream, full := "stdout", "F"
+	if r.Stderr {
+		stream = "stderr"
+	}
+	if r.Partial {
+		full = "P"
+	}
+	return []byte(fmt.Sprintf("%s %s %s %s\n", r.Time.UTC().Format(TimeLayout), stream, full, r.Content))
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
@@ -43,6 +44,7 @@ type creation struct {
 	rlimits   []rlimit
 	latePids  *specs.LinuxPids // v2: the limit that is set when init with its threads is nearly the program
 	console   *os.File         // the supervisor's end of the socket for the terminal
+	pidsFile  int              // place in files for the pids cgroup's tasks, -1: none
 	hasDir    bool
 	hasCgroup bool
 	hasScope  bool
@@ -296,11 +298,10 @@ func (c *creation) plan() ([]byte, *reexec.Spawn, error) {
 
 	pids := -1
 	if _, tasks := c.cgroups.Tasks(); tasks != "" && c.scope == nil {
-		// Opened when the cgroup exists; the number is reserved now.
-		pids = len(c.files.fds)
-		c.files.fds = append(c.files.fds, -1)
+		pids = c.files.reserve(notYet) // opened when the cgroup exists
 	}
 
+	c.pidsFile = pids
 	if err := p.planInit(c.ID, number, console, pids); err != nil {
 		return nil, nil, err
 	}
@@ -401,17 +402,15 @@ func hasLimits(r *specs.LinuxResources) bool {
 
 // joinCgroup completes the spawn: where init is born.
 func (c *creation) joinCgroup(spawn *reexec.Spawn) error {
-	return joinGroup(c.cgroups, c.files, spawn)
+	return joinGroup(c.cgroups, c.files, c.pidsFile, spawn)
 }
 
-func joinGroup(g *cgroup.Group, files *fileTable, spawn *reexec.Spawn) error {
+// joinGroup completes a spawn, and the place in its files that is kept for the tasks file of the
+// pids cgroup (-1: none is).
+func joinGroup(g *cgroup.Group, files *fileTable, pidsFile int, spawn *reexec.Spawn) error {
 	tasks, pids := g.Tasks()
 	spawn.Tasks = tasks
-
-	for i, fd := range files.fds {
-		if fd != -1 {
-			continue
-		}
+	if pidsFile >= 0 {
 		if pids == "" {
 			pids = os.DevNull // the cgroup could not be made: entering it does nothing
 		}
@@ -421,8 +420,7 @@ func joinGroup(g *cgroup.Group, files *fileTable, spawn *reexec.Spawn) error {
 			return fmt.Errorf("open the pids cgroup: %w", err)
 		}
 
-		files.owned = append(files.owned, f)
-		files.fds[i] = int(f.Fd())
+		files.fill(pidsFile, f)
 	}
 
 	if g.Unified == "" {
@@ -610,8 +608,7 @@ func (c *creation) hooks(sync int) error {
 	if err != nil {
 		return err
 	}
-	return reexec.SendMessage(sync, reexec.MsgState,
-		reexec.Encode([]reexec.Step{{string(creating)}, {string(created)}}))
+	return reexec.SendMessage(sync, reexec.MsgState, containerinit.EncodeStates(creating, created))
 }
 
 // outOfMemory says whether the memory limit was met: then clone fails, or the kernel kills init

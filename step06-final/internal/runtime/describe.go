@@ -2,69 +2,65 @@ package runtime
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 )
 
 // describeStep writes a step for --debug as the system call that it is, with the names of flags and
 // capabilities.
-func describeStep(step reexec.Step) string {
-	a := step[1:]
-	number := func(i int) uint64 {
-		n, err := strconv.ParseUint(a[i], 10, 64)
-		if err != nil {
-			return 0
-		}
-		return n
-	}
+func describeStep(s reexec.Step) string {
+	switch s[0] {
+	case containerinit.OpMount:
+		return fmt.Sprintf("mount(%q, %q, %q, %s, %q)", s.Text(0), s.Text(1), s.Text(2),
+			mountFlagNames(s.Bits(3)), s.Text(4))
+	case containerinit.OpRemount:
+		return fmt.Sprintf("mount(%q, %s)", s.Text(0), mountFlagNames(s.Bits(1)|unix.MS_REMOUNT))
+	case containerinit.OpSetPropagation:
+		return fmt.Sprintf("mount(%q, %s)", s.Text(0), mountFlagNames(s.Bits(1)))
+	case containerinit.OpPropagation:
+		return fmt.Sprintf("mount(%q, %s)", "/", mountFlagNames(s.Bits(0)))
+	case containerinit.OpDevice:
+		device := uint64(s.Number(2))
+		return fmt.Sprintf("mknod(%q, %o, %d:%d)", s.Text(0), s.Bits(1)&0o7777, unix.Major(device), unix.Minor(device))
 
-	switch {
-	case step[0] == "mount" && len(a) == 6:
-		return fmt.Sprintf("mount(%q, %q, %q, %s, %q)", a[0], a[1], a[2], mountFlagNames(number(3)), a[4])
-	case step[0] == "remount" && len(a) == 3:
-		return fmt.Sprintf("mount(%q, %s)", a[0], mountFlagNames(number(1)|unix.MS_REMOUNT))
-	case step[0] == "set-propagation" && len(a) == 2:
-		return fmt.Sprintf("mount(%q, %s)", a[0], mountFlagNames(number(1)))
-	case step[0] == "propagation" && len(a) == 1:
-		return fmt.Sprintf("mount(%q, %s)", "/", mountFlagNames(number(0)))
-	case step[0] == "device" && len(a) == 5:
-		device := number(2)
-		return fmt.Sprintf("mknod(%q, %o, %d:%d)", a[0], number(1)&0o7777, unix.Major(device), unix.Minor(device))
-	case step[0] == "bounding-set" && len(a) == 2:
-		return "prctl(PR_CAPBSET_DROP), what stays: " + capabilityNames(number(0))
-
-	case step[0] == "capabilities" && len(a) == 4:
+	case containerinit.OpBoundingSet:
+		return "prctl(PR_CAPBSET_DROP), what stays: " + capabilityNames(s.Bits(0))
+	case containerinit.OpCapabilities:
 		return fmt.Sprintf("capset(effective %s; permitted %s; inheritable %s; ambient %s)",
-			capabilityNames(number(0)), capabilityNames(number(1)), capabilityNames(number(2)),
-			capabilityNames(number(3)))
-	case (step[0] == "seccomp" || step[0] == "seccomp-at-last") && len(a) == 2:
-		return fmt.Sprintf("seccomp(SECCOMP_SET_MODE_FILTER, flags %s, %d instructions)", a[0], len(a[1])/8)
-	case step[0] == "environment":
-		return fmt.Sprintf("environment of %d variables", len(a)) // values may be secrets
+			capabilityNames(s.Bits(0)), capabilityNames(s.Bits(1)), capabilityNames(s.Bits(2)),
+			capabilityNames(s.Bits(3)))
+	case containerinit.OpSeccomp, containerinit.OpSeccompAtLast:
+		return fmt.Sprintf("seccomp(SECCOMP_SET_MODE_FILTER, flags %s, %d instructions)", s.Text(0), len(s.Text(1))/8)
+	case containerinit.OpEnvironment:
+		return fmt.Sprintf("environment of %d variables", len(s.Rest(0))) // values may be secrets
+	case containerinit.OpCPUAffinity:
+		return fmt.Sprintf("sched_setaffinity(mask of %d bytes)", len(s.Text(0)))
 	}
 
-	if call, known := calls[step[0]]; known {
-		if len(a) == 0 && strings.HasSuffix(call, ")") {
+	if call, known := calls[s[0]]; known {
+		if len(s) == 1 && strings.HasSuffix(call, ")") {
 			return call
 		}
-		return call + "(" + strings.Join(a, ", ") + ")"
+		return call + "(" + strings.Join(s.Rest(0), ", ") + ")"
 	}
-	return strings.Join(step, " ")
+	return strings.Join(s, " ")
 }
 
 // calls are the steps that are one system call with the step's arguments.
 var calls = map[string]string{
-	"setsid": "setsid", "join-pid-namespace": "setns(CLONE_NEWPID)", "hostname": "sethostname",
-	"domainname": "setdomainname", "pivot-root": "pivot_root", "chroot": "chroot",
-	"new-cgroup-namespace": "unshare(CLONE_NEWCGROUP)", "symlink": "symlink", "umask": "umask", "chdir": "chdir",
-	"ids": "setresuid, setresgid", "groups": "setgroups",
-	"no-new-privileges": "prctl(PR_SET_NO_NEW_PRIVS, 1)", "execute": "execve", "readonly": "read-only bind mount",
-	"mask": "mask by a bind mount",
+	containerinit.OpSetsid: "setsid", containerinit.OpJoinPidNamespace: "setns(CLONE_NEWPID)",
+	containerinit.OpHostname: "sethostname", containerinit.OpDomainname: "setdomainname",
+	containerinit.OpPivotRoot: "pivot_root", containerinit.OpChroot: "chroot",
+	containerinit.OpNewCgroupNamespace: "unshare(CLONE_NEWCGROUP)", containerinit.OpSymlink: "symlink",
+	containerinit.OpUmask: "umask", containerinit.OpChdir: "chdir",
+	containerinit.OpIDs: "setresuid, setresgid", containerinit.OpGroups: "setgroups",
+	containerinit.OpNoNewPrivileges: "prctl(PR_SET_NO_NEW_PRIVS, 1)", containerinit.OpExecute: "execve",
+	containerinit.OpReadonly: "read-only bind mount", containerinit.OpMask: "mask by a bind mount",
 }
 
 // mountFlagNames writes flags of mount(2) by name.

@@ -1,15 +1,16 @@
 package runtime
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
@@ -126,6 +127,7 @@ type execution struct {
 
 	pidNamespace *os.File // that the process enters last of all; nil: it is born there
 	program      int      // the pid of what the process has forked there, 0 as long as there is none
+	pidsFile     int      // place in files for the pids cgroup's tasks, -1: none
 }
 
 func (e *execution) start() (int, error) {
@@ -159,7 +161,7 @@ func (e *execution) start() (int, error) {
 	spawn := &reexec.Spawn{Exe: int(exe.Fd()), Stage: reexec.StageExec, Files: e.files.fds, CgroupFd: -1,
 		Joins:      e.ns.joins,
 		BecomeRoot: e.ns.joined[specs.UserNamespace], Hidden: e.hidden(), Outside: e.pidNamespace != nil}
-	if err := joinGroup(e.group, e.files, spawn); err != nil {
+	if err := joinGroup(e.group, e.files, e.pidsFile, spawn); err != nil {
 		return 0, err
 	}
 
@@ -199,7 +201,7 @@ func (e *execution) plan() ([]reexec.Step, error) {
 	spec.Process = e.process
 	p := &planner{spec: &spec, ns: e.ns, warn: c.runtime.warn, files: e.files}
 	if e.mount != nil {
-		p.add("join-mount-namespace", itoa(e.files.add(dup(e.mount))))
+		p.add(containerinit.JoinMountNamespace(e.files.add(dup(e.mount))))
 	}
 
 	if !e.ns.joined[specs.MountNamespace] {
@@ -210,24 +212,24 @@ func (e *execution) plan() ([]reexec.Step, error) {
 			return nil, err
 		}
 
-		p.add("enter-root", itoa(e.files.add(root)))
+		p.add(containerinit.EnterRoot(e.files.add(root)))
 	}
 
 	if p.inside = e.pidNamespace != nil; p.inside {
-		p.add("program-inside", itoa(e.files.add(dup(e.pidNamespace))))
+		p.add(containerinit.ProgramInside(e.files.add(dup(e.pidNamespace))))
 	} else {
-		p.add("setsid")
+		p.add(containerinit.Setsid())
 	}
 
-	p.add("keyring", "_ses."+c.ID)
-	p.add("own-null")
+	p.add(containerinit.Keyring("_ses." + c.ID))
+	p.add(containerinit.OwnNull())
 	if e.process.Terminal {
 		socket, err := e.consoleSocket()
 		if err != nil {
 			return nil, fmt.Errorf("connect to the console socket: %w", err)
 		}
 
-		p.planConsole(e.files.add(socket), "unmounted")
+		p.planConsole(e.files.add(socket), false)
 	}
 
 	if err := p.planAffinity(e.process.ExecCPUAffinity); err != nil {
@@ -236,9 +238,10 @@ func (e *execution) plan() ([]reexec.Step, error) {
 
 	pids := -1
 	if _, tasks := e.group.Tasks(); tasks != "" {
-		pids = len(e.files.fds)
-		e.files.fds = append(e.files.fds, -1)
+		pids = e.files.reserve(notYet) // opened by joinGroup
 	}
+
+	e.pidsFile = pids
 
 	nothing := func() {}
 	if err := p.planProcess(e.process, pids, nothing, nothing); err != nil {
@@ -334,7 +337,7 @@ func (e *execution) followUntilExec(sync, pid int, waits bool, plan []byte) erro
 	}
 
 	if adj := e.process.OOMScoreAdj; adj != nil {
-		if err := sys.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), itoa(*adj)); err != nil {
+		if err := sys.WriteProc(fmt.Sprintf("%d/oom_score_adj", pid), strconv.Itoa(*adj)); err != nil {
 			return fieldError("process.oomScoreAdj", "%v", err)
 		}
 	}
@@ -380,10 +383,17 @@ func (e *execution) answerInit(sync, pid int) error {
 			if err := handListenerOn(sync, payload, pid, e.container); err != nil {
 				return err
 			}
-		case kind == reexec.MsgPid && len(payload) == 4 && e.pidNamespace != nil:
-			e.program = int(binary.LittleEndian.Uint32(payload))
-		case kind == reexec.MsgExecError && len(payload) >= 4 && ready:
-			failed = programError(e.process.Args[0], unix.Errno(binary.LittleEndian.Uint32(payload)))
+		case kind == reexec.MsgPid && e.pidNamespace != nil:
+			var ok bool
+			if e.program, ok = reexec.DecodeNumber(payload); !ok {
+				return malformed(kind)
+			}
+		case kind == reexec.MsgExecError && ready:
+			errno, _, ok := reexec.DecodeExecError(payload)
+			if !ok {
+				return malformed(kind)
+			}
+			failed = programError(e.process.Args[0], errno)
 		case kind == 0 && failed != nil:
 			return failed
 		case kind == 0 && ready && (e.pidNamespace == nil || e.program != 0):

@@ -61,11 +61,20 @@ func (t *fileTable) add(f *os.File) int {
 	return len(t.fds) - 1
 }
 
-// reserve appends a place for a descriptor that is opened later, and returns the number that it
-// will have.
+// notYet stands in a table for a descriptor that fill will bring.
+const notYet = -1
+
+// reserve appends a place, notYet or reexec.FromSources, for a descriptor that is opened later, and
+// returns the number that it will have.
 func (t *fileTable) reserve(placeholder int) int {
 	t.fds = append(t.fds, placeholder)
 	return len(t.fds) - 1
+}
+
+// fill puts a file, which now belongs to the table, into a reserved place.
+func (t *fileTable) fill(number int, f *os.File) {
+	t.owned = append(t.owned, f)
+	t.fds[number] = int(f.Fd())
 }
 
 func (t *fileTable) close() {

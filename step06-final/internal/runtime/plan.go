@@ -4,13 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 )
@@ -37,28 +37,21 @@ type planner struct {
 	inside  bool            // the process itself is outside of the pid namespace, and forks the program into it
 }
 
-func (p *planner) add(name string, arguments ...string) {
-	p.steps = append(p.steps, append(reexec.Step{name}, arguments...))
-}
-
-func itoa(n int) string      { return strconv.Itoa(n) }
-func utoa(n uintptr) string  { return strconv.FormatUint(uint64(n), 10) }
-func utoa64(n uint64) string { return strconv.FormatInt(int64(n), 10) } // sys.Atoi reads signed numbers
-func utoa32(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+func (p *planner) add(step reexec.Step) { p.steps = append(p.steps, step) }
 
 // planInit is the plan of a new container, in the order in which init performs it.
 func (p *planner) planInit(containerID string, listener, console, pids int) error {
-	p.add("setsid")
-	p.add("keyring", "_ses."+containerID)
+	p.add(containerinit.Setsid())
+	p.add(containerinit.Keyring("_ses." + containerID))
 	p.planAffinity(nil)
 	if p.ns.new[specs.CgroupNamespace] {
 		if pids >= 0 {
 			// The namespace's root is where its maker is: the pids cgroup must be entered before.
-			p.add("join-cgroup", itoa(pids))
+			p.add(containerinit.JoinCgroup(pids))
 			pids = -1
 		}
 
-		p.add("new-cgroup-namespace")
+		p.add(containerinit.NewCgroupNamespace())
 	}
 
 	if err := p.planNames(); err != nil {
@@ -71,12 +64,12 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		return err
 	}
 
-	p.add("own-null")
+	p.add(containerinit.OwnNull())
 
 	hooks := p.spec.Hooks
 	if hooks != nil &&
 		len(hooks.Prestart)+len(hooks.CreateRuntime)+len(hooks.CreateContainer)+len(hooks.StartContainer) > 0 {
-		p.add("hooks")
+		p.add(containerinit.Hooks())
 		for i, h := range hooks.CreateContainer {
 			p.addHook(hookName("createContainer", i), h, os.Environ())
 		}
@@ -84,7 +77,7 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 
 	process := p.spec.Process
 	if process != nil && process.Terminal {
-		p.planConsole(console, "mount")
+		p.planConsole(console, true)
 	}
 	if err := p.planProtection(); err != nil {
 		return err
@@ -93,12 +86,12 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 	p.planSwitch()
 	if process == nil {
 		// A container without a process can be created; start then fails.
-		p.add("ready")
-		p.add("wait-for-start", itoa(listener))
+		p.add(containerinit.Ready())
+		p.add(containerinit.WaitForStart(listener))
 		return nil
 	}
 
-	return p.planProcess(process, pids, func() { p.add("wait-for-start", itoa(listener)) }, func() {
+	return p.planProcess(process, pids, func() { p.add(containerinit.WaitForStart(listener)) }, func() {
 		if hooks == nil {
 			return
 		}
@@ -124,14 +117,17 @@ func (p *planner) addHook(name string, h specs.Hook, inherited []string) {
 	if len(arguments) == 0 {
 		arguments = []string{h.Path}
 	}
-	step := append([]string{name, h.Path, itoa(timeout), itoa(len(arguments))}, arguments...)
-	p.add("run-hook", append(step, env...)...)
+	p.add(containerinit.RunHook(name, h.Path, timeout, arguments, env))
 }
 
 // planNames sets host and domain name.
 func (p *planner) planNames() error {
-	for _, n := range []struct{ field, value string }{
-		{"hostname", p.spec.Hostname}, {"domainname", p.spec.Domainname},
+	for _, n := range []struct {
+		field, value string
+		step         func(string) reexec.Step
+	}{
+		{"hostname", p.spec.Hostname, containerinit.Hostname},
+		{"domainname", p.spec.Domainname, containerinit.Domainname},
 	} {
 		if n.value == "" {
 			continue
@@ -139,10 +135,12 @@ func (p *planner) planNames() error {
 		if !p.ns.separate(specs.UTSNamespace) {
 			return fieldError(n.field, "needs a uts namespace: it would change the host's")
 		}
-		p.add(n.field, n.value)
+
+		p.add(n.step(n.value))
 	}
+
 	if p.ns.new[specs.NetworkNamespace] {
-		p.add("new-network-loopback")
+		p.add(containerinit.LoopbackUp())
 	}
 	return nil
 }
@@ -166,7 +164,7 @@ func (p *planner) planSysctl() error {
 				"%q needs a %s namespace of the container's own: it would change the host", key, kind)
 		}
 
-		p.add("sysctl", sysctlPath(key), p.spec.Linux.Sysctl[key])
+		p.add(containerinit.Sysctl(sysctlPath(key), p.spec.Linux.Sysctl[key]))
 	}
 
 	return nil
@@ -201,14 +199,14 @@ func sysctlNamespace(key string) (specs.LinuxNamespaceType, bool) {
 func (p *planner) planSwitch() {
 	switch {
 	case !p.ns.separate(specs.MountNamespace):
-		p.add("chroot")
+		p.add(containerinit.Chroot())
 	case p.noPivot:
-		p.add("move-root")
+		p.add(containerinit.MoveRoot())
 	default:
-		p.add("pivot-root")
+		p.add(containerinit.PivotRoot())
 	}
 	if flags, ok := propagationFlags[p.spec.Linux.RootfsPropagation]; ok {
-		p.add("propagation", utoa(flags))
+		p.add(containerinit.Propagation(flags))
 	}
 }
 
@@ -228,22 +226,22 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 			return fieldError("linux.personality.domain", "%q is neither LINUX nor LINUX32", linux.Personality.Domain)
 		}
 
-		p.add("personality", itoa(number))
+		p.add(containerinit.Personality(number))
 	}
 
 	if err := p.planLabels(process); err != nil {
 		return err
 	}
 
-	p.add("environment", lastOfEach(process.Env)...)
-	p.add("home", utoa32(process.User.UID))
+	p.add(containerinit.Environment(lastOfEach(process.Env)))
+	p.add(containerinit.Home(process.User.UID))
 
-	filter, err := p.seccompStep()
+	filter, flags, err := p.seccompFilter()
 	if err != nil {
 		return err
 	}
 	if process.NoNewPrivileges {
-		p.add("no-new-privileges")
+		p.add(containerinit.NoNewPrivileges())
 	}
 
 	caps, err := p.capabilities(process)
@@ -252,32 +250,31 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	}
 
 	// While the process still has our uid no right of ours is needed for limits that only go down.
-	p.add("limits")
+	p.add(containerinit.Limits())
 	if p.inside {
-		p.add("join-pid-namespace")
+		p.add(containerinit.JoinPidNamespace())
 	}
 
-	p.add("bounding-set", utoa64(caps.bounding), itoa(security.LastCapability()))
+	p.add(containerinit.BoundingSet(caps.bounding, security.LastCapability()))
 
 	// The directory is entered twice: here, because it may be closed to all but root, and by the
 	// user, if it is closed to root (a network file system).
-	p.add("chdir", process.Cwd, "try")
-	p.add("give-streams", utoa32(process.User.UID))
+	p.add(containerinit.Chdir(process.Cwd, false))
+	p.add(containerinit.GiveStreams(process.User.UID))
 	if groups, ok := p.groups(process); ok {
-		p.add("groups", groups...)
+		p.add(containerinit.Groups(groups))
 	}
 
-	p.add("ids", utoa32(process.User.UID), utoa32(process.User.GID))
+	p.add(containerinit.IDs(process.User.UID, process.User.GID))
 
 	umask := uint32(0o022)
 	if process.User.Umask != nil {
 		umask = *process.User.Umask
 	}
 
-	p.add("umask", utoa32(umask))
+	p.add(containerinit.Umask(umask))
 	final := func() {
-		p.add("capabilities", utoa64(caps.effective), utoa64(caps.permitted), utoa64(caps.inheritable),
-			utoa64(caps.ambient))
+		p.add(containerinit.Capabilities(caps.effective, caps.permitted, caps.inheritable, caps.ambient))
 	}
 
 	// Without no_new_privs only CAP_SYS_ADMIN may load a filter: it must come before the
@@ -286,34 +283,30 @@ func (p *planner) planProcess(process *specs.Process, pids int, wait, hooks func
 	loadEarly := filter != nil && (!process.NoNewPrivileges || linux.Seccomp.ListenerPath != "")
 	if loadEarly {
 		loader := caps.permitted | security.CapSysAdmin
-		p.add("capabilities", utoa64(caps.effective), utoa64(loader), utoa64(caps.inheritable), "0")
-		p.add("chdir", process.Cwd, "must")
-		p.add("program", process.Args...)
-		p.add("capabilities", utoa64(loader), utoa64(loader), utoa64(caps.inheritable), "0")
-		p.steps = append(p.steps, filter)
+		p.add(containerinit.Capabilities(caps.effective, loader, caps.inheritable, 0))
+		p.add(containerinit.Chdir(process.Cwd, true))
+		p.add(containerinit.Program(process.Args))
+		p.add(containerinit.Capabilities(loader, loader, caps.inheritable, 0))
+		p.add(containerinit.Seccomp(flags, filter, false))
 		final()
 	} else {
 		final()
-		p.add("chdir", process.Cwd, "must")
-		p.add("program", process.Args...)
+		p.add(containerinit.Chdir(process.Cwd, true))
+		p.add(containerinit.Program(process.Args))
 	}
 
 	if pids >= 0 {
-		p.add("join-cgroup", itoa(pids))
+		p.add(containerinit.JoinCgroup(pids))
 	}
 
-	p.add("ready")
+	p.add(containerinit.Ready())
 	wait()
 	if filter != nil && !loadEarly {
-		if p.inside && !allowsFork(linux.Seccomp) {
-			filter[0] = "seccomp-at-last"
-		}
-
-		p.steps = append(p.steps, filter)
+		p.add(containerinit.Seccomp(flags, filter, p.inside && !allowsFork(linux.Seccomp)))
 	}
 
 	hooks()
-	p.add("execute", itoa(p.files.preserved))
+	p.add(containerinit.Execute(p.files.preserved))
 	return nil
 }
 
@@ -334,40 +327,36 @@ func lastOfEach(env []string) []string {
 	return result
 }
 
-func (p *planner) planConsole(socket int, mount string) {
+func (p *planner) planConsole(socket int, mount bool) {
 	rows, columns := 0, 0
 	if size := p.spec.Process.ConsoleSize; size != nil {
 		rows, columns = int(size.Height), int(size.Width)
 	}
-	p.add("console", itoa(socket), itoa(rows), itoa(columns), mount)
+	p.add(containerinit.Console(socket, rows, columns, mount))
 }
 
 // groups are the supplementary groups. In a user namespace whose maker had no right to map groups,
 // setgroups(2) is forbidden for good, and the primary group is the only one that there is.
-func (p *planner) groups(process *specs.Process) ([]string, bool) {
+func (p *planner) groups(process *specs.Process) ([]uint32, bool) {
 	denied := setgroupsDenied(p.ns, p.spec.Linux)
-	var groups []string
+	var groups []uint32
 	for _, g := range process.User.AdditionalGids {
 		if !denied || g != process.User.GID {
-			groups = append(groups, utoa32(g))
+			groups = append(groups, g)
 		}
 	}
 	return groups, len(groups) > 0 || !denied
 }
 
-// seccompStep compiles linux.seccomp.
-func (p *planner) seccompStep() (reexec.Step, error) {
+// seccompFilter compiles linux.seccomp; a filter that allows everything is nil.
+func (p *planner) seccompFilter() (filter []byte, flags uintptr, err error) {
 	if p.spec.Linux.Seccomp == nil {
-		return nil, nil
+		return nil, 0, nil
 	}
-	filter, flags, err := security.CompileSeccomp(p.spec.Linux.Seccomp)
-	if err != nil {
-		return nil, fieldError("linux.seccomp", "%v", err)
+	if filter, flags, err = security.CompileSeccomp(p.spec.Linux.Seccomp); err != nil {
+		return nil, 0, fieldError("linux.seccomp", "%v", err)
 	}
-	if filter == nil {
-		return nil, nil
-	}
-	return reexec.Step{"seccomp", utoa(flags), string(filter)}, nil
+	return filter, flags, nil
 }
 
 // allowsFork says whether a process under the filter can fork the program into a pid namespace.

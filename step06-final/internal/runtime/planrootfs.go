@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
@@ -23,15 +24,10 @@ func (p *planner) planRootfs() error {
 	}
 
 	if p.ns.separate(specs.MountNamespace) {
-		p.add("propagation", utoa(propagation))
-		kind := "not-shared"
-		if propagation&unix.MS_SLAVE == 0 {
-			kind = "shared"
-		}
-
-		p.add("rootfs", p.rootfs, kind)
+		p.add(containerinit.Propagation(propagation))
+		p.add(containerinit.Rootfs(p.rootfs, propagation&unix.MS_SLAVE == 0))
 	} else {
-		p.add("shared-rootfs", p.rootfs)
+		p.add(containerinit.SharedRootfs(p.rootfs))
 	}
 
 	for i, m := range p.spec.Mounts {
@@ -43,7 +39,7 @@ func (p *planner) planRootfs() error {
 		return err
 	}
 	if p.spec.Process != nil && p.spec.Process.Cwd != "/" {
-		p.add("directory", p.spec.Process.Cwd)
+		p.add(containerinit.Directory(p.spec.Process.Cwd))
 	}
 
 	return nil
@@ -76,16 +72,13 @@ const ordinary = "x-mydocker.ordinary"
 // volume, inside of the root. The kernel's file systems, and everything below them, are mounted
 // where the configuration says or not at all: through a link they would be where no mask looks for
 // them (CVE-2019-19921, CVE-2023-27561).
-func linksFor(m specs.Mount, destination string, o mountOptions) string {
+func linksFor(m specs.Mount, destination string, o mountOptions) bool {
 	for _, kernel := range []string{"/proc", "/sys", "/dev"} {
 		if destination == kernel || strings.HasPrefix(destination, kernel+"/") {
-			return "no-links"
+			return false
 		}
 	}
-	if o.ordinary || o.flags&unix.MS_BIND == 0 && m.Type != "tmpfs" {
-		return "no-links"
-	}
-	return "links"
+	return !o.ordinary && (o.flags&unix.MS_BIND != 0 || m.Type == "tmpfs")
 }
 
 // planMount plans one mount.
@@ -125,7 +118,7 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	flags := o.flags
 	if m.Type == "tmpfs" && flags&unix.MS_RDONLY != 0 {
 		flags &^= unix.MS_RDONLY
-		p.late = append(p.late, reexec.Step{"remount", destination, utoa(o.flags), "0"})
+		p.late = append(p.late, containerinit.Remount(destination, o.flags, 0))
 	}
 
 	source := m.Source
@@ -134,9 +127,9 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 	}
 
 	if m.Type == "tmpfs" && o.copyUp {
-		p.add("copy-up", source, destination, utoa(flags), data, linksFor(m, destination, o))
+		p.add(containerinit.CopyUp(source, destination, flags, data, linksFor(m, destination, o)))
 	} else {
-		p.add("mount", source, destination, m.Type, utoa(flags), data, linksFor(m, destination, o))
+		p.add(containerinit.Mount(source, destination, m.Type, flags, data, linksFor(m, destination, o)))
 	}
 
 	p.planMountExtras(destination, o)
@@ -167,16 +160,16 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 			return fieldError(field+".uidMappings", "%v", err)
 		}
 
-		p.add("move-mount", itoa(p.files.add(tree)), destination, linksFor(m, destination, o))
+		p.add(containerinit.MoveMount(p.files.add(tree), destination, linksFor(m, destination, o)))
 	} else {
 		flags := o.flags & (unix.MS_BIND | unix.MS_REC)
-		p.add("mount", p.source(source), destination, "", utoa(flags), "", linksFor(m, destination, o))
+		p.add(containerinit.Mount(p.source(source), destination, "", flags, "", linksFor(m, destination, o)))
 	}
 
 	// mount(2): a bind mount ignores the other flags; they need a second call.
 	const ignored = unix.MS_BIND | unix.MS_REC | unix.MS_REMOUNT | unix.MS_SILENT
 	if rest, clear := o.flags&^ignored, o.clear&^ignored; rest != 0 || clear != 0 {
-		p.add("remount", destination, utoa(rest), utoa(clear))
+		p.add(containerinit.Remount(destination, rest, clear))
 	}
 
 	p.planMountExtras(destination, o)
@@ -191,15 +184,15 @@ func (p *planner) source(path string) string {
 	}
 	number := p.files.reserve(reexec.FromSources)
 	p.sources = append(p.sources, reexec.Source{Fd: number, Path: path})
-	return itoa(number) + ":" + path
+	return containerinit.OpenedSource(number, path)
 }
 
 func (p *planner) planMountExtras(destination string, o mountOptions) {
 	if o.set != 0 || o.unset != 0 {
-		p.add("set-attributes", destination, utoa64(o.set), utoa64(o.unset))
+		p.add(containerinit.SetAttributes(destination, o.set, o.unset))
 	}
 	for _, flags := range o.propagation {
-		p.add("set-propagation", destination, utoa(flags))
+		p.add(containerinit.SetPropagation(destination, flags))
 	}
 }
 
@@ -214,12 +207,12 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 		if own {
 			// A cgroup file system mounted inside of a cgroup namespace begins at the container's
 			// own directory.
-			p.add("mount", "cgroup", at, fstype, utoa(flags|readonly), data, "no-links")
+			p.add(containerinit.Mount("cgroup", at, fstype, flags|readonly, data, false))
 			return
 		}
 
-		p.add("mount", source, at, "", utoa(unix.MS_BIND|unix.MS_REC), "", "no-links")
-		p.add("remount", at, utoa(flags|readonly), "0")
+		p.add(containerinit.Mount(source, at, "", unix.MS_BIND|unix.MS_REC, "", false))
+		p.add(containerinit.Remount(at, flags|readonly, 0))
 	}
 
 	if p.group.Unified != "" {
@@ -228,20 +221,20 @@ func (p *planner) planCgroupMount(destination string, o mountOptions) {
 		return
 	}
 
-	p.add("mount", "tmpfs", destination, "tmpfs", utoa(flags), "mode=755", "no-links")
+	p.add(containerinit.Mount("tmpfs", destination, "tmpfs", flags, "mode=755", false))
 	for _, h := range p.group.Hierarchies() {
 		at := filepath.Join(destination, h.Name)
 		show(h.Directory, at, "cgroup", strings.Join(h.Controllers, ","))
 		if len(h.Controllers) > 1 {
 			for _, controller := range h.Controllers {
-				p.add("symlink", h.Name, filepath.Join(destination, controller))
+				p.add(containerinit.Symlink(h.Name, filepath.Join(destination, controller)))
 			}
 		}
 	}
 
 	p.planMountExtras(destination, o)
 	if readonly != 0 {
-		p.late = append(p.late, reexec.Step{"remount", destination, utoa(flags | readonly), "0"})
+		p.late = append(p.late, containerinit.Remount(destination, flags|readonly, 0))
 	}
 }
 
@@ -281,11 +274,11 @@ func (p *planner) planDevices() error {
 		}
 	}
 
-	p.add("symlink", "/proc/self/fd", "/dev/fd")
-	p.add("symlink", "/proc/self/fd/0", "/dev/stdin")
-	p.add("symlink", "/proc/self/fd/1", "/dev/stdout")
-	p.add("symlink", "/proc/self/fd/2", "/dev/stderr")
-	p.add("symlink", "pts/ptmx", "/dev/ptmx")
+	p.add(containerinit.Symlink("/proc/self/fd", "/dev/fd"))
+	p.add(containerinit.Symlink("/proc/self/fd/0", "/dev/stdin"))
+	p.add(containerinit.Symlink("/proc/self/fd/1", "/dev/stdout"))
+	p.add(containerinit.Symlink("/proc/self/fd/2", "/dev/stderr"))
+	p.add(containerinit.Symlink("pts/ptmx", "/dev/ptmx"))
 	return nil
 }
 
@@ -308,7 +301,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 			if _, err := os.Stat(d.Path); err != nil {
 				return fieldError(field+".path", "a user namespace can only show a device of the host: %v", err)
 			}
-			p.add("bind-device", d.Path, filepath.Clean(d.Path))
+			p.add(containerinit.BindDevice(d.Path, filepath.Clean(d.Path)))
 			return nil
 		}
 	}
@@ -326,8 +319,7 @@ func (p *planner) planDevice(field string, d specs.LinuxDevice) error {
 		gid = *d.GID
 	}
 
-	p.add("device", filepath.Clean(d.Path), utoa32(mode|kind), itoa(deviceNumber(d.Major, d.Minor)),
-		utoa32(uid), utoa32(gid))
+	p.add(containerinit.Device(filepath.Clean(d.Path), mode|kind, deviceNumber(d.Major, d.Minor), uid, gid))
 	return nil
 }
 
@@ -343,7 +335,7 @@ func (p *planner) planProtection() error {
 			return fieldError(fmt.Sprintf("linux.readonlyPaths[%d]", i), "%q is not an absolute path", path)
 		}
 
-		p.add("readonly", path)
+		p.add(containerinit.Readonly(path))
 	}
 
 	for i, path := range p.spec.Linux.MaskedPaths {
@@ -351,10 +343,10 @@ func (p *planner) planProtection() error {
 			return fieldError(fmt.Sprintf("linux.maskedPaths[%d]", i), "%q is not an absolute path", path)
 		}
 
-		p.add("mask", path)
+		p.add(containerinit.Mask(path))
 	}
 	if p.spec.Root.Readonly {
-		p.add("readonly-root")
+		p.add(containerinit.ReadonlyRoot())
 	}
 
 	return nil
@@ -390,7 +382,7 @@ func (p *planner) planLabel(label string) error {
 	if err != nil {
 		return fmt.Errorf("open the host's /proc: %w", err)
 	}
-	p.add("label", itoa(p.files.add(os.NewFile(uintptr(proc), "/proc"))), label)
+	p.add(containerinit.Label(p.files.add(os.NewFile(uintptr(proc), "/proc")), label))
 	return nil
 }
 

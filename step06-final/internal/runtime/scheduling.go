@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"mydocker/step06-final/internal/containerinit"
 	"strconv"
 	"strings"
 
@@ -17,7 +19,7 @@ func (p *planner) planScheduling(process *specs.Process) error {
 			return err
 		}
 
-		p.add("scheduler", string(attr))
+		p.add(containerinit.Scheduler(attr))
 	}
 
 	if o := process.IOPriority; o != nil {
@@ -30,7 +32,7 @@ func (p *planner) planScheduling(process *specs.Process) error {
 			return fieldError("process.ioPriority.priority", "%d is not between 0 and 7", o.Priority)
 		}
 
-		p.add("io-priority", itoa(class<<13|o.Priority)) // IOPRIO_PRIO_VALUE, ioprio_set(2)
+		p.add(containerinit.IOPriority(class<<13 | o.Priority)) // IOPRIO_PRIO_VALUE, ioprio_set(2)
 	}
 
 	if m := p.spec.Linux.MemoryPolicy; m != nil {
@@ -43,14 +45,14 @@ func (p *planner) planScheduling(process *specs.Process) error {
 // what the caller is bound to (taskset(1)) is not the container's.
 func (p *planner) planAffinity(affinity *specs.CPUAffinity) error {
 	if affinity == nil || affinity.Final == "" {
-		p.add("cpu-affinity", strings.Repeat("\xff", 128))
+		p.add(containerinit.CPUAffinity(bytes.Repeat([]byte{0xff}, 128)))
 		return nil
 	}
 	mask, err := bitSet(affinity.Final)
 	if err != nil {
 		return fieldError("process.execCPUAffinity.final", "%v", err)
 	}
-	p.add("cpu-affinity", string(mask))
+	p.add(containerinit.CPUAffinity(mask))
 	return nil
 }
 
@@ -113,7 +115,7 @@ func (p *planner) planMemoryPolicy(m *specs.LinuxMemoryPolicy) error {
 		return fieldError("linux.memoryPolicy.nodes", "%v", err)
 	}
 
-	p.add("memory-policy", itoa(mode), string(nodes))
+	p.add(containerinit.MemoryPolicy(mode, nodes))
 	return nil
 }
 

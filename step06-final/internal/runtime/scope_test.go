@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,7 +87,7 @@ func TestContainerInAScope(t *testing.T) {
 		assert.True(t, strings.HasSuffix(directory, "/"+slice+"/t-x.scope"), directory)
 		data, err := os.ReadFile(filepath.Join(directory, "cgroup.procs"))
 		require.NoError(t, err)
-		assert.Equal(t, itoa(c.Pid)+"\n", string(data))
+		assert.Equal(t, fmt.Sprintf("%d\n", c.Pid), string(data))
 	}
 
 	require.NoError(t, c.Start())

@@ -1,9 +1,7 @@
 package runtime
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -21,11 +19,12 @@ func (c *Container) handListenerOn(sync int, payload []byte) error {
 }
 
 func handListenerOn(sync int, payload []byte, pid int, c *Container) error {
-	if len(payload) != 4 {
-		return errors.New("seccomp listener: unexpected message from init")
+	number, ok := reexec.DecodeNumber(payload)
+	if !ok {
+		return malformed(reexec.MsgListener)
 	}
 
-	listener, err := descriptorOf(pid, int(binary.LittleEndian.Uint32(payload)))
+	listener, err := descriptorOf(pid, number)
 	if err != nil {
 		return fieldError("linux.seccomp.listenerPath", "take the listener over: %v", err)
 	}

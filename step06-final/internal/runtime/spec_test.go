@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"encoding/json"
+	"mydocker/step06-final/internal/containerinit"
+	"mydocker/step06-final/internal/reexec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +30,7 @@ func TestParseSpecNamesTheMistake(t *testing.T) {
 
 func FuzzParseSpec(f *testing.F) {
 	f.Add([]byte(`{"ociVersion":"1.0.2","root":{"path":"r"},"process":{"args":["sh"],"cwd":"/"},"linux":{"namespaces":[{"type":"pid"}]}}`))
+
 	f.Fuzz(func(t *testing.T, data []byte) {
 		spec, err := ParseSpec(data)
 		if err != nil || validateSpec(spec) != nil || spec.Process == nil {
@@ -131,9 +134,13 @@ func TestNoID(t *testing.T) {
 }
 
 func TestStepsNameTheirField(t *testing.T) {
-	for text, want := range map[string]string{"mount: /x: no such device": " (config.json: mounts)",
-		"hostname: x: invalid argument": "",
-		"sysctl: net/x: no such file":   " (config.json: linux.sysctl)", "label: invalid argument": ""} {
-		assert.Equal(t, want, stepField(text), text)
+	for op, want := range map[string]string{containerinit.OpMount: " (config.json: mounts)",
+		containerinit.OpHostname: "", containerinit.OpSysctl: " (config.json: linux.sysctl)", "": ""} {
+		failure := &reexec.Failure{Op: op, Object: "/x", Text: unix.ENODEV.Error(), Errno: unix.ENODEV}
+		prefix := op + ": "
+		if op == "" {
+			prefix = ""
+		}
+		assert.EqualError(t, stepError(failure), "set up the container: "+prefix+"/x: no such device"+want)
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"mydocker/step06-final/internal/reexec"
+	"mydocker/step06-final/internal/shim"
 )
 
 // supervisor is the process that is init's parent, seen from the one that makes the container.
@@ -34,7 +34,7 @@ func (c *creation) startSupervisor(spawn *reexec.Spawn) (*supervisor, error) {
 	}
 
 	defer func() { files.close() }()
-	plan, err := c.planSupervisor(spawn, files)
+	plan, err := c.shimOptions(spawn, files)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (c *creation) startSupervisor(spawn *reexec.Spawn) (*supervisor, error) {
 	s.pid, err = start.Start()
 	theirs.Close()
 	if err == nil {
-		err = reexec.SendMessage(int(ours.Fd()), reexec.MsgPlan, reexec.Encode(plan))
+		err = reexec.SendMessage(int(ours.Fd()), reexec.MsgPlan, plan.Encode())
 	}
 
 	if err == nil {
@@ -73,46 +73,30 @@ func (c *creation) startSupervisor(spawn *reexec.Spawn) (*supervisor, error) {
 	return s, nil
 }
 
-// planSupervisor writes the options as steps. Descriptors are named by their number in the
-// supervisor.
-func (c *creation) planSupervisor(spawn *reexec.Spawn, files *fileTable) ([]reexec.Step, error) {
+// shimOptions says what the shim has to do. Descriptors become their numbers in the shim.
+func (c *creation) shimOptions(spawn *reexec.Spawn, files *fileTable) (*shim.Options, error) {
 	o := c.options.Supervisor
-	pass := func(fd int) string { // a descriptor that stays ours
+	pass := func(fd int) int { // a descriptor that stays ours
 		files.fds = append(files.fds, fd)
-		return itoa(len(files.fds) - 1)
+		return len(files.fds) - 1
 	}
 
-	var plan []reexec.Step
-	add := func(name string, arguments ...string) { plan = append(plan, append(reexec.Step{name}, arguments...)) }
-	if o.LogPath != "" {
-		if o.LogMaxSize > 0 && o.LogMaxFiles < 1 {
-			return nil, errors.New("supervisor: LogMaxFiles must be at least 1")
-		}
-
-		add("log", o.LogPath, strconv.FormatInt(o.LogMaxSize, 10), itoa(o.LogMaxFiles))
+	if o.LogPath != "" && o.LogMaxSize > 0 && o.LogMaxFiles < 1 {
+		return nil, errors.New("supervisor: LogMaxFiles must be at least 1")
+	}
+	if len(o.OnExit) > 0 && !filepath.IsAbs(o.OnExit[0]) {
+		return nil, fmt.Errorf("supervisor: OnExit %q must be an absolute path", o.OnExit[0])
 	}
 
-	add("exit-file", o.ExitPath)
-	if len(o.OnExit) > 0 {
-		if !filepath.IsAbs(o.OnExit[0]) {
-			return nil, fmt.Errorf("supervisor: OnExit %q must be an absolute path", o.OnExit[0])
-		}
-
-		add("on-exit", o.OnExit...)
-		add("on-exit-environment", o.OnExitEnv...)
-		if o.Holders != "" {
-			add("holders", o.Holders)
-		}
+	plan := &shim.Options{
+		Log: o.LogPath, LogMaxSize: int(o.LogMaxSize), LogMaxFiles: o.LogMaxFiles,
+		Exit: o.ExitPath, OnExit: o.OnExit, Env: o.OnExitEnv, Holders: o.Holders,
+		Interval: int(o.HealthInterval.Milliseconds()), Health: o.HealthCommand,
+		Socket: o.AttachSocket, Listener: -1, Console: -1,
+		OpenStdin: o.OpenStdin && !o.Terminal, StdinOnce: o.OpenStdin && !o.Terminal && o.StdinOnce,
 	}
-
-	var hold []string
 	for _, fd := range o.Hold {
-		hold = append(hold, pass(fd))
-	}
-
-	add("hold", hold...)
-	if o.HealthInterval > 0 {
-		add("health", append([]string{strconv.FormatInt(o.HealthInterval.Milliseconds(), 10)}, o.HealthCommand...)...)
+		plan.Hold = append(plan.Hold, pass(fd))
 	}
 
 	if o.AttachSocket != "" {
@@ -121,59 +105,34 @@ func (c *creation) planSupervisor(spawn *reexec.Spawn, files *fileTable) ([]reex
 			return nil, fmt.Errorf("make the attach socket: %w", err)
 		}
 
-		add("attach", itoa(files.add(listener)), o.AttachSocket)
+		plan.Listener = files.add(listener)
 	}
-
 	if o.Terminal {
-		add("terminal", itoa(files.add(c.console)))
+		plan.Console = files.add(c.console)
 	}
 
 	if uid, gid := c.rootOnHost(); uid >= 0 && gid >= 0 {
-		add("owner", itoa(uid), itoa(gid))
+		plan.HasOwner, plan.UID, plan.GID = true, uid, gid
 	}
 
-	if o.OpenStdin && !o.Terminal {
-		mode := "open"
-		if o.StdinOnce {
-			mode = "once"
-		}
-
-		add("stdin", mode)
-	}
-
-	group := "-1"
+	plan.Spawn = *spawn
+	plan.Spawn.Exe, plan.Spawn.Sync = pass(spawn.Exe), pass(spawn.Sync)
 	if spawn.CgroupFd >= 0 {
-		group = pass(spawn.CgroupFd)
+		plan.Spawn.CgroupFd = pass(spawn.CgroupFd)
 	}
 
-	wait, root := "", ""
-	if spawn.WaitForGo {
-		wait = "wait"
-	}
-
-	if spawn.BecomeRoot {
-		root = "root"
-	}
-
-	add("spawn", pass(spawn.Exe), pass(spawn.Sync), group, utoa(spawn.CloneFlags), wait, root, spawn.Offsets)
-	var init []string
-	for _, fd := range spawn.Files[3:] { // the supervisor makes the first three
-		if fd == reexec.FromSources {
-			init = append(init, itoa(fd))
-			continue
+	plan.Spawn.Files = nil
+	for _, fd := range spawn.Files[3:] { // the shim makes the first three
+		if fd != reexec.FromSources {
+			fd = pass(fd)
 		}
 
-		init = append(init, pass(fd))
+		plan.Spawn.Files = append(plan.Spawn.Files, fd)
 	}
 
-	add("files", init...)
-	add("tasks", spawn.Tasks...)
-	for _, source := range spawn.Sources {
-		add("source", itoa(source.Fd), source.Path)
-	}
-
+	plan.Spawn.Joins = nil
 	for _, join := range spawn.Joins {
-		add("join", pass(join.Fd), itoa(join.Type))
+		plan.Spawn.Joins = append(plan.Spawn.Joins, reexec.Join{Fd: pass(join.Fd), Type: join.Type})
 	}
 	return plan, nil
 }
@@ -183,8 +142,12 @@ func receivePid(connection int) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case kind == reexec.MsgPid && len(payload) == 4:
-		return int(payload[0]) | int(payload[1])<<8 | int(payload[2])<<16 | int(payload[3])<<24, nil
+	case kind == reexec.MsgPid:
+		pid, ok := reexec.DecodeNumber(payload)
+		if !ok {
+			return 0, malformed(kind)
+		}
+		return pid, nil
 	case kind == 0:
 		return 0, errors.New("the supervisor ended before it had started init")
 	}

@@ -7,12 +7,44 @@ import (
 	"mydocker/step06-final/internal/sys"
 )
 
-// logFile is the container's log: for each line of output one line
+// The log has a record for each line of output, as Kubernetes' CRI has it:
 //
 //	2026-01-02T03:04:05.123456789Z stdout F text
 //
-// as Kubernetes' CRI has it. P instead of F means that the line goes on in the next record of the
-// same stream.
+// Full says that a newline followed in the output, Partial that the line goes on in the next record
+// of the same stream.
+const (
+	Stdout  = "stdout"
+	Stderr  = "stderr"
+	Full    = 'F'
+	Partial = 'P'
+)
+
+// SplitRecord reads one line of a log, without its newline: false when it is not a record.
+func SplitRecord(line []byte) (time, stream string, tag byte, text []byte, ok bool) {
+	var field [2]string
+	for i := range field {
+		end := 0
+		for end < len(line) && line[end] != ' ' {
+			end++
+		}
+		if end == len(line) {
+			return "", "", 0, nil, false
+		}
+
+		field[i], line = string(line[:end]), line[end+1:]
+	}
+
+	time, stream = field[0], field[1]
+	ok = (stream == Stdout || stream == Stderr) && len(line) >= 2 && line[1] == ' ' &&
+		(line[0] == Full || line[0] == Partial)
+	if !ok {
+		return "", "", 0, nil, false
+	}
+	return time, stream, line[0], line[2:], true
+}
+
+// logFile is the container's log.
 type logFile struct {
 	path     string
 	maxSize  int // bytes, 0 = no limit
@@ -54,16 +86,16 @@ func (l *logFile) write(stream string, data []byte) {
 	formatTime(&l.stamp, syscall.NsecToTimespec(l.last))
 
 	for len(data) > 0 {
-		end, tag := len(data), byte('P')
+		end, tag := len(data), byte(Partial)
 		for i, b := range data {
 			if b == '\n' {
-				end, tag = i, 'F'
+				end, tag = i, Full
 				break
 			}
 		}
 
 		l.record(stream, tag, data[:end])
-		if tag == 'F' {
+		if tag == Full {
 			end++
 		}
 
@@ -100,7 +132,7 @@ func (l *logFile) flush() {
 		l.rotate()
 	}
 	if l.lost > 0 && l.fd >= 0 {
-		note := string(l.stamp[:]) + " stderr F mydocker: " + sys.Itoa(l.lost) +
+		note := string(l.stamp[:]) + " " + Stderr + " " + string(rune(Full)) + " mydocker: " + sys.Itoa(l.lost) +
 			" bytes of this log were lost (disk full?)\n"
 		if sys.WriteAll(l.fd, []byte(note)) == nil {
 			l.size += len(note)

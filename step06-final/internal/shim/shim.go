@@ -76,8 +76,8 @@ func run(sync int) {
 	}
 
 	fail := func(what string, err error) {
-		reexec.SendMessage(sync, reexec.MsgError,
-			append(sys.AppendUint32(nil, 0), "supervisor: "+what+": "+err.Error()...))
+		failure := reexec.Failure{Op: "supervisor", Object: what, Text: err.Error()}
+		failure.Send(sync)
 		syscall.Exit(1)
 	}
 	if _, err := syscall.Setsid(); err != nil {
@@ -92,19 +92,17 @@ func run(sync int) {
 		syscall.Exit(1)
 	}
 
-	plan, ok := reexec.Decode(payload)
-	if !ok {
-		fail("read the plan", syscall.EPROTO)
-	}
-
-	s := &supervisor{parent: sync, console: -1, master: -1, stdin: -1, owner: [2]int{-1, -1}, listener: -1,
-		chunk: make([]byte, MaxFramePayload), health: healthTimer{running: -1},
-		streams: [2]stream{{-1, "stdout", FrameStdout}, {-1, "stderr", FrameStderr}}}
-	pid, err := s.begin(plan)
+	o, err := decode(payload)
 	if err != nil {
 		fail("start init", err)
 	}
-	if err := reexec.SendMessage(sync, reexec.MsgPid, sys.AppendUint32(nil, uint32(pid))); err != nil {
+
+	s := newSupervisor(sync, o)
+	pid, err := s.begin(o)
+	if err != nil {
+		fail("start init", err)
+	}
+	if err := reexec.SendNumber(sync, reexec.MsgPid, pid); err != nil {
 		syscall.Kill(pid, syscall.SIGKILL)
 		syscall.Exit(1)
 	}
@@ -112,62 +110,25 @@ func run(sync int) {
 	s.loop(pid)
 }
 
-// begin reads the options and starts init. The plan is made by runtime.startSupervisor.
-func (s *supervisor) begin(plan []reexec.Step) (pid int, err error) {
-	var spawn reexec.Spawn
-	var given []int // descriptors to close when init has them
-	openStdin := false
+func newSupervisor(parent int, o *Options) *supervisor {
+	s := &supervisor{parent: parent, master: -1, stdin: -1, stdinOnce: o.StdinOnce,
+		log:      logFile{path: o.Log, maxSize: o.LogMaxSize, maxFiles: o.LogMaxFiles, fd: -1},
+		streams:  [2]stream{{-1, Stdout, FrameStdout}, {-1, Stderr, FrameStderr}},
+		terminal: o.Console >= 0, console: o.Console, owner: [2]int{-1, -1},
+		listener: o.Listener, socket: o.Socket,
+		exitPath: o.Exit, holders: o.Holders, onExit: o.OnExit, env: o.Env,
+		health: healthTimer{interval: int64(o.Interval), command: o.Health, running: -1},
+		chunk:  make([]byte, MaxFramePayload)}
+	if o.HasOwner {
+		s.owner = [2]int{o.UID, o.GID}
+	}
+	return s
+}
 
-	for _, step := range plan {
-		a := step[1:]
-		number := func(i int) int { n, _ := sys.Atoi(a[i]); return n }
-
-		switch step[0] {
-		case "log":
-			s.log = logFile{path: a[0], maxSize: number(1), maxFiles: number(2), fd: -1}
-		case "exit-file":
-			s.exitPath = a[0]
-		case "on-exit":
-			s.onExit = a
-		case "holders":
-			s.holders = a[0]
-		case "on-exit-environment":
-			s.env = a
-		case "health": // milliseconds, command
-			s.health.interval, s.health.command = int64(number(0)), a[1:]
-		case "hold": // sockets of published ports: nothing is done with them, and whatever we execute does not get them
-			for i := range a {
-				syscall.CloseOnExec(number(i))
-			}
-		case "attach":
-			s.listener, s.socket = number(0), a[1]
-		case "terminal":
-			s.terminal, s.console = true, number(0)
-		case "owner": // uid and gid of the container's root, who can give the pipes to the user of the program
-			s.owner = [2]int{number(0), number(1)}
-		case "stdin":
-			openStdin, s.stdinOnce = true, a[0] == "once"
-		case "spawn": // exe, sync, cgroup, clone flags, wait, root, offsets
-			spawn = reexec.Spawn{Exe: number(0), Stage: reexec.StageInit, Sync: number(1), CgroupFd: number(2),
-				CloneFlags: uintptr(number(3)),
-				WaitForGo:  a[4] == "wait", BecomeRoot: a[5] == "root", Offsets: a[6]}
-			given = append(given, spawn.Exe, spawn.Sync)
-			if spawn.CgroupFd >= 0 {
-				given = append(given, spawn.CgroupFd)
-			}
-		case "tasks":
-			spawn.Tasks = a
-		case "join":
-			spawn.Joins = append(spawn.Joins, reexec.Join{Fd: number(0), Type: number(1)})
-			given = append(given, number(0))
-		case "source": // number in init, path
-			spawn.Sources = append(spawn.Sources, reexec.Source{Fd: number(0), Path: a[1]})
-		case "files":
-			for i := range a {
-				spawn.Files = append(spawn.Files, number(i))
-				given = append(given, number(i))
-			}
-		}
+// begin starts init.
+func (s *supervisor) begin(o *Options) (pid int, err error) {
+	for _, fd := range o.Hold {
+		syscall.CloseOnExec(fd) // nothing is done with them, and whatever we execute does not get them
 	}
 
 	if s.log.path != "" {
@@ -181,20 +142,14 @@ func (s *supervisor) begin(plan []reexec.Step) (pid int, err error) {
 		}
 	}
 
-	theirs, err := s.makeStandard(openStdin)
+	theirs, err := s.makeStandard(o.OpenStdin)
 	if err != nil {
 		return 0, err
 	}
 
-	spawn.Files = append(theirs, spawn.Files...)
-	given = append(given, theirs...)
-	pid, err = spawn.Start()
-	for _, fd := range given {
-		if fd > 2 {
-			syscall.Close(fd)
-		}
-	}
-
+	o.Spawn.Files = append(theirs, o.Spawn.Files...)
+	pid, err = o.Spawn.Start()
+	o.Spawn.Release()
 	return pid, err
 }
 
@@ -535,6 +490,7 @@ func (s *supervisor) heldAndRemoved() bool {
 	if s.holders == "" {
 		return false
 	}
+
 	fd, err := syscall.Open(s.holders, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return false
@@ -546,46 +502,10 @@ func (s *supervisor) heldAndRemoved() bool {
 		if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			break
 		}
+
 		syscall.Nanosleep(&syscall.Timespec{Nsec: pause}, nil)
 	}
 
 	var st syscall.Stat_t
 	return syscall.Stat(s.holders, &st) == syscall.ENOENT
-}
-
-// exitSize is the room that is kept for the exit file: more than "255 9223372036854775807\n".
-const exitSize = 32
-
-// reserveExit writes blanks where writeExit will write: the disk that is full when the container
-// ends, perhaps because of it, has already given the block.
-func (s *supervisor) reserveExit() error {
-	fd, err := syscall.Open(s.exitPath+".new", syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC,
-		0o600)
-	if err != nil {
-		return err
-	}
-	s.exitFd = fd
-	blanks := make([]byte, exitSize)
-	for i := range blanks {
-		blanks[i] = ' '
-	}
-	return sys.WriteAll(fd, blanks)
-}
-
-// writeExit writes "<exit status> <unix nanoseconds>" and blanks, so that a reader sees all of it
-// or nothing.
-func (s *supervisor) writeExit() error {
-	now := realtime()
-	text := sys.Itoa(s.exitValue) + " " + sys.Itoa(int(now.Sec)*1000000000+int(now.Nsec))
-	_, err := syscall.Pwrite(s.exitFd, []byte(text), 0)
-	if err == nil {
-		err = syscall.Fsync(s.exitFd)
-	}
-	if closeErr := syscall.Close(s.exitFd); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return syscall.Rename(s.exitPath+".new", s.exitPath)
 }

@@ -8,7 +8,10 @@ type SockFilter struct {
 	instructions unsafe.Pointer
 }
 
-// NewSockFilter points to a filter: an array of struct sock_filter of eight bytes each.
+// IsFilter says whether bytes can be a filter: an array of struct sock_filter of eight bytes each.
+func IsFilter(filter []byte) bool { return len(filter) > 0 && len(filter)%8 == 0 }
+
+// NewSockFilter points to a filter.
 func NewSockFilter(filter []byte) SockFilter {
 	return SockFilter{uint16(len(filter) / 8), unsafe.Pointer(&filter[0])}
 }

@@ -55,6 +55,27 @@ func Itoa(n int) string {
 	}
 }
 
+// ParseBits reads an unsigned decimal number of at most 64 bits.
+func ParseBits(s string) (uint64, bool) {
+	n := uint64(0)
+	for i := 0; i < len(s); i++ {
+		digit := uint64(s[i] - '0')
+		if digit > 9 || n > (1<<64-1-digit)/10 {
+			return 0, false
+		}
+		n = n*10 + digit
+	}
+	return n, len(s) > 0
+}
+
+// FormatBits is the inverse of ParseBits.
+func FormatBits(n uint64) string {
+	if n < 10 {
+		return Itoa(int(n))
+	}
+	return FormatBits(n/10) + Itoa(int(n%10))
+}
+
 // Octal writes a mode.
 func Octal(n uint32) string {
 	if n < 8 {
