@@ -177,9 +177,19 @@ func (in Input) setNamespaces(s *specs.Spec) {
 	if in.HostConfig.NetworkMode != "host" {
 		add(specs.NetworkNamespace, in.NetNS)
 	}
-	if _, err := os.Stat("/proc/self/ns/cgroup"); err == nil && in.HostConfig.CgroupnsMode != "host" {
-		add(specs.CgroupNamespace, "") // since Linux 4.6; CentOS 7 has none
+	if in.HostConfig.CgroupnsMode != "host" && cgroupNamespaces() {
+		add(specs.CgroupNamespace, "")
 	}
+}
+
+// cgroupNamespaces says whether this host has any: CentOS 7 has none (they came with Linux 4.6), and
+// user.max_cgroup_namespaces=0 switches them off. Containers see their own cgroup alone all the same.
+func cgroupNamespaces() bool {
+	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
+		return false
+	}
+	limit, err := os.ReadFile("/proc/sys/user/max_cgroup_namespaces")
+	return err != nil || strings.TrimSpace(string(limit)) != "0"
 }
 
 // mounts are the kernel's file systems, the engine's files, and the user's mounts, parents before
