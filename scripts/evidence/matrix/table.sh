@@ -19,8 +19,8 @@ json=$(
        user: (if ($w | index("user")) then "user" else "root" end),
        userns: (if ($w | index("nouserns")) then "0" elif ($w | index("forbid")) then "forbidden" else "allowed" end),
        root: (if ($w | index("shared")) then "shared" else "private" end),
-       iptables: (if ($w | index("legacy")) then "legacy" else "nft" end),
-       delegated: ($w | index("delegated") != null), cgroupns: ($w | index("nocgroupns") == null),
+       iptables: (if ($w | index("bare")) then "–" elif ($w | index("legacy")) then "legacy" else "nft" end),
+       delegated: ($w | index("delegated") != null), old: ($w | index("old") != null),
        step: $step, seconds: $seconds, ended: ($n | length == 3),
        passed: ($n[0] // 0), failed: ($n[1] // 0), skipped: ($n[2] // 0),
        failures: ($failures | split("\n") | map(select(. != ""))),
@@ -43,10 +43,10 @@ markdown() { # HEADS (joined by |) SITUATION (a jq expression)
       "| " + (($situation + row($r; $steps)) | join(" | ")) + " |")' "$dir/matrix.json"
 }
 {
-	markdown "内核|cgroup|用户|用户命名空间|/|iptables" '.kernel, (.cgroup + (if .delegated then "（已委托）" else "" end) + (if .cgroupns then "" else "，无 cgroup ns" end)), (if .user == "root" then "root" else "普通用户" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "禁止" else "允许" end), .root, .iptables'
+	markdown "内核|cgroup|用户|用户命名空间|/|iptables" '.kernel, (.cgroup + (if .delegated then "（已委托）" else "" end) + (if .old then "，如 3.10" else "" end)), (if .user == "root" then "root" else "普通用户" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "禁止" else "允许" end), .root, .iptables'
 } >"$dir/matrix.zh.md"
 {
-	markdown "kernel|cgroup|user|user namespaces|/|iptables" '.kernel, (.cgroup + (if .delegated then " (delegated)" else "" end) + (if .cgroupns then "" else ", no cgroup ns" end)), (if .user == "root" then "root" else "ordinary" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "forbidden" else "allowed" end), .root, .iptables'
+	markdown "kernel|cgroup|user|user namespaces|/|iptables" '.kernel, (.cgroup + (if .delegated then " (delegated)" else "" end) + (if .old then ", as 3.10" else "" end)), (if .user == "root" then "root" else "ordinary" end), (if .userns == "0" then "max=0" elif .userns == "forbidden" then "forbidden" else "allowed" end), .root, .iptables'
 } >"$dir/matrix.en.md"
 
 jq -r "$cells"' | (["kernel", "situation"] + $steps | @tsv),
