@@ -371,6 +371,10 @@ func missingNeed(needs string) string {
 			if !strings.Contains(string(data), "overlay") {
 				return "this kernel has no overlay file system"
 			}
+		case "images":
+			if _, err := os.Stat("dist/images/nginx.tar"); err != nil {
+				return "the images of the part in use are not built: scripts/images.sh"
+			}
 		default:
 			if _, err := exec.LookPath(need); err != nil {
 				return "this host has no " + need
