@@ -58,10 +58,18 @@ func Build(ctx context.Context, images *image.Store, snapshots *snapshot.Driver,
 		return nil, fmt.Errorf("build: %w", err)
 	}
 
-	b.total = b.countSteps(target, map[int]bool{})
-	done, err := b.stage(target)
-	if err != nil {
-		return nil, fmt.Errorf("build: %w", err)
+	// In the order of the file, as docker's steps are numbered.
+	needed := map[int]bool{}
+	b.total = b.countSteps(target, needed)
+
+	var done *current
+	for i := 0; i <= target; i++ {
+		if !needed[i] {
+			continue
+		}
+		if done, err = b.stage(i); err != nil {
+			return nil, fmt.Errorf("build: %w", err)
+		}
 	}
 
 	result := done.fork()

@@ -219,6 +219,16 @@ COPY --from=host /bin/sh /bin/
 COPY --from=2 /out /three
 `)
 
+	var steps []string
+	for _, line := range strings.Split(b.out.String(), "\n") {
+		if strings.HasPrefix(line, "Step ") {
+			steps = append(steps, line)
+		}
+	}
+	require.Len(t, steps, 10, "the stage that nothing uses is not built")
+	require.Contains(t, steps[0], "FROM host AS build", "in the order of the file")
+	require.Contains(t, steps[9], "COPY --from=2")
+
 	require.Equal(t, "source", b.content(img, "/one"))
 	require.Equal(t, "sourcemore\n", b.content(img, "/two/out"))
 	require.Equal(t, "sourcemore\n", b.content(img, "/three"))

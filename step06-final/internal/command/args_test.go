@@ -169,7 +169,7 @@ func TestExitStatusesOfBadCommandLines(t *testing.T) {
 		"rm --nope": 125, "run --nope host": 125, "run -m xx host": 125, "run --attach foo host": 125, "ps --filter foo": 125, "run A": 125,
 		"create A": 1, "pull A": 1, "cp a b": 1, "cp a:x b:y": 1, "inspect --type foo a": 1, "ps --filter foo=bar": 1, "ps --format {{.Nope": 1,
 		"info --format {{.Nope": 64, "version --format {{.Nope": 64, "logs nosuch": 1, "wait nosuch": 1, "image prune -f --filter until=x": 1,
-		"import --platform x -": 1, "version": 0, "images nosuch*": 0, "system prune -f --filter label=x": 0,
+		"import --platform x -": 1, "version": 0, "--version": 0, "-v": 0, "images nosuch*": 0, "system prune -f --filter label=x": 0,
 	} {
 		require.Equal(t, want, exitStatus(t, line), line)
 	}

@@ -109,7 +109,7 @@ func newApp() *cli.App {
 			EnvVar: "MYDOCKER_STATE", Usage: "`DIR` for what is only true until the next boot",
 			Value: engine.DefaultState()},
 		cli.BoolFlag{Name: "debug, D", Usage: "tell every kernel operation as it happens"},
-		cli.HelpFlag,
+		cli.HelpFlag, cli.VersionFlag,
 	}
 
 	app.ExitErrHandler = func(*cli.Context, error) {} // Main prints errors and sets the status

@@ -270,14 +270,16 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 		return err
 	}
 
-	hint :=
-		"without a registry, `mydocker run host …` uses the built-in image, `mydocker load` and `mydocker import` read files"
+	hint := ""
 	if looksLikeCommand(name) {
-		hint = fmt.Sprintf("%q looks like a command, but the image comes first: mydocker run host %s", name,
+		hint = fmt.Sprintf("; %q looks like a command, but the image comes first: mydocker run host %s", name,
 			quoteArgs(ctx.Args()))
 	}
 	if when == "never" || name == "sh" || name[0] == '/' || name[0] == '.' {
-		return fmt.Errorf("there is no image %q here; %s", name, hint)
+		if hint == "" {
+			hint = "; the built-in image \"host\" is always here; pull, load, import and build make others"
+		}
+		return fmt.Errorf("there is no image %q here%s", name, hint)
 	}
 
 	o := image.PullOptions{Platform: platform}
@@ -289,7 +291,7 @@ func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	}
 
 	if _, err := e.Images.Pull(context.Background(), name, o); err != nil {
-		return fmt.Errorf("%w; %s", err, hint)
+		return fmt.Errorf("%w%s", err, hint)
 	}
 	return nil
 }
