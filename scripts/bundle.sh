@@ -32,6 +32,11 @@ pack() { # FILE
 		GOWORK=off GOFLAGS=-mod=vendor GOPROXY=off BUILD_STRICT=1 BUILD_SOURCE=$PWD/src bash src/scripts/evidence/matrix/build.sh "bin/$arch" "$arch"
 	done
 	tools
+	if [ -d "$repo/dist/images" ]; then
+		cp -r "$repo/dist/images" images
+	else
+		echo "bundle.sh: the images of the part \"in use\" are not built, the archive goes without them: scripts/images.sh" >&2
+	fi
 	if [ -d "$repo/docs/.vitepress/dist" ]; then
 		cp -r "$repo/docs/.vitepress/dist" site
 	else

@@ -16,6 +16,9 @@ const engine = ['engine', 'images', 'overlay', 'supervision', 'logs', 'exec', 'n
 // A tour of the full engine's packages.
 const packages = ['runtime', 'early', 'mounts', 'cgroup', 'spec', 'volumes', 'build', 'restart', 'seccomp', 'terminal', 'hostimage', 'registry'].map((n) => '09-' + n)
 
+// Real services in containers.
+const use = ['nginx', 'app', 'build', 'runtime'].map((n) => '10-use-' + n)
+
 // sidebar lists the chapters that exist, under their own first heading.
 function sidebar(language, base, groups) {
   const folder = join(docs, language)
@@ -31,8 +34,9 @@ function sidebar(language, base, groups) {
     { text: groups[1], items: numbered.filter((n) => n >= '03' && n < '08').map(entry) },
     { text: groups[2], items: small.filter((n) => names.includes(n)).map(entry) },
     { text: groups[3], items: [...engine, ...packages].filter((n) => names.includes(n)).map(entry) },
-    { text: groups[4], items: afterwards.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[5], items: classroom(language, base) },
+    { text: groups[4], items: use.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[5], items: afterwards.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[6], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)
 }
 
@@ -95,7 +99,7 @@ export default defineConfig({
       title: '手写 Docker',
       description: '用 Go 从零写出一个容器引擎',
       themeConfig: {
-        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '小引擎', '完整的引擎', '附录', '课堂']),
+        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '小引擎', '完整的引擎', '用起来', '附录', '课堂']),
         outline: { label: '本页目录', level: [2, 3] },
         docFooter: { prev: '上一章', next: '下一章' },
         darkModeSwitchLabel: '外观',
@@ -114,7 +118,7 @@ export default defineConfig({
       title: 'Docker by Hand',
       description: 'Write a container engine in Go, from nothing',
       themeConfig: {
-        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The small engine', 'The full engine', 'Appendix', 'Classroom']),
+        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The small engine', 'The full engine', 'In use', 'Appendix', 'Classroom']),
         outline: { level: [2, 3] },
       },
     },
