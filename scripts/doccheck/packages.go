@@ -50,10 +50,44 @@ func checkPackages(book *Book) []Problem {
 		}
 	}
 
+	problems = append(problems, checkNamedCode(book)...)
 	return append(problems, checkImports(book)...)
 }
 
-var packageRow = regexp.MustCompile("(?m)^\\| `(internal/[a-z]+|cmd/[a-z]+|small)` \\|.*\\| ([^|]*) \\|$")
+// namedCode is a file of step 6 on the contract page, perhaps with something that is declared in it:
+// `internal/runtime/plan.go:planSwitch`.
+var namedCode = regexp.MustCompile("`((?:internal|cmd)/[a-z0-9_/]+\\.go)(?::([A-Za-z0-9]+))?`")
+
+// checkNamedCode wants what the contract page says about a file to be true: the file is there, and
+// declares what is said to be in it.
+func checkNamedCode(book *Book) []Problem {
+	var problems []Problem
+
+	for _, language := range []string{"zh", "en"} {
+		page := filepath.Join("docs", language, "contributing.md")
+		text, err := os.ReadFile(filepath.Join(book.Root, page))
+		if err != nil {
+			return append(problems, Problem{page, 0, err.Error()})
+		}
+
+		for _, m := range namedCode.FindAllStringSubmatch(string(text), -1) {
+			code, err := os.ReadFile(filepath.Join(book.Root, "step06-final", m[1]))
+			if err != nil {
+				problems = append(problems, Problem{page, 0, m[1] + " is not there"})
+				continue
+			}
+
+			declared := regexp.MustCompile(`(?m)^(func |\t|type |var |const |func \([^)]*\) )` + m[2] + `\b`)
+			if m[2] != "" && !declared.Match(code) {
+				problems = append(problems, Problem{page, 0, m[1] + " does not declare " + m[2]})
+			}
+		}
+	}
+
+	return problems
+}
+
+var packageRow = regexp.MustCompile("(?m)^\\| `(internal/[a-z]+(?:/[a-z]+)?|cmd/[a-z]+|small)` \\|.*\\| ([^|]*) \\|$")
 
 // checkImports compares the packages of step 6 and their imports with the table of the contract
 // page, in both languages: who may import whom is decided there.
@@ -106,12 +140,16 @@ func checkImports(book *Book) []Problem {
 // Tests may import more.
 func importsOf(module string) (map[string][]string, error) {
 	imports := map[string][]string{}
-	for _, pattern := range []string{"internal/*", "cmd/*", "small"} {
+	for _, pattern := range []string{"internal/*", "internal/*/*", "cmd/*", "small"} {
 		dirs, err := filepath.Glob(filepath.Join(module, pattern))
 		if err != nil {
 			return nil, err
 		}
 		for _, dir := range dirs {
+			if code, _ := filepath.Glob(filepath.Join(dir, "*.go")); pattern == "internal/*/*" && (code == nil ||
+				strings.HasSuffix(dir, "/generate")) { // a program that makes a table
+				continue
+			}
 			name, err := filepath.Rel(module, dir)
 			if err != nil {
 				return nil, err
