@@ -16,6 +16,7 @@ import (
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/containerinit"
 	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/plainjson"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 	"mydocker/step06-final/internal/sys"
@@ -252,7 +253,7 @@ func (c *creation) makeDirectory() error {
 	c.creatorPidStart = start
 	config := c.options.Config
 	if config == nil {
-		if config, err = json.Marshal(c.Spec); err != nil {
+		if config, err = plainjson.Marshal(c.Spec); err != nil {
 			return fmt.Errorf("save the configuration: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/plainjson"
 )
 
 // SpecVersion is the version of the runtime specification that this package implements.
@@ -36,7 +37,7 @@ func LoadSpec(bundle string) (*specs.Spec, []byte, error) {
 // ParseSpec reads a configuration. An error of the JSON names the field or the line.
 func ParseSpec(data []byte) (*specs.Spec, error) {
 	var spec specs.Spec
-	if err := json.Unmarshal(data, &spec); err != nil {
+	if err := plainjson.Unmarshal(data, &spec); err != nil {
 		return nil, fmt.Errorf("config.json: %s", describeJSON(data, err))
 	}
 	return &spec, nil

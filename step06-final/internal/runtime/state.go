@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/plainjson"
 )
 
 // savedState is state.json in a container's directory. The configuration is beside it, in
@@ -29,7 +29,7 @@ type savedState struct {
 	CreatorPid      int               `json:"creatorPid"` // the process that makes the container, while Pid is 0
 	CreatorPidStart uint64            `json:"creatorPidStart"`
 	SupervisorPid   int               `json:"supervisorPid,omitempty"`
-	Created         time.Time         `json:"created"`
+	Created         string            `json:"created"` // RFC 3339
 	CgroupPaths     map[string]string `json:"cgroupPaths,omitempty"`
 	CgroupMade      bool              `json:"cgroupMade,omitempty"`
 	Scope           *Scope            `json:"scope,omitempty"`
@@ -66,7 +66,7 @@ func writeAtomically(path string, data []byte) error {
 }
 
 func (c *Container) save() error {
-	data, err := json.Marshal(c.saved())
+	data, err := plainjson.Marshal(c.saved())
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,8 @@ func (c *Container) saved() savedState {
 	return savedState{Version: SpecVersion, ID: c.ID, Bundle: c.Bundle, Rootfs: c.Rootfs, Pid: c.Pid,
 		PidStart:   c.PidStart,
 		CreatorPid: c.creatorPid, CreatorPidStart: c.creatorPidStart,
-		SupervisorPid: c.SupervisorPid, Created: c.Created, CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade,
+		SupervisorPid: c.SupervisorPid, Created: c.Created.Format(time.RFC3339Nano),
+		CgroupPaths: c.CgroupPaths, CgroupMade: c.cgroupMade,
 		Scope: c.scope}
 }
 
@@ -133,10 +134,11 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 	}
 
 	var s savedState
-	if err == nil && json.Unmarshal(data, &s) == nil {
+	if err == nil && plainjson.Unmarshal(data, &s) == nil {
 		c.Bundle, c.Rootfs, c.Pid, c.PidStart = s.Bundle, s.Rootfs, s.Pid, s.PidStart
 		c.creatorPid, c.creatorPidStart, c.SupervisorPid = s.CreatorPid, s.CreatorPidStart, s.SupervisorPid
-		c.Created, c.CgroupPaths, c.cgroupMade, c.scope = s.Created, s.CgroupPaths, s.CgroupMade, s.Scope
+		c.CgroupPaths, c.cgroupMade, c.scope = s.CgroupPaths, s.CgroupMade, s.Scope
+		c.Created, _ = time.Parse(time.RFC3339Nano, s.Created) // for people only
 	}
 	return c, nil
 }
