@@ -244,14 +244,14 @@ check_pause() {
 check_hog() {
 	need_root
 	need_controller memory
-	run_box -m 50m -- dd if=/dev/zero of=/dev/null bs=200M count=1
-	expect_equal "dd bs=200M" 137 "$STATUS"
+	run_box -m 50m -- sh -c "$HOG"
+	expect_equal "$HOG" 137 "$STATUS"
 }
 
 check_oom_reported() {
 	need_root
 	need_controller memory
-	detached -m 50m -- dd if=/dev/zero of=/dev/null bs=200M count=1
+	detached -m 50m -- sh -c "$HOG"
 	until_true 20 ps_shows "Exited (137)" || fail_because "ps -a: $("$PROGRAM" ps -a)"
 	engine inspect "$NAME"
 	expect_contains "inspect" '"OOMKilled": true' "$OUT"
