@@ -175,14 +175,11 @@ func importImage(file, name string) (*image, error) {
 		return nil, err
 	}
 
-	source := os.Stdin
-	if file != "-" {
-		var err error
-		if source, err = os.Open(file); err != nil {
-			return nil, fail("import: %v", err)
-		}
-		defer source.Close()
+	source, err := openInput(file)
+	if err != nil {
+		return nil, fail("import: %v", err)
 	}
+	defer source.Close()
 
 	layer, err := addLayer(source)
 	if err != nil {
