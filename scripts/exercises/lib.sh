@@ -57,3 +57,37 @@ cannot_build() {
 	detail "章节 chapter: $CHAPTER"
 	finish
 }
+
+# begin_small NAME CHAPTER: the student's small engine, with images and containers of the check's own and an image "box".
+begin_small() {
+	begin_growth "$1" step06-final/small "$2"
+	export MYDOCKER_SMALL_ROOT=$WORK/root
+	"$SCRIPTS/mkrootfs.sh" "$WORK/rootfs" >/dev/null || die "scripts/mkrootfs.sh"
+	tar -C "$WORK/rootfs" -cf "$WORK/box.tar" .
+	trap 'remove_small; finish_early' EXIT
+	REMOVE_BOXES=remove_small
+	"$PROGRAM" import "$WORK/box.tar" box >/dev/null || die "small import"
+	NEEDS=need_root
+}
+
+remove_small() {
+	local ids
+	ids=$("$PROGRAM" ps -a -q 2>/dev/null)
+	# shellcheck disable=SC2086 # a list
+	[ -z "$ids" ] || "$PROGRAM" rm -f $ids >/dev/null 2>&1
+	return 0
+}
+
+small() { timeout 60 "$PROGRAM" "$@" </dev/null; }
+
+# works COMMAND…: it must succeed; OUT is what it printed.
+works() { OUT=$("$@" 2>&1) || fail_because "$*: $? $OUT"; }
+
+# refused STATUS PART COMMAND…: it must fail with that status, and say PART.
+refused() {
+	local want=$1 part=$2 status=0
+	shift 2
+	OUT=$("$@" 2>&1) || status=$?
+	expect_equal "$*: status ($OUT)" "$want" "$status"
+	expect_contains "$*" "$part" "$OUT"
+}
