@@ -28,6 +28,7 @@ check_ports_are_shared() {
 check_others_are_new() {
 	local kind
 	start_sleeper
+	# shellcheck disable=SC2016 # for the inner shell
 	run_box --net "container:$SLEEPER" -- sh -c 'for kind in uts pid mnt user; do readlink /proc/self/ns/$kind; done'
 	expect_equal "status $ERR" 0 "$STATUS"
 	for kind in uts pid mnt user; do

@@ -4,6 +4,7 @@
 begin_small step06-grow-tail docs/zh/08-small-logs.md
 
 check_last_lines() {
+	# shellcheck disable=SC2016 # for the inner shell
 	works small run -d --name talker --net none box sh -c 'for i in 1 2 3 4 5; do echo line-$i; done'
 	works small wait talker
 	works small logs --tail 2 talker
