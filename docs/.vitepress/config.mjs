@@ -84,6 +84,7 @@ export default defineConfig({
   vite: {
     // The machine in the page, where scripts/docs.sh machine has built it; otherwise nothing of it is in the site.
     define: { __MACHINES__: JSON.stringify(machines) },
+    worker: { rollupOptions: { output: { inlineDynamicImports: true } } }, // v86 asks for Node's modules, where there is Node
     resolve: { alias: { '#play': join(docs, '.vitepress/theme/play', machines ? 'index.js' : 'none.js') } },
   },
   rewrites: { 'zh/:rest*': ':rest*' },

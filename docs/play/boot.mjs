@@ -17,7 +17,7 @@ const emulator = new V86({
   vga_bios: buffer(cache + '/bios/usr/share/seabios/vgabios-stdvga.bin'),
   bzimage: buffer(`${cache}/kernel/boot/${kernel}`),
   initrd: buffer(cache + '/initrd'),
-  cmdline: `console=ttyS0 tsc=reliable mitigations=off random.trust_cpu=on swapaccount=1 audit=0 ${process.env.BOOT_VERBOSE ? '' : 'quiet '}MACHINE=${machine}`,
+  cmdline: `console=ttyS0 tsc=reliable mitigations=off init_on_alloc=0 init_on_free=1 random.trust_cpu=on swapaccount=1 audit=0 ${process.env.BOOT_VERBOSE ? '' : 'quiet '}MACHINE=${machine}`,
 })
 
 const seen = ['', '']

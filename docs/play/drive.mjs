@@ -12,19 +12,24 @@ const say = (line) => process.stdout.write(JSON.stringify(line) + '\n')
 
 const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', protocolTimeout: 600000,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-timer-throttling', '--disable-renderer-backgrounding'] })
-const tab = (await browser.pages())[0]
-await tab.setViewport({ width: 1400, height: 900 })
-tab.on('request', (r) => { if (!/^(data|blob):/.test(r.url()) && !r.url().startsWith(base)) say({ problem: 'asks another host: ' + r.url() }) })
-tab.on('pageerror', (e) => say({ problem: 'error in the page: ' + e.message }))
 
-for (const { page, blocks } of pages) {
-  await tab.goto(base + page, { waitUntil: 'networkidle0' })
+async function open(page) {
+  const tab = await browser.newPage()
+  await tab.setViewport({ width: 1400, height: 900 })
+  tab.on('request', (r) => { if (!/^(data|blob):/.test(r.url()) && !r.url().startsWith(base)) say({ problem: 'asks another host: ' + r.url() }) })
+  tab.on('pageerror', (e) => say({ problem: 'error in the page: ' + e.message }))
+  await tab.goto(base + page, { waitUntil: 'networkidle0', timeout: 120000 })
   await tab.evaluate(() => {
     window.ran = []
     window.ready = []
     addEventListener('lab-ran', (e) => window.ran.push(e.detail))
     addEventListener('lab-ready', (e) => window.ready.push(e.detail))
   })
+  return tab
+}
+
+async function play(page, blocks) {
+  const tab = await open(page)
   for (const [number, { reason }] of blocksOf(blocks, built).entries()) {
     if (reason) {
       say({ page, block: number, reason })
@@ -34,7 +39,7 @@ for (const { page, blocks } of pages) {
     if (!button) continue
     const machine = await button.evaluate((b) => b.dataset.machine)
     const began = Date.now()
-    await button.evaluate((b) => b.click())
+    await button.evaluate((b) => { b.click(); return new Promise((resolve) => { setTimeout(resolve, 100) }) })
     let error = ''
     try {
       await tab.waitForSelector('.lab button.all:not(:disabled), .lab .failure', { timeout: 120000 })
@@ -53,8 +58,11 @@ for (const { page, blocks } of pages) {
     say({ page, block: number, machine, seconds: (Date.now() - began) / 1000, outputs: ran.map((r) => r.output), error, screen })
     if (error) break // the shell waits for something: what follows would be typed into that
   }
-  const ready = await tab.evaluate(() => window.ready)
-  const memory = await tab.metrics()
-  say({ page, ready, heap: Math.round(memory.JSHeapTotalSize / 1e6) })
+  say({ page, ready: await tab.evaluate(() => window.ready) })
+  await tab.close()
+}
+
+for (const { page, blocks } of pages) {
+  await play(page, blocks).catch((error) => say({ problem: `${page}: ${error.message}` }))
 }
 await browser.close()

@@ -33,6 +33,8 @@ func TestMatchesTerminal(t *testing.T) {
 		{[]string{"bin", "old"}, "bin  new", false},
 		{[]string{"one  two"}, "one  two", true},
 		{nil, "something", false},
+		{[]string{"the end"}, "bash: line 1: 1 Terminated\nthe end", true},
+		{[]string{"the end"}, "bash: line 1: 1 Killed\nthe end", false},
 	} {
 		ok, _ := matchesTerminal(c.want, c.got)
 		assert.Equal(t, c.ok, ok, c.got)

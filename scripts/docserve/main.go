@@ -85,6 +85,10 @@ func pages(folder string) http.Handler {
 		if kind := types[filepath.Ext(name)]; kind != "" {
 			w.Header().Set("Content-Type", kind)
 		}
+		if strings.HasPrefix(name, "/play/") && r.URL.RawQuery != "" {
+			// The page asks with a checksum of what it wants: the answer never changes.
+			w.Header().Set("Cache-Control", "max-age=31536000, immutable")
+		}
 
 		files.ServeHTTP(w, r)
 	})

@@ -62,6 +62,7 @@ func TestMachineFiles(t *testing.T) {
 		assert.Equal(t, http.StatusOK, answer.Code, name)
 		assert.Equal(t, kind, answer.Header().Get("Content-Type"), name)
 		assert.Empty(t, answer.Header().Get("Content-Encoding"), name)
+		assert.Contains(t, answer.Header().Get("Cache-Control"), "immutable", name)
 		assert.Equal(t, state, answer.Body.String(), name)
 	}
 
@@ -70,6 +71,7 @@ func TestMachineFiles(t *testing.T) {
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)
 	assert.Equal(t, http.StatusPartialContent, answer.Code)
+	assert.Empty(t, answer.Header().Get("Cache-Control"), "asked without a checksum")
 	assert.Equal(t, "bytes 4-7/14", answer.Header().Get("Content-Range"))
 	assert.Equal(t, "0123", answer.Body.String())
 }

@@ -1,6 +1,7 @@
-// The machine behind the panel: v86 with a saved state, two serial lines with a shell on each.
-import { V86 } from 'v86'
-import { settings } from '../../../play/settings.mjs'
+// The machine behind the panel: a saved one, started in a thread (machine.worker.js), with a shell on each of its two
+// serial lines.
+import Machine from './machine.worker.js?worker&inline'
+import Unpack from './unpack.worker.js?worker&inline'
 
 // A Failure has the name of the sentence that the panel says about it (words.js, errors).
 export class Failure extends Error {
@@ -10,11 +11,11 @@ export class Failure extends Error {
   }
 }
 
-// Saved states by address; kept while the page lives, so that a reset and the next chapter need no download.
-const states = new Map()
+// What was downloaded, while the page lives: the next start needs no network. Blobs are not in the page's own memory.
+const machines = new Map()
+let emulator = null
 
-async function download(url, expected, progress) {
-  if (states.has(url)) return states.get(url)
+async function answerOf(url) {
   let answer
   try {
     answer = await fetch(url)
@@ -22,9 +23,14 @@ async function download(url, expected, progress) {
     throw new Failure('missing', error.message)
   }
   if (!answer.ok) throw new Failure('missing', `${url}: ${answer.status}`)
+  return answer
+}
+
+async function download(url, expected, progress) {
+  if (machines.has(url)) return machines.get(url)
   const data = new Uint8Array(expected.size)
   let have = 0
-  const reader = answer.body.getReader()
+  const reader = (await answerOf(url)).body.getReader()
   for (;;) {
     let part
     try {
@@ -39,14 +45,37 @@ async function download(url, expected, progress) {
     progress(have)
   }
   if (have !== expected.size) throw new Failure('damaged')
+
   // Without TLS, and not on this computer, browsers have no crypto.subtle: then the size must do.
   if (crypto.subtle) {
     const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', data))
     const hex = [...sum].map((b) => b.toString(16).padStart(2, '0')).join('')
     if (hex !== expected.sha256) throw new Failure('damaged')
   }
-  states.set(url, data.buffer)
-  return data.buffer
+  machines.set(url, new Blob([data]))
+  return machines.get(url)
+}
+
+// compile fetches the emulator, once for all machines.
+async function compile(url) {
+  if (emulator) return emulator
+  const answer = await answerOf(url)
+  try {
+    emulator = await WebAssembly.compile(await answer.arrayBuffer())
+  } catch (error) {
+    throw new Failure('wasm', error.message)
+  }
+  return emulator
+}
+
+// unpack makes the raw machine of a downloaded one.
+function unpack(module, packed, length) {
+  const thread = new Unpack()
+  return new Promise((resolve, reject) => {
+    thread.onerror = (event) => reject(new Failure('other', event.message))
+    thread.onmessage = ({ data }) => (data.raw ? resolve(data.raw) : reject(new Failure(data.failure, data.message)))
+    thread.postMessage({ module, packed, length })
+  }).finally(() => thread.terminate())
 }
 
 // A Line is one serial line: what the last command printed, and whether it has ended.
@@ -74,11 +103,13 @@ class Line {
 
   settle(wait) {
     this.cancel()
-    this.timer = setTimeout(() => {
-      this.timer = null
-      this.finished?.(this.output())
-      this.finished = null
-    }, wait)
+    this.timer = setTimeout(() => this.end(), wait)
+  }
+
+  end() {
+    this.cancel()
+    this.finished?.(this.output())
+    this.finished = null
   }
 
   cancel() {
@@ -100,68 +131,61 @@ class Line {
 }
 
 export class Lab {
-  // base is the folder with the machine's files; expected is {size, sha256}.
+  // base is the folder with the machine's files; expected is {size, raw, sha256}.
   static async start({ base, machine, expected, progress }) {
     if (typeof WebAssembly !== 'object') throw new Failure('wasm')
-    const state = await download(`${base}${machine}.zst?${expected.sha256.slice(0, 12)}`, expected, progress)
+    const version = '?' + expected.sha256.slice(0, 12)
+    const packed = await download(`${base}${machine}.zst${version}`, expected, progress)
     progress(expected.size, true)
-    const lab = new Lab()
-    lab.state = state
-    await lab.boot(base + 'v86.wasm')
+    const module = await compile(`${base}v86.wasm${version}`)
+    const lab = new Lab(module, await unpack(module, packed, expected.raw))
+    await lab.boot()
     return lab
   }
 
-  async boot(wasm) {
-    let module
-    try {
-      const answer = await fetch(wasm)
-      if (!answer.ok) throw new Failure('missing', `${wasm}: ${answer.status}`)
-      module = await answer.arrayBuffer()
-    } catch (error) {
-      throw error instanceof Failure ? error : new Failure('missing', error.message)
-    }
-    const failed = new Promise((_, reject) => { this.fail = reject })
-    try {
-      this.emulator = new V86({
-        ...settings,
-        wasm_fn: async (imports) => {
-          try {
-            return (await WebAssembly.instantiate(module, imports)).instance.exports
-          } catch (error) {
-            this.fail(error instanceof RangeError ? new Failure('memory') : new Failure('wasm', error.message))
-            throw error
-          }
-        },
-        initial_state: { buffer: this.state },
-      })
-    } catch (error) {
-      throw new Failure('other', error.message)
-    }
-    this.renew()
-    for (const port of [0, 1]) this.emulator.add_listener(`serial${port}-output-byte`, (byte) => this.receive(port, byte))
-    const ready = new Promise((resolve) => { this.emulator.add_listener('emulator-ready', resolve) })
-    const late = new Promise((_, reject) => { setTimeout(() => reject(new Failure('other', '60 s')), 60000) })
-    await Promise.race([ready, failed, late])
+  constructor(module, raw) {
+    Object.assign(this, { module, raw, lines: [new Line(), new Line()], broken: () => {} })
   }
 
-  renew() {
-    const written = this.lines?.map((l) => l.written) ?? []
-    this.lines = [new Line(), new Line()]
-    written.forEach((w, port) => { this.lines[port].written = w })
+  boot() {
+    this.thread = new Machine()
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Failure('other', '60 s')), 60000)
+      const fail = (failure) => {
+        clearTimeout(late)
+        this.stop()
+        reject(failure) // when it is too late for that, broken tells
+        this.broken(failure)
+      }
+      this.thread.onerror = (event) => fail(new Failure('other', event.message))
+      this.thread.onmessage = ({ data }) => {
+        if (data.bytes) return this.receive(data.port, data.bytes)
+        if (data.failure) return fail(new Failure(data.failure, data.message))
+        clearTimeout(late)
+        resolve()
+      }
+      this.thread.postMessage({ module: this.module, raw: this.raw })
+    })
   }
 
-  receive(port, byte) {
-    this.lines[port].receive(byte)
-    this.lines[port].written(byte)
+  receive(port, bytes) {
+    const line = this.lines[port]
+    for (const byte of bytes) line.receive(byte)
+    line.written(bytes)
   }
 
   onOutput(port, written) {
     this.lines[port].written = written
   }
 
+  // onBroken is told when a machine that ran runs no more.
+  onBroken(broken) {
+    this.broken = broken
+  }
+
   // type sends keys as they are.
   type(port, text) {
-    this.emulator.serial_send_bytes(port, new TextEncoder().encode(text))
+    this.thread?.postMessage({ port, bytes: new TextEncoder().encode(text) })
   }
 
   // run types a command and waits until its shell is at a prompt again.
@@ -174,14 +198,18 @@ export class Lab {
     return finished
   }
 
+  // reset ends this machine and gives the same one as it was in the beginning.
   async reset() {
-    this.renew()
-    await this.emulator.restore_state(this.state)
+    this.stop()
+    const fresh = new Lab(this.module, this.raw)
+    await fresh.boot()
+    return fresh
   }
 
-  async stop() {
-    this.lines = [new Line(), new Line()]
-    await this.emulator.destroy()
-    this.emulator = null
+  // stop ends the thread; who waits for a command hears that it has ended.
+  stop() {
+    this.thread?.terminate()
+    this.thread = null
+    for (const line of this.lines) line.end()
   }
 }
