@@ -120,7 +120,7 @@ kernel_modules() {
 	depmod -b "$cache/kernel" "$version"
 	mkdir -p "$cache/root/lib/modules/$version/order"
 	# shellcheck disable=SC2086 # a list
-	modprobe --show-depends -a -d "$cache/kernel" -S "$version" $modules | awk '$1 == "insmod" && !seen[$2]++ {print $2}' | while read -r path; do
+	modprobe --show-depends -a -d "$cache/kernel" -S "$version" $modules | awk '$1 == "insmod" && !/crc32c-intel/ && !seen[$2]++ {print $2}' | while read -r path; do
 		number=$((number + 1))
 		cp "$path" "$cache/root/lib/modules/$version/order/$number-${path##*/}"
 	done

@@ -30,13 +30,13 @@ async function boot({ module, raw }) {
   for (const port of [0, 1]) listen(port)
   emulator.add_listener('emulator-loaded', () => {
     ready = true
-    for (const buffer of large) buffer.transfer?.(0)
+    giveBack(large)
     postMessage({ ready })
   })
 }
 
 // largeOf lists the buffers that are as large as the machine: the state, and the copy that the emulator takes of it and
-// needs until it has started. They are given back then. The collector would leave them for a long time.
+// needs until it has started.
 function largeOf(state) {
   const large = [state]
   state.slice = (from, to) => {
@@ -45,6 +45,14 @@ function largeOf(state) {
     return copy
   }
   return large
+}
+
+// giveBack frees buffers at once, where the collector might wait for long: they go away with a message to nobody.
+function giveBack(buffers) {
+  const { port1, port2 } = new MessageChannel()
+  port2.close()
+  port1.postMessage(null, buffers)
+  port1.close()
 }
 
 // part is the emulator's WebAssembly. A new thread's memory is zeros: to write zeros over all of it would take it from the
