@@ -216,7 +216,7 @@ async function allThatIsWrong() {
   await wrong(browser, 'an emulator that is none', /no WebAssembly/, instead('.wasm', { status: 200, body: 'not one' }))
   await browser.close()
   for (const [what, pattern, flag] of [
-    ['WebAssembly off', /no WebAssembly.*another browser/, '--noexpose-wasm'],
+    ['WebAssembly off', /no WebAssembly.*another browser/, '--jitless'],
     ['too little memory to unpack', /not enough memory.*Close some tabs/, '--wasm-max-mem-pages=400'],
     ['too little memory for the machine', /not enough memory.*Close some tabs/, '--wasm-max-mem-pages=1600'],
   ]) {
