@@ -287,6 +287,8 @@ func TestPruneRemovesWhatIsUnused(t *testing.T) {
 	out := must(t, "container", "prune", "-f")
 	require.Contains(t, out, "Deleted Containers:")
 	require.Equal(t, "running", must(t, "ps", "-a", "--format", "{{.Names}}"))
+	must(t, "volume", "create", "--label", "keep=1", "kept")
+	require.NotContains(t, must(t, "volume", "prune", "-af", "--filter", "label!=keep"), "kept")
 	must(t, "volume", "prune", "-af")
 	require.Empty(t, must(t, "volume", "ls", "-q"))
 	must(t, "system", "prune", "-f")

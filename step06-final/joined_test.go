@@ -137,3 +137,14 @@ func TestNoInitComesToWhoeverMayTraceIt(t *testing.T) {
 	must(t, "rm", "-f", "visitor")
 	require.Zero(t, join("plain").code)
 }
+
+// A published port is exposed as well, --domainname completes the host name in /etc/hosts, and a
+// range of the host's ports is shown as one.
+func TestPortsAndDomainInConfig(t *testing.T) {
+	remove(t, "named")
+	must(t, "create", "--name", "named", "-h", "h1", "--domainname", "d.org", "-p", "18083-18085:80", "--expose", "9",
+		"host", "cat", "/etc/hosts")
+	require.Equal(t, `{"80/tcp":{},"9/tcp":{}} 18083-18085`, must(t, "inspect", "-f",
+		`{{json .Config.ExposedPorts}} {{(index (index .HostConfig.PortBindings "80/tcp") 0).HostPort}}`, "named"))
+	require.Contains(t, must(t, "start", "-a", "named"), "h1.d.org h1")
+}

@@ -56,8 +56,9 @@ for word; do
 	"rm --all" | "rm -a" | "rmi --all" | "rmi -a" | "stop --all" | "stop -a" | "kill --all" | "kill -a" | "start --all" | \
 		"restart --all" | "restart -a" | "pause --all" | "pause -a" | "unpause --all" | "unpause -a") all=yes ;;
 	"rm -fa" | "rm -af" | "rmi -fa" | "rmi -af") all=yes && words+=(-f) ;;
+	"volume -a" | "volume --all") all=yes ;;
 	*" --ignore" | "rm -i" | "stop -i") ignore=yes ;;
-	"rm -t" | "rm --time" | "network -t" | "network --time") skip=yes ;; # docker's rm has no time
+	"rm -t" | "rm --time" | "network -t" | "network --time" | "volume -t") skip=yes ;; # docker's rm has no time
 	"rm -t"* | "rm --time="* | "network -t"*) ;;
 	*" --noheading") body=yes ;;
 	*" --noout") exec >/dev/null ;;
@@ -102,6 +103,7 @@ esac
 
 if [ -n "$all" ]; then
 	case $command in
+	volume) mapfile -t ids < <(engine volume ls -q) ;;
 	rmi) mapfile -t ids < <(engine images -q | sort -u) ;;
 	rm | start) mapfile -t ids < <(engine ps -aq --no-trunc) ;;
 	unpause) mapfile -t ids < <(engine ps -q --no-trunc --filter status=paused) ;;

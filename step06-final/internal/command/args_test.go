@@ -146,6 +146,9 @@ func TestTimes(t *testing.T) {
 		_, err := parseTime(text)
 		require.NoError(t, err, text)
 	}
+	first, err := parseTime("0")
+	require.NoError(t, err)
+	require.Equal(t, int64(0), first.Unix(), "not “no time before now”")
 	for _, text := range []string{"yesterday", "-5", "2024-13-01"} {
 		_, err := parseTime(text)
 		require.Error(t, err, text)

@@ -78,7 +78,7 @@ func imageGroup() cli.Command {
 				if ctx.Bool("all") {
 					return "all images without a container"
 				}
-				return "all images without a name"
+				return "all dangling images"
 			}, pruneImages),
 		},
 	}}

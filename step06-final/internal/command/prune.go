@@ -21,14 +21,14 @@ var forceFlag = cli.BoolFlag{Name: "force, f", Usage: "do not ask"}
 
 // pruneFilterFlag is docker's --filter of the prune commands.
 var pruneFilterFlag = cli.StringSliceFlag{Name: "filter",
-	Usage: "only those for which `KEY=VALUE` holds (label, until)"}
+	Usage: "only those for which `KEY=VALUE` holds (label, label!, until)"}
 
 // mayGo says whether something with these labels, made at that time, is among what the user wants
 // removed.
 type mayGo func(labels map[string]string, created time.Time) bool
 
 func pruneFilter(ctx *cli.Context) (mayGo, error) {
-	filters, err := parseFilters(ctx, "label", "until")
+	filters, err := parseFilters(ctx, "label", "label!", "until")
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,11 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 	return func(labels map[string]string, created time.Time) bool {
 		for _, t := range until {
 			if created.After(t) {
+				return false
+			}
+		}
+		for _, unwanted := range filters["label!"] {
+			if matchLabels(labels, []string{unwanted}) {
 				return false
 			}
 		}
@@ -137,6 +142,9 @@ func pruneImages(ctx *cli.Context, e *engine.Engine, may mayGo) (int64, error) {
 		func(img *image.Image) bool { return !may(img.Config.Config.Labels, img.Created) })
 	if err != nil {
 		return 0, err
+	}
+	for i, line := range report.Lines { // in small letters here, as docker has it
+		report.Lines[i] = strings.ToLower(line[:1]) + line[1:]
 	}
 	printDeleted("Deleted Images:", report.Lines)
 	return report.Reclaimed, nil

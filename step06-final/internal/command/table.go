@@ -174,7 +174,7 @@ func printObject(object interface{}, format string) error {
 	}
 
 	var out bytes.Buffer
-	if err := t.Option("missingkey=error").Execute(&out, object); err != nil {
+	if err := t.Execute(&out, object); err != nil {
 		// As docker does: what is no field of ours is looked up in the JSON, where range works too.
 		generic, genericErr := engine.Generic(object)
 		if genericErr != nil {
@@ -182,7 +182,7 @@ func printObject(object interface{}, format string) error {
 		}
 
 		out.Reset()
-		if err := t.Execute(&out, generic); err != nil {
+		if err := t.Option("missingkey=error").Execute(&out, generic); err != nil {
 			return fmt.Errorf("invalid --format: %w", err)
 		}
 	}

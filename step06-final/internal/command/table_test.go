@@ -12,7 +12,10 @@ import (
 
 // What inspect prints when its template fits not all of the objects. Scripts count docker's lines.
 func TestTemplatesOfInspect(t *testing.T) {
-	full, bare := map[string]string{"Name": "a"}, map[string]string{}
+	full, bare := struct {
+		Name   string
+		Labels map[string]string
+	}{"a", nil}, struct{}{}
 	for _, test := range []struct {
 		objects []interface{}
 		format  string
@@ -21,6 +24,7 @@ func TestTemplatesOfInspect(t *testing.T) {
 	}{
 		{[]interface{}{full, full}, "{{.Name}}", "a\na\n", false},
 		{nil, "{{.Name}}", "\n", false},
+		{[]interface{}{full}, "{{.Labels.x}}", "<no value>\n", false}, // a field that is there, a key that is not
 		{[]interface{}{bare}, "{{.Name}}", "\n", true},
 		{[]interface{}{full, bare}, "{{.Name}}", "a\n", true},
 		{[]interface{}{full}, "{{bad", "", true},

@@ -14,7 +14,7 @@ func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseDuration(text); err == nil {
+	if d, err := time.ParseDuration(text); err == nil && text != "0" { // 0 is 1970
 		return time.Now().Add(-d), nil
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {

@@ -61,6 +61,9 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	}
 
 	applyImage(&c.Config, settings, o)
+	if err := exposePublished(&c.Config, c.HostConfig.PortBindings); err != nil {
+		return nil, err
+	}
 	if err := e.resolveJoined(&c.Config, &c.HostConfig); err != nil {
 		return nil, err
 	}
@@ -120,9 +123,9 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 	c.Env = append(spec.MergeEnv(i.Env, c.Env...), unset...)
 	switch {
 	case o.Entrypoint != nil && *o.Entrypoint != "": // a new entrypoint drops the image's arguments too
-		c.Entrypoint, c.Cmd = []string{*o.Entrypoint}, o.Args
+		c.Entrypoint, c.Cmd = []string{*o.Entrypoint}, orNull(o.Args)
 	case o.Entrypoint != nil:
-		c.Entrypoint, c.Cmd = nil, o.Args
+		c.Entrypoint, c.Cmd = nil, orNull(o.Args)
 	default:
 		c.Entrypoint, c.Cmd = i.Entrypoint, o.Args
 	}
@@ -163,6 +166,20 @@ func applyImage(c *spec.Config, i spec.Config, o CreateOptions) {
 
 	c.ExposedPorts, c.OnBuild, c.Shell = ports, i.OnBuild, i.Shell
 	c.Healthcheck = spec.MergeHealthcheck(i.Healthcheck, c.Healthcheck)
+}
+
+// exposePublished counts what is published among the exposed ports.
+func exposePublished(c *spec.Config, bindings []string) error {
+	for _, value := range bindings {
+		mappings, err := network.ParsePort(value)
+		if err != nil {
+			return err
+		}
+		for _, m := range mappings {
+			c.ExposedPorts[fmt.Sprintf("%d/%s", m.ContainerPort, m.Proto)] = struct{}{}
+		}
+	}
+	return nil
 }
 
 // withoutValue are the variables of -e NAME that the caller does not have: the container is not to
@@ -451,7 +468,7 @@ func (e *Engine) chooseNetwork(h *spec.HostConfig) {
 // attachRequest is what the network package is told about a container's first network.
 func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error) {
 	r := network.AttachRequest{
-		ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, Network: c.HostConfig.NetworkMode,
+		ContainerID: c.ID, Name: c.Name, Hostname: domainName(c), Network: c.HostConfig.NetworkMode,
 		MAC: c.Config.MacAddress, Aliases: c.HostConfig.NetworkAliases,
 		HostsPath: filepath.Join(c.Dir(), "hosts"), ExtraHosts: c.HostConfig.ExtraHosts,
 	}

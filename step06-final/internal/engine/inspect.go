@@ -287,6 +287,9 @@ func binding(p network.PortMapping) PortBinding {
 	if p.HostPort != 0 {
 		b.HostPort = strconv.Itoa(int(p.HostPort))
 	}
+	if p.HostPortLast != 0 { // one of them, which the start chooses
+		b.HostPort += "-" + strconv.Itoa(int(p.HostPortLast))
+	}
 	return b
 }
 

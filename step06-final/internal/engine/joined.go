@@ -90,6 +90,14 @@ func (e *Engine) resolveJoined(c *spec.Config, h *spec.HostConfig) error {
 	return nil
 }
 
+// domainName is the host name with the domain that --domainname gives.
+func domainName(c *store.Container) string {
+	if c.Config.Domainname == "" {
+		return hostname(c)
+	}
+	return hostname(c) + "." + c.Config.Domainname
+}
+
 // hostname is the name that a container has for itself.
 func hostname(c *store.Container) string {
 	if c.Config.Hostname != "" {

@@ -175,7 +175,7 @@ func (e *Engine) input(c *store.Container, rootfs string) (spec.Input, error) {
 // writeFiles writes the files that every container has of its own whatever its image says. They are
 // written in place later, never replaced: a bind mount is of the inode.
 func (e *Engine) writeFiles(c *store.Container) error {
-	hosts, err := network.HostsFile(network.HostsOptions{Hostname: hostname(c), ExtraHosts: c.HostConfig.ExtraHosts,
+	hosts, err := network.HostsFile(network.HostsOptions{Hostname: domainName(c), ExtraHosts: c.HostConfig.ExtraHosts,
 		HostNetwork: c.HostConfig.NetworkMode == network.ModeHost})
 	if err != nil {
 		return err

@@ -316,8 +316,14 @@ func TestSaveLoads(t *testing.T) {
 	require.Error(t, s.SaveDir(ctx, dir, []string{"x:1"}), "not empty any more")
 	require.ErrorIs(t, s.Save(ctx, &out, []string{"nothing"}), fs.ErrNotExist)
 
+	var all bytes.Buffer // a name without a tag is all its tags
+	require.NoError(t, s.Save(ctx, &all, []string{"x"}))
+	names, err := newStore(t).Load(ctx, &all, LoadOptions{})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"x:1", "x:2"}, names)
+
 	other := newStore(t)
-	names, err := other.Load(ctx, bytes.NewReader(out.Bytes()), LoadOptions{})
+	names, err = other.Load(ctx, bytes.NewReader(out.Bytes()), LoadOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"x:1", "x:2", "y:1"}, names)
 	for _, name := range names {

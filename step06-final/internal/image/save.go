@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sort"
+	"strings"
 	"time"
 
 	digest "github.com/opencontainers/go-digest"
@@ -145,6 +147,10 @@ func (s *Store) imagesToSave(names []string) ([]*Image, map[string][]Reference, 
 	var images []*Image
 	tags := map[string][]Reference{}
 	seen := map[string]bool{}
+	names, err := s.withAllTags(names)
+	if err != nil {
+		return nil, nil, err
+	}
 
 	for _, name := range names {
 		img, err := s.Resolve(name)
@@ -169,6 +175,34 @@ func (s *Store) imagesToSave(names []string) ([]*Image, map[string][]Reference, 
 	}
 
 	return images, tags, nil
+}
+
+// withAllTags replaces a name without a tag by all the names in that repository, as docker does.
+func (s *Store) withAllTags(wanted []string) ([]string, error) {
+	known, err := s.readNames()
+	if err != nil {
+		return nil, err
+	}
+
+	var list []string
+	for _, name := range wanted {
+		var tagged []string
+		ref, err := ParseReference(name)
+		if err == nil && ref.Digest == "" && !strings.HasSuffix(name, ":"+ref.Tag) {
+			for other := range known {
+				if strings.HasPrefix(other, ref.Repository()+":") {
+					tagged = append(tagged, other)
+				}
+			}
+		}
+
+		if len(tagged) == 0 {
+			tagged = []string{name} // an ID, or a name that is not here
+		}
+		sort.Strings(tagged)
+		list = append(list, tagged...)
+	}
+	return list, nil
 }
 
 type saver struct {

@@ -26,7 +26,7 @@ type Mount struct {
 	Anonymous  bool   `json:",omitempty"` // removed together with the container
 }
 
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // ValidVolumeName says whether docker would accept the name.
 func ValidVolumeName(name string) bool { return volumeName.MatchString(name) && len(name) <= 255 }
@@ -93,29 +93,39 @@ func (m *Mount) setSource(value string) error {
 		m.Type, m.Name, m.Source = "volume", m.Source, ""
 	default:
 		return fmt.Errorf(
-			"invalid volume %q: %q is neither an absolute path nor a volume name ([a-zA-Z0-9][a-zA-Z0-9_.-]*)",
+			"invalid volume %q: %q is neither an absolute path nor a volume name ([a-zA-Z0-9][a-zA-Z0-9_.-]+)",
 			value, m.Source)
 	}
 
 	return nil
 }
 
+// setOptions reads what stands behind the second colon: of each kind of option one.
 func (m *Mount) setOptions(value, options string) error {
+	seen := map[string]string{}
 	for _, option := range strings.Split(options, ",") {
+		kind := ""
+
 		switch {
-		case option == "ro" || option == "readonly":
-			m.ReadOnly = true
-		case option == "rw" || option == "z" || option == "Z": // z and Z relabel for SELinux; nothing to do without it
+		case option == "ro" || option == "readonly" || option == "rw":
+			kind, m.ReadOnly = "mode", option != "rw"
+		case option == "z" || option == "Z": // they relabel for SELinux; nothing to do without it
+			kind = "label"
 		case consistencies[option]:
-		case option == "nocopy":
-			m.NoCopy = true
-		case propagations[option]:
-			m.Propagation = option
+			kind = "consistency"
+		case option == "nocopy" && m.Type != "bind":
+			kind, m.NoCopy = "copy", true
+		case propagations[option] && m.Type != "volume":
+			kind, m.Propagation = "propagation", option
 		default:
-			return fmt.Errorf(
-				"invalid volume %q: unknown option %q (known: ro, rw, nocopy, z, Z and the propagations)", value,
-				option)
+			return fmt.Errorf("invalid volume %q: unknown option %q (known: ro, rw, z, Z; of a volume nocopy, "+
+				"of a host path the propagations)", value, option)
 		}
+
+		if first, twice := seen[kind]; twice {
+			return fmt.Errorf("invalid volume %q: %q contradicts %q: write one of them", value, option, first)
+		}
+		seen[kind] = option
 	}
 	return nil
 }
@@ -207,6 +217,9 @@ func (m *Mount) checkMount(value string) error {
 	if m.Propagation != "" && (m.Type != "bind" || !propagations[m.Propagation]) {
 		return fmt.Errorf(
 			"invalid mount %q: bind-propagation is for type=bind and one of rprivate, rslave, rshared, private, slave, shared", value)
+	}
+	if m.NoCopy && m.Type != "volume" {
+		return fmt.Errorf("invalid mount %q: volume-nocopy is for type=volume", value)
 	}
 	if m.TmpfsOpts != "" && m.Type != "tmpfs" {
 		return fmt.Errorf("invalid mount %q: the tmpfs keys are for type=tmpfs", value)

@@ -56,7 +56,8 @@ func TestParseVolume(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 
-	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x",
+	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x", "a:/b",
+		"aa:/b:ro,rw", "aa:/b:z,Z", "/a:/b:shared,slave", "/a:/b:nocopy", "aa:/b:rshared",
 		":/dst"} {
 		_, err := ParseVolume(text)
 		require.Error(t, err, text)
@@ -170,7 +171,7 @@ func TestCheckResources(t *testing.T) {
 	require.NoError(t, CheckResources(Resources{Memory: 64 << 20, MemorySwap: -1, CpusetCpus: "0-1,3"}))
 	for _, r := range []Resources{{Memory: 1024}, {MemorySwap: 1 << 30}, {Memory: 64 << 20, MemorySwap: 1 << 20},
 		{NanoCPUs: 1e9, CPUQuota: 5000},
-		{CPUPeriod: 5}, {CPUQuota: 5}, {BlkioWeight: 5}, {CpusetCpus: "1-0"}, {CpusetMems: "x"}, {NanoCPUs: 1000}} {
+		{CPUPeriod: 5}, {CPUShares: 1}, {CPUShares: 262145}, {CPUQuota: 5}, {BlkioWeight: 5}, {CpusetCpus: "1-0"}, {CpusetMems: "x"}, {NanoCPUs: 1000}} {
 		require.Error(t, CheckResources(r), "%+v", r)
 	}
 	out, err := LinuxResources(Resources{NanoCPUs: 5e8, Memory: 64 << 20})

@@ -28,6 +28,8 @@ func CheckResources(r Resources) error {
 		return fmt.Errorf("--memory-reservation is more than --memory")
 	case r.NanoCPUs > 0 && (r.CPUQuota > 0 || r.CPUPeriod > 0):
 		return fmt.Errorf("--cpus cannot be used together with --cpu-quota or --cpu-period: it stands for both")
+	case r.CPUShares != 0 && (r.CPUShares < 2 || r.CPUShares > 262144):
+		return fmt.Errorf("--cpu-shares must be between 2 and 262144")
 	case r.CPUPeriod != 0 && (r.CPUPeriod < 1000 || r.CPUPeriod > 1000000):
 		return fmt.Errorf("--cpu-period must be between 1000 and 1000000 microseconds")
 	case r.CPUQuota > 0 && r.CPUQuota < 1000:

@@ -28,7 +28,7 @@ func (s *Store) volumeDir(name string) string { return filepath.Join(s.Data, "vo
 // CreateVolume returns the volume of that name and makes it first if need be.
 func (s *Store) CreateVolume(name string, labels map[string]string, anonymous bool) (*Volume, error) {
 	if !spec.ValidVolumeName(name) {
-		return nil, fmt.Errorf("invalid volume name %q: want [a-zA-Z0-9][a-zA-Z0-9_.-]*", name)
+		return nil, fmt.Errorf("invalid volume name %q: want [a-zA-Z0-9][a-zA-Z0-9_.-]+", name)
 	}
 	if v, err := s.Volume(name); err == nil || !errors.As(err, new(*NoVolumeError)) {
 		return v, err
