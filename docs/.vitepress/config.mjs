@@ -3,11 +3,13 @@ import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { machines, runHere } from '../play/markdown.mjs'
+import { badges } from './badges.mjs'
 
 const docs = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-// The order of the book. Names that start with a digit sort by themselves; these follow them.
-const afterwards = ['play', 'playground', 'commands', 'differences', 'attacks', 'kernels', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'glossary', 'further-reading', 'history-corrections', 'contributing']
+// What proves that the programs do what the chapters say, and what one looks things up in.
+const evidence = ['attacks', 'conformance', 'benchmark', 'kernels', 'faults', 'differences', 'vulnerabilities']
+const reference = ['play', 'playground', 'commands', 'exercises', 'troubleshooting', 'troubleshooting-engine', 'offline', 'glossary', 'further-reading', 'history-corrections', 'contributing']
 
 // The sections of the small engine, and those of step 6, in the order in which they are read.
 const small = ['images', 'overlay', 'supervision', 'logs', 'exec', 'network', 'security'].map((n) => '08-small-' + n)
@@ -35,8 +37,9 @@ function sidebar(language, base, groups) {
     { text: groups[2], items: small.filter((n) => names.includes(n)).map(entry) },
     { text: groups[3], items: [...engine, ...packages].filter((n) => names.includes(n)).map(entry) },
     { text: groups[4], items: use.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[5], items: afterwards.filter((n) => names.includes(n)).map(entry) },
-    { text: groups[6], items: classroom(language, base) },
+    { text: groups[5], items: evidence.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[6], items: reference.filter((n) => names.includes(n)).map(entry) },
+    { text: groups[7], items: classroom(language, base) },
   ].filter((group) => group.items.length > 0)
 }
 
@@ -100,7 +103,7 @@ export default defineConfig({
       title: '手写 Docker',
       description: '用 Go 从零写出一个容器引擎',
       themeConfig: {
-        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '小引擎', '完整的引擎', '用起来', '附录', '课堂']),
+        sidebar: sidebar('zh', '/', ['开始之前', '五个小程序', '小引擎', '完整的引擎', '用起来', '证据', '附录', '课堂']),
         outline: { label: '本页目录', level: [2, 3] },
         docFooter: { prev: '上一章', next: '下一章' },
         darkModeSwitchLabel: '外观',
@@ -119,7 +122,7 @@ export default defineConfig({
       title: 'Docker by Hand',
       description: 'Write a container engine in Go, from nothing',
       themeConfig: {
-        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The small engine', 'The full engine', 'In use', 'Appendix', 'Classroom']),
+        sidebar: sidebar('en', '/en/', ['Before you start', 'Five small programs', 'The small engine', 'The full engine', 'In use', 'Evidence', 'Reference', 'Classroom']),
         outline: { level: [2, 3] },
       },
     },
@@ -159,14 +162,15 @@ export default defineConfig({
         // (::: code-group) keeps its name, and whether it is the first.
         const tab = /\[[^\]]*\]/.exec(info)
         tokens[index].info = info.split(' ')[0] + (tab ? ' ' + tab[0] : '') + (/ active$/.test(info) ? ' active' : '')
-        const html = fence(tokens, index, ...rest)
+        const english = rest[1]?.relativePath?.startsWith('en/')
+        const html = badges(info, english ? 'en' : 'zh', md.utils.escapeHtml) + fence(tokens, index, ...rest)
         const file = /\bfile=(\S+)/.exec(info)
         if (!file) return html
         const step = /\bto=(\S+)/.exec(info)
         const label = md.utils.escapeHtml(step ? `${step[1]}/${file[1]}` : file[1])
         // The package and the imports of a file are there for whoever types the program in, but in nobody's way.
         if (/ head\b/.test(info)) {
-          const words = rest[1]?.relativePath?.startsWith('en/') ? 'its package and imports' : '文件的开头（package 与 import）'
+          const words = english ? 'its package and imports' : '文件的开头（package 与 import）'
           return `<details class="head"><summary><code>${label}</code> ${words}</summary>${html}</details>`
         }
         return `<div class="from-source"><p class="source">${label}</p>${html}</div>`

@@ -301,3 +301,32 @@ func TestCoverageFindsWhatIsNotPrinted(t *testing.T) {
 	assert.Len(t, problems(page), 3, "package, import and declaration of a new file")
 	assert.Empty(t, problems(page+"\n```go file=b/q.go head\n```\n\n```go file=b/q.go var=y\n```\n"))
 }
+
+func TestTranscriptsAreForPeople(t *testing.T) {
+	problems := func(lines string) []Problem {
+		c, err := parseChapter("docs/zh/x.md", "```console run\n"+lines+"```\n")
+		require.NoError(t, err)
+		return checkConsoles(&Book{Chapters: []*Chapter{c}})
+	}
+
+	assert.Empty(t, problems("# ps\n  PID\n"))
+	assert.Empty(t, problems("# echo wc -L\n"+strings.Repeat("x", 100)+"\n"))
+	assert.Len(t, problems("# ps\n"+strings.Repeat("x", 101)+"\n"), 1)
+	assert.Len(t, problems("# ps\n"+strings.Repeat("命", 51)+"\n"), 1, "two columns each")
+	assert.Len(t, problems("# ps | grep -c sh\n1\n"), 1)
+	assert.Len(t, problems("# ps |\n>   grep -ic sh\n1\n"), 1)
+	assert.Len(t, problems("# ps | wc -l\n1\n"), 1)
+}
+
+// A line that is too long for the page goes on below, and is compared as one.
+func TestLongLineGoesOn(t *testing.T) {
+	c, err := parseChapter("docs/zh/x.md", "```console run\n# echo\none two\n↪ three\n```\n")
+	require.NoError(t, err)
+	commands, err := commandsOf(c, c.Fences[0])
+	require.NoError(t, err)
+
+	ok, why := matches(commands[0].want, "one two three\n")
+	assert.True(t, ok, why)
+	ok, _ = matches(commands[0].want, "one two\nthree\n")
+	assert.False(t, ok)
+}

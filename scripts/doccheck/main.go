@@ -60,6 +60,7 @@ var checks = []struct {
 }{
 	{"snippets", checkSnippets},
 	{"coverage", checkCoverage},
+	{"consoles", checkConsoles},
 	{"links", checkLinks},
 	{"pictures", checkPictures},
 	{"flags", checkFlags},

@@ -19,7 +19,8 @@ import (
 // "# " is a root shell, "$ " an ordinary user's, "box# " a shell inside a container. "> "
 // continues a command. In what the commands print, ‹name› stands for something that varies: the
 // same name means the same text, names that differ only in their number (‹uts1› and ‹uts2›) mean
-// different texts, ‹…› is anything on that line, and a line with only … is any number of lines.
+// different texts, ‹…› is anything on that line, and a line with only … is any number of lines. A
+// line that begins with ↪ goes on with the line above it, which was too long for the page.
 // The blocks of a chapter run one after the other in one sandbox.
 //
 // Attributes: run; norun="reason" when a block cannot run in the sandbox; needs="cgroup-v1 …"
@@ -30,6 +31,8 @@ type command struct {
 	line   int // of the command, in the chapter
 	want   []string
 }
+
+const longer = "↪ "
 
 var promptLine = regexp.MustCompile(`^(box[#$]|[#$]) (.*)$`)
 
@@ -49,6 +52,10 @@ func commandsOf(c *Chapter, f *Fence) ([]*command, error) {
 		last := commands[len(commands)-1]
 		if strings.HasPrefix(line, "> ") && len(last.want) == 0 {
 			last.text += "\n" + strings.TrimPrefix(line, "> ")
+			continue
+		}
+		if strings.HasPrefix(line, longer) && len(last.want) > 0 {
+			last.want[len(last.want)-1] += "  " + strings.TrimPrefix(line, longer)
 			continue
 		}
 

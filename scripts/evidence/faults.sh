@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # faults.sh [stepNN…]: let every system call with which a step sets a container up fail in turn (scripts/evidence/faults), and see
 # that each failure is a clear error and leaves the host clean; then end the program with SIGKILL after each of its own
-# calls in turn. The tables go to dist/faults; --docs puts what is there into the chapter docs/zh/kernels.md and its
+# calls in turn. The tables go to dist/faults; --docs puts what is there into the chapter docs/zh/faults.md and its
 # translation. ERRNOS="EPERM ENOMEM KILL" chooses the errors. Needs root and x86-64.
 # shellcheck source=scripts/lib/check.sh
 . "$(dirname "$0")/../lib/check.sh"
@@ -100,6 +100,6 @@ if command -v jq >/dev/null; then
 	table 系统调用 合计 没有走到 "\`SIGKILL\` 之后" >"$out/faults.zh.md"
 	table "system call" total "not reached" "after \`SIGKILL\`" >"$out/faults.en.md"
 	cat "$out/faults.en.md"
-	[ -z "$docs" ] || PATH=$path "$SCRIPTS/evidence/into-chapter.sh" faults "$out/faults.zh.md" "$out/faults.en.md"
+	[ -z "$docs" ] || PATH=$path "$SCRIPTS/evidence/into-chapter.sh" faults "$out/faults.zh.md" "$out/faults.en.md" faults
 fi
 exit $status

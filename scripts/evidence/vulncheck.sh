@@ -3,7 +3,7 @@
 # golang.org/x/vulndb, which every module proxy has: vuln.go.dev cannot be reached from everywhere.
 #
 # It prints each finding with the most that was found: called, imported or only required. A finding in a dependency must be
-# assessed in docs/zh/kernels.md, or the status is 1. Those of the standard library (stdlib) go away with a newer Go.
+# assessed in docs/zh/vulnerabilities.md, or the status is 1. Those of the standard library (stdlib) go away with a newer Go.
 # Needs the newest Go (govulncheck asks for it), jq, and a module proxy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,8 +28,8 @@ status=0
 while IFS=$'\t' read -r osv module version fixed reach; do
 	[ -n "$osv" ] || continue
 	printf '%-14s %-45s %-24s fixed in %-12s %s\n' "$osv" "$module" "$version" "$fixed" "$reach"
-	if [ "$module" != stdlib ] && ! grep -qF "$osv" docs/zh/kernels.md; then
-		echo "✘ $osv: docs/zh/kernels.md 没有评估 / is not assessed there: https://pkg.go.dev/vuln/$osv"
+	if [ "$module" != stdlib ] && ! grep -qF "$osv" docs/zh/vulnerabilities.md; then
+		echo "✘ $osv: docs/zh/vulnerabilities.md 没有评估 / is not assessed there: https://pkg.go.dev/vuln/$osv"
 		status=1
 	fi
 done <<<"$findings"
