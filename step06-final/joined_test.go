@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestSharedMemory(t *testing.T) {
@@ -147,4 +148,23 @@ func TestPortsAndDomainInConfig(t *testing.T) {
 	require.Equal(t, `{"80/tcp":{},"9/tcp":{}} 18083-18085`, must(t, "inspect", "-f",
 		`{{json .Config.ExposedPorts}} {{(index (index .HostConfig.PortBindings "80/tcp") 0).HostPort}}`, "named"))
 	require.Contains(t, must(t, "start", "-a", "named"), "h1.d.org h1")
+}
+
+// Mounts cannot travel through a mount that shares none; that is said, and not left to be found out.
+func TestPropagationNeedsASharedMount(t *testing.T) {
+	dir := t.TempDir()
+	mount := func(flags uintptr) { require.NoError(t, unix.Mount(dir, dir, "", flags, "")) }
+	mount(unix.MS_BIND)
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+
+	for flag, want := range map[uintptr]map[string]int{
+		unix.MS_PRIVATE: {"shared": 125, "rslave": 125, "rprivate": 0},
+		unix.MS_SHARED:  {"shared": 0, "rslave": 0},
+	} {
+		mount(flag)
+		for propagation, code := range want {
+			got := docker("run", "--rm", "--net", "none", "-v", dir+":/d:"+propagation, "host", "true")
+			require.Equal(t, code, got.code, "%s: %s", propagation, got.err)
+		}
+	}
 }

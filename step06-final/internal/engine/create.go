@@ -414,8 +414,48 @@ func checkSources(mounts []spec.Mount) error {
 		} else if err != nil {
 			return fmt.Errorf("bind source %s: %w", m.Source, err)
 		}
+		if err := checkPropagation(m); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkPropagation refuses a bind whose mounts could not travel as asked for, because the mount
+// that its source is on shares none: mount_namespaces(7). The kernel would say nothing.
+func checkPropagation(m spec.Mount) error {
+	wanted := strings.TrimPrefix(m.Propagation, "r")
+	if wanted != "shared" && wanted != "slave" {
+		return nil
+	}
+
+	source, err := filepath.EvalSymlinks(m.Source)
+	if err != nil {
+		return fmt.Errorf("bind source %s: %w", m.Source, err)
+	}
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("read mounts (is /proc mounted?): %w", err)
+	}
+
+	// The last line of the longest mount point above the source: proc(5), fields 5 and 7 on.
+	on, peers := "", ""
+	for _, line := range strings.Split(string(table), "\n") {
+		before, _, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(before)
+		if len(fields) < 6 || len(fields[4]) < len(on) {
+			continue
+		}
+		if strings.HasPrefix(source+"/", strings.TrimSuffix(fields[4], "/")+"/") {
+			on, peers = fields[4], strings.Join(fields[6:], " ")
+		}
+	}
+
+	if strings.Contains(peers, "shared:") || wanted == "slave" && strings.Contains(peers, "master:") {
+		return nil
+	}
+	return fmt.Errorf("bind propagation %s: %s is mounted on %s, which shares no mounts: mount --make-shared %s",
+		m.Propagation, m.Source, on, on)
 }
 
 // makeVolumes creates the volumes that do not exist yet and fills in where each lives. Those
