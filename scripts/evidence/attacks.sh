@@ -2,6 +2,9 @@
 # attacks.sh: attacks on the engine's own program, descriptors and paths, as root. The others, which a flag lets through,
 # are in step06-final/attacks_test.go. Where one line of code is the defence, a copy of the engine is built without that line
 # (a "mutant"), and the attack must succeed on it.
+#
+#   scripts/evidence/attacks.sh --compare [OLD NEW]   a table of every hole, tried on two programs: see attacks-compare.sh
+[ "${1:-}" != --compare ] || exec "$(dirname "$0")/attacks-compare.sh" "${@:2}"
 # shellcheck source=scripts/lib/check.sh
 . "$(dirname "$0")/../lib/check.sh"
 use lib/program lib/host checks/user-ns checks/cgroups
@@ -373,12 +376,12 @@ random_images() { OUT=$(cd "$1" && GOWORK=off CGO_ENABLED=0 RANDOM_IMAGES=100 "$
 try_random_images() {
 	GO=$(find_go) || skip_because "没有 Go / no Go"
 	random_images "$ROOT/step06-final" || fail_because "防御开着 with the defence: $OUT"
-	mutate internal/early/resolve.go 'if links == noLinks' 'if false \&\& links == noLinks' \
-		internal/early/mask.go 'p.root.covering(path)' 'p.root.covering("")'
+	mutate internal/containerinit/resolve.go 'if links == noLinks' 'if false \&\& links == noLinks' \
+		internal/containerinit/mask.go 'p.root.covering(path)' 'p.root.covering("")'
 	! random_images "$WORK/mutant" || fail_because "防御关掉，一百个镜像也没有发现 / without the defence a hundred images find nothing"
 	expect_contains "防御关掉 without the defence" "core_pattern can be written" "$OUT"
 }
-check try_random_images "随机的链接树，第一号漏洞放回去 / random trees of links, with finding F1 put back [CVE-2019-19921, CVE-2023-27561]" "internal/early/resolve.go"
+check try_random_images "随机的链接树，第一号漏洞放回去 / random trees of links, with finding F1 put back [CVE-2019-19921, CVE-2023-27561]" "internal/containerinit/resolve.go"
 
 engine network prune -f >/dev/null 2>&1
 rm -rf "$WORK/host-files" "$WORK/mutant" "$WORK/image.tar" "$WORK"/bin/mutant-*

@@ -8,8 +8,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +31,9 @@ var attacks = map[string]func(args []string) (string, error){
 	"inheritable":   inheritable,
 	"become-root":   becomeRoot,
 	"swap":          swap,
+	"lease":         lease,
+	"forge":         forge,
+	"hear":          hear,
 }
 
 func main() {
@@ -210,4 +216,64 @@ func swap(args []string) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// lease holds a lease on a file (fcntl(2), F_SETLEASE): who opens it to write waits until the lease
+// is given back, 45 seconds at most.
+func lease(args []string) (string, error) {
+	file, err := os.OpenFile(args[0], os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(args[1], nil, 0o644); err != nil { // tells that it is there
+		return "", err
+	}
+	signal.Ignore(unix.SIGIO)
+	time.Sleep(time.Minute)
+	return "a lease", nil
+}
+
+// forge sends a UDP packet with a source address that is not its own, to port args[2] of args[1].
+func forge(args []string) (string, error) {
+	from, to := net.ParseIP(args[0]).To4(), net.ParseIP(args[1]).To4()
+	port, err := strconv.Atoi(args[2])
+	if err != nil {
+		return "", err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+	if err != nil {
+		return "", err
+	}
+
+	text := []byte("FORGED\n")
+	packet := make([]byte, 28, 28+len(text)) // ip(7): the kernel fills in lengths and checksum
+	packet[0], packet[8], packet[9] = 0x45, 64, unix.IPPROTO_UDP
+	copy(packet[12:], from)
+	copy(packet[16:], to)
+	packet[21] = 99
+	packet[22], packet[23] = byte(port>>8), byte(port)
+	packet[25] = byte(8 + len(text))
+	packet = append(packet, text...)
+
+	address := &unix.SockaddrInet4{}
+	copy(address.Addr[:], to)
+	return "a packet from " + args[0], unix.Sendto(fd, packet, 0, address)
+}
+
+// hear is the host's end of forge: it waits four seconds for a packet on a port.
+func hear(args []string) (string, error) {
+	conn, err := net.ListenPacket("udp4", ":"+args[0])
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(4 * time.Second)); err != nil {
+		return "", err
+	}
+	buffer := make([]byte, 100)
+	n, from, err := conn.ReadFrom(buffer)
+	return fmt.Sprintf("%s from %v", bytes.TrimSpace(buffer[:n]), from), err
 }
