@@ -219,6 +219,30 @@ func TestEverySignalIsPassedOn(t *testing.T) {
 	check(c.command("exec", c.id, "sh", "-c", script))
 }
 
+// What the early stage does to itself, or gets from whoever started us, is not for the program.
+func TestProgramBeginsWithoutTracesOfUs(t *testing.T) {
+	script := "grep -h -E 'Sig(Ign|Blk|Cgt)' /proc/self/status; cat /proc/self/timerslack_ns"
+	c := newCLI(t, "sh", "-c", script)
+	const none = "0000000000000000\n"
+	want := "SigBlk:\t" + none + "SigIgn:\t" + none + "SigCgt:\t" + none
+
+	check := func(arguments ...string) {
+		self, err := os.Executable()
+		require.NoError(t, err)
+		command := c.command(arguments...)
+		command.Path = "/bin/sh"
+		command.Args = append([]string{"sh", "-c", `cat /proc/self/timerslack_ns; trap '' INT QUIT USR1 CHLD; exec "$0" "$@"`, self}, command.Args[1:]...)
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, string(out))
+		lines := strings.SplitAfterN(string(out), "\n", 2)
+		assert.Equal(t, want+lines[0], lines[1])
+	}
+
+	check("run", "-b", c.bundle, c.id)
+	c.ok("create", "-b", c.bundle, c.id)
+	check("exec", c.id, "sh", "-c", script)
+}
+
 func TestConsoleSocket(t *testing.T) {
 	c := newCLI(t, "sh", "-c", "tty; stty size; exit 3")
 	c.change(func(s *specs.Spec) {

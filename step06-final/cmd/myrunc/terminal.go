@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/sys"
 )
 
 // foreground connects the terminal of whoever typed the command with the one of the container.
@@ -60,6 +61,7 @@ func (t *foreground) connect() error {
 	}
 
 	t.master = master
+	sys.RestMonitor(sys.NoRest) // goroutines copy from now on
 
 	// The terminal in front of us makes a carriage return and a line feed of a line feed; twice
 	// would be once too often.

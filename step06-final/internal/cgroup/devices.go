@@ -2,10 +2,13 @@ package cgroup
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // DefaultDevices may be used by every container, whatever the spec says: the nodes that the runtime
@@ -68,18 +71,62 @@ func (g *Group) setDevicesV1(rules []specs.LinuxDeviceCgroup) error {
 	if rules == nil || g.Dirs["devices"] == "" {
 		return nil
 	}
+
+	files := deviceFiles{directory: g.Dirs["devices"]}
+	defer files.close()
 	for _, r := range rules {
 		for _, line := range deviceLinesV1(r) {
-			file := "devices.deny"
-			if r.Allow {
-				file = "devices.allow"
-			}
-			if err := g.apply(setting{"devices", "devices", file, line}); err != nil {
-				return err
+			g.debug("write %s to %s", line, filepath.Join(files.directory, deviceFile(r.Allow)))
+			if err := files.write(r.Allow, line); err != nil {
+				return fmt.Errorf("linux.resources.devices: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// deviceFiles are devices.deny and devices.allow, each opened once: a dozen rules go there.
+type deviceFiles struct {
+	directory string
+	open      [2]*os.File
+}
+
+func deviceFile(allow bool) string {
+	if allow {
+		return "devices.allow"
+	}
+	return "devices.deny"
+}
+
+// write adds a rule: the kernel takes one with each write(2).
+func (d *deviceFiles) write(allow bool, rule string) error {
+	f := &d.open[0]
+	if allow {
+		f = &d.open[1]
+	}
+
+	if *f == nil {
+		path := filepath.Join(d.directory, deviceFile(allow))
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			err = &os.PathError{Op: "open", Path: path, Err: err}
+			return fmt.Errorf("set %s to %q: %w", deviceFile(allow), rule, err)
+		}
+		*f = os.NewFile(uintptr(fd), path)
+	}
+
+	if _, err := (*f).WriteString(rule); err != nil {
+		return fmt.Errorf("set %s to %q: %w", deviceFile(allow), rule, err)
+	}
+	return nil
+}
+
+func (d *deviceFiles) close() {
+	for _, f := range d.open {
+		if f != nil {
+			f.Close()
+		}
+	}
 }
 
 // deviceLinesV1 writes a rule as the kernel wants it. Type a has no numbers there: a rule for both

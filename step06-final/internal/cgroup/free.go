@@ -30,6 +30,9 @@ func (g *Group) CheckFree() (exists bool, err error) {
 				return true, err
 			}
 		}
+		if g.Unified == "" && directory != g.Dirs["freezer"] {
+			continue // of v1's trees only the freezer's can make processes stand still
+		}
 		if err := g.checkUsable(nearest, g.mountpoints[directory]); err != nil {
 			return exists, err
 		}

@@ -88,8 +88,13 @@ func (p *initProcess) makeDevice(path string, mode uint32, device, uid, gid int)
 			return nil
 		}
 
-		if err := syscall.Chmod(sys.FdName(fd), mode&0o7777); err != nil {
-			return err
+		if st.Mode&0o7777 != mode&0o7777 {
+			if err := syscall.Chmod(sys.FdName(fd), mode&0o7777); err != nil {
+				return err
+			}
+		}
+		if int(st.Uid) == uid && int(st.Gid) == gid {
+			return nil
 		}
 		return sys.PathCall(syscall.SYS_FCHOWNAT, fd, "", uintptr(uid), uintptr(gid), sys.AtEmptyPath)
 	})

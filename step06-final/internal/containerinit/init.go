@@ -59,6 +59,7 @@ type initProcess struct {
 // runInit receives the plan and performs it, step by step. It never returns.
 func runInit(sync int) {
 	resetIgnoredSignals()
+	sys.RestMonitor(sys.Rest)
 	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, pidNamespace: -1, emptyDir: -1,
 		fileStage: -1}
 

@@ -183,17 +183,29 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 	}
 
 	last := trail[len(trail)-1]
-	fd, errno := sys.Fcntl(last.fd, syscall.F_DUPFD_CLOEXEC, 0)
-	sys.CloseAll(mine)
-	if errno != 0 {
-		return place{fd: -1}, errno
+	if n := len(mine); n > 0 && mine[n-1] == last.fd {
+		if err := r.contains(last.fd); err != nil {
+			return fail(err)
+		}
+		sys.CloseAll(mine[:n-1])
+		return last, nil
 	}
 
-	last.fd = fd
-	if err := r.contains(fd); err != nil {
-		syscall.Close(fd)
-		return place{fd: -1}, err
+	// The root or a mount of ours, which nobody but us can move; or back where we came from.
+	fd, errno := sys.Fcntl(last.fd, syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return fail(errno)
 	}
+	ours := last.fd == r.fd || r.mountAt(last.where) != nil
+	if !ours {
+		if err := r.contains(fd); err != nil {
+			syscall.Close(fd)
+			return fail(err)
+		}
+	}
+
+	sys.CloseAll(mine)
+	last.fd = fd
 	return last, nil
 }
 

@@ -135,7 +135,15 @@ func (s Step) Numbers(i int) []int {
 // Encode writes a plan as bytes: for each step the number of its strings, for each string its
 // length, then the bytes. Numbers have four bytes, least significant first.
 func Encode(plan []Step) []byte {
-	var out []byte
+	size := 0
+	for _, step := range plan {
+		size += 4
+		for _, s := range step {
+			size += 4 + len(s)
+		}
+	}
+
+	out := make([]byte, 0, size)
 	for _, step := range plan {
 		out = sys.AppendUint32(out, uint32(len(step)))
 		for _, s := range step {

@@ -416,12 +416,12 @@ func joinGroup(g *cgroup.Group, files *fileTable, pidsFile int, spawn *reexec.Sp
 			pids = os.DevNull // the cgroup could not be made: entering it does nothing
 		}
 
-		f, err := os.OpenFile(pids, os.O_WRONLY, 0)
+		fd, err := unix.Open(pids, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return fmt.Errorf("open the pids cgroup: %w", err)
+			return fmt.Errorf("open the pids cgroup: %w", &os.PathError{Op: "open", Path: pids, Err: err})
 		}
 
-		files.fill(pidsFile, f)
+		files.fill(pidsFile, os.NewFile(uintptr(fd), pids))
 	}
 
 	if g.Unified == "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -163,7 +164,7 @@ func (c *Container) Delete(force bool) error {
 	}
 
 	state := c.State()
-	if err := os.RemoveAll(c.directory()); err != nil {
+	if err := c.removeDirectory(); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
 
@@ -171,6 +172,18 @@ func (c *Container) Delete(force bool) error {
 		c.runtime.runLateHooks("poststop", c.Spec.Hooks.Poststop, state)
 	}
 	return nil
+}
+
+// removeDirectory removes what every container's directory has, and then whatever else there is: a
+// creation that was killed leaves more.
+func (c *Container) removeDirectory() error {
+	directory := c.directory()
+	_ = unix.Unlink(filepath.Join(directory, configFile))
+	_ = unix.Unlink(filepath.Join(directory, stateFile))
+	if unix.Rmdir(directory) == nil {
+		return nil
+	}
+	return os.RemoveAll(directory)
 }
 
 // unmountShared takes away what a container without a mount namespace has mounted on the host.

@@ -19,9 +19,12 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "sync"), os.NewFile(uintptr(pair[1]), "sync"), nil
 }
 
-// unixAddress names a socket by a descriptor of its directory: the kernel takes only 108 bytes of a
-// path.
+// unixAddress names a socket. The kernel takes only 108 bytes of a path: a longer one is written
+// with a descriptor of the directory, which has to be closed.
 func unixAddress(path string) (address *unix.SockaddrUnix, directory *os.File, err error) {
+	if len(path) < 108 {
+		return &unix.SockaddrUnix{Name: path}, nil, nil
+	}
 	directory, err = os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, nil, err

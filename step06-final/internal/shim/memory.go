@@ -59,10 +59,10 @@ func unchangedMappings(smaps []byte) (found []mapping) {
 
 		first, rest := sys.Cut(line, '-') // 00400000-00abd000 r-xp 00000000 fe:00 9994738  /path
 		last, rest := sys.Cut(rest, ' ')
-		from, okFrom := hex(first)
-		to, okTo := hex(last)
+		from, okFrom := sys.Hex(first)
+		to, okTo := sys.Hex(last)
 		if okFrom && okTo {
-			current = mapping{from, to}
+			current = mapping{uintptr(from), uintptr(to)}
 			ofFile = len(rest) > 4 && rest[:2] == "r-" && hasSlash(rest)
 			continue
 		}
@@ -88,19 +88,4 @@ func hasSlash(s string) bool {
 		}
 	}
 	return false
-}
-
-// hex reads a hexadecimal number in small letters.
-func hex(s string) (n uintptr, ok bool) {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			n = n<<4 | uintptr(c-'0')
-		case c >= 'a' && c <= 'f':
-			n = n<<4 | uintptr(c-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return n, len(s) > 0
 }

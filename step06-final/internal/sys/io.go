@@ -25,9 +25,9 @@ func ReadAll(path string) (string, error) {
 	}
 	defer syscall.Close(fd)
 	var all []byte
-	buffer := make([]byte, 16<<10)
+	var buffer [2048]byte // on the stack
 	for {
-		n, err := ReadFull(fd, buffer)
+		n, err := ReadFull(fd, buffer[:])
 		if err != nil || n == 0 {
 			return string(all), err
 		}

@@ -28,7 +28,7 @@ func Readlinkat(directory int, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	buffer := make([]byte, 4096)
+	var buffer [4096]byte // on the stack: a heap without collection would grow by it
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_READLINKAT, uintptr(directory), uintptr(unsafe.Pointer(p)),
 		uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), 0, 0)
 	if errno != 0 {
