@@ -232,11 +232,21 @@ check_go() {
 
 check_tools() {
 	local tool missing=''
-	for tool in readlink ps hostname ipcs ipcmk unshare nsenter script awk sed find mount timeout stat; do
+	for tool in readlink hostname ipcs ipcmk unshare nsenter script awk sed find mount timeout stat; do
 		command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 	done
 	[ -z "$missing" ] || fail_because "没有 missing:$missing"
 	say "bash $BASH_VERSION"
+}
+
+# Neither the programs nor the checks need these.
+check_experiment_tools() {
+	local tool missing=''
+	for tool in ps pgrep sysctl ip strace capsh; do
+		command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+	done
+	[ -z "$missing" ] || skip_because "没有 missing:$missing; apt-get install procps iproute2 strace libcap2-bin"
+	say "procps, iproute2, strace, libcap"
 }
 
 check_busybox() {
@@ -288,7 +298,8 @@ check check_nat "地址转换 / address translation (step06)" "apt-get install i
 check check_propagation "/ 的传播方式 / propagation of /" ""
 check check_selinux SELinux ""
 check check_go "Go 1.19 或更新 / or newer" "sudo scripts/setup.sh [--go-tarball FILE]"
-check check_tools "检查用的工具 / tools that the checks use" "apt-get install util-linux procps hostname, 或 or yum install util-linux procps-ng hostname"
+check check_tools "检查用的工具 / tools that the checks use" "apt-get install util-linux hostname, 或 or yum install util-linux hostname"
+check check_experiment_tools "章节里的实验用的工具 / tools for the experiments of the chapters" ""
 check check_busybox "静态 busybox / static busybox" ""
 check check_tmp_exec "临时目录能运行程序 / programs run in the temporary directory" "export TMPDIR=\$HOME/tmp"
 finish
