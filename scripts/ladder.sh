@@ -6,6 +6,7 @@
 #   scripts/ladder.sh ./mine          climb as far as it goes
 #   scripts/ladder.sh docker 4        only rungs 1 to 4
 #   scripts/ladder.sh --prove         the programs of this repository, and docker and podman if they are there
+#   scripts/ladder.sh --prove --docs  the same, and the table of programs and rungs goes into docs/*/exercises.md
 #
 # An engine without `import` is one without images: it is run as PROGRAM run FLAG… -- COMMAND. With images it is
 # PROGRAM run FLAG… IMAGE COMMAND.
@@ -358,11 +359,43 @@ unpacked_docker() {
 		"$SCRIPTS/evidence/compat.sh" --shell >"$WORK/said" 2>&1 || true
 	if grep -q 'climbed 12 of 12' "$WORK/said"; then
 		printf '✔ %-20s %2d 级 rungs (Debian docker.io)\n' docker 12
+		row docker 12
 	else
 		printf '✘ %-20s\n' docker
 		sed 's/^/    /' "$WORK/said"
 		failed=1
 	fi
+}
+
+# row PROGRAM RUNGS: a line of the table
+row() {
+	local number line="| \`$1\` |"
+	for ((number = 1; number <= ${#RUNGS[@]}; number++)); do
+		if [ "$number" -le "$2" ]; then line+=" ✔ |"; else line+="  |"; fi
+	done
+	printf '%s\n' "$line" >>"$WORK/rows"
+}
+
+# into_docs puts the table into the page on exercises. A title is "中文 English"; English begins with the last Latin words.
+into_docs() {
+	local language titles=() rule='|---|' title
+	for title in "${RUNGS[@]}"; do
+		titles+=("${title%%|*}")
+		rule+='---|'
+	done
+	for language in zh en; do
+		{
+			if [ "$language" = zh ]; then printf '| 程序 |'; else printf '| program |'; fi
+			for title in "${titles[@]}"; do
+				title=$(sed -E 's/^(.*[^ -~]) ([ -~]+)$/\1|\2/' <<<"$title")
+				if [ "$language" = zh ]; then title=${title%%|*}; else title=${title##*|}; fi
+				printf ' %s |' "$title"
+			done
+			printf '\n%s\n' "$rule"
+			cat "$WORK/rows"
+		} >"$WORK/table.$language"
+	done
+	"$SCRIPTS/evidence/into-chapter.sh" ladder "$WORK/table.zh" "$WORK/table.en" exercises
 }
 
 # prove: each program reaches exactly its rung.
@@ -394,6 +427,7 @@ prove() {
 			;;
 		esac
 		climb "$PROGRAM" 12 >"$WORK/said" 2>&1
+		row "$step" "$REACHED"
 		if [ "$REACHED" = "$rung" ]; then
 			printf '✔ %-20s %2d 级 rungs\n' "$step" "$REACHED"
 		else
@@ -406,8 +440,10 @@ prove() {
 }
 
 [ "${1:-}" != --tap ] || { TAP=yes && shift; }
+DOCS=''
+[ "${1:-} ${2:-}" != '--prove --docs' ] || DOCS=yes
 if [ $# = 0 ] || [ $# -gt 2 ]; then
-	sed -n '2,12s/^# \{0,1\}//p' "$0"
+	sed -n '2,13s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 [ "$EUID" = 0 ] || {
@@ -415,7 +451,7 @@ fi
 	exit 2
 }
 if [ "$1" = --prove ] && [ -z "${LADDER_INSIDE:-}" ]; then
-	LADDER_INSIDE=yes exec unshare --mount --net "$0" --prove # bridges and ports of our own
+	LADDER_INSIDE=yes exec unshare --mount --net "$0" "$@" # bridges and ports of our own
 fi
 [ -z "${LADDER_INSIDE:-}" ] || ip link set lo up 2>/dev/null || busybox ip link set lo up
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ladder.XXXXXX") || exit 2
@@ -428,8 +464,9 @@ echo "rung six" >"$WORK/rootfs/etc/ladder"
 tar -C "$WORK/rootfs" -cf "$WORK/box.tar" .
 
 if [ "$1" = --prove ]; then
-	prove
-	exit
+	prove || exit 1
+	[ -z "$DOCS" ] || into_docs
+	exit 0
 fi
 command -v "$1" >/dev/null || {
 	echo "$1: 没有这个程序 / there is no such program"

@@ -25,7 +25,7 @@ check_neighbours() {
 
 check_chapter() {
 	local file chapter
-	chapter=$(echo "$ROOT"/docs/zh/*-"${AFTER%%-*}"-*.md) # step02-pid-mount has two pages, -step02-…
+	chapter=$(echo "$ROOT"/docs/zh/*-"${AFTER%%-*}"-*.md)                               # step02-pid-mount has two pages, -step02-…
 	[ "$AFTER" != step06-final/small ] || chapter=$(echo "$ROOT"/docs/zh/08-small-*.md) # a page for each idea
 	[ -e "${chapter%% *}" ] || skip_because "还没有这一章 / the chapter is not written yet"
 	for file in $(listed "$AFTER"); do
@@ -56,6 +56,17 @@ check_sizes() {
 	done
 }
 
+# The first lines of main.go hold what its step is about.
+DOORS='step01-uts: unix.Unshare(namespaces)
+step02-pid-mount: unix.CLONE_NEWPID
+step03-user-ns: unix.CLONE_NEWUSER
+step04-cgroups: mkdir(2)
+step05-rootfs: pivot_root(2)'
+
+check_door() {
+	expect_contains "head -n 30 $AFTER/main.go" "$(sed -n "s/^$AFTER: //p" <<<"$DOORS")" "$(head -n 30 "$ROOT/$AFTER/main.go")"
+}
+
 # A step that is copied out of the repository builds.
 check_copied_out() {
 	local go
@@ -76,6 +87,8 @@ for AFTER in step01-uts step02-pid-mount step03-user-ns step04-cgroups step05-ro
 		check check_sizes "$AFTER：参与编写里的行数属实 / the number of lines in the book is true" "docs/zh/contributing.md, docs/en/contributing.md"
 	fi
 	case $AFTER in */*) continue ;; esac # part of step06's module
+	[ "$AFTER" = step06-final ] ||
+		check check_door "$AFTER：main.go 的前三十行里有这一步的系统调用 / the first thirty lines of main.go hold the step's system call" "main.go"
 	check check_copied_out "$AFTER：单独复制出来也能编译 / builds when copied out alone" "go.mod"
 	BEFORE=$AFTER
 done
