@@ -3,7 +3,8 @@
 # was stopped. OLD and NEW are directories with mydocker and myrunc in them; without them the old ones are built from the
 # commit of the first edition, the new ones from this tree. OLD may be "-": then NEW alone is tried. ONLY="F1 F2" tries some. Ends with 1 when anything succeeds on NEW.
 #
-# AS=USER lets an ordinary user run the engine (with subordinate ids, if there are any).
+# AS=USER lets an ordinary user run the engine (with subordinate ids, if there are any). UNDER="PROGRAM ARGUMENT…" runs it
+# under something, for instance scripts/evidence/enosys, which takes the system calls away that Linux 3.10 has not.
 #
 # Root, a static busybox; jq for myrunc's. Nothing of the host is changed: an attack writes back what it has read, and all
 # runs in network, mount and PID namespaces of its own. A race is tried for some seconds: "stopped" means that it was not won.
@@ -582,11 +583,11 @@ row() { # NUMBER SEVERITY WHAT CURE
 	echo "| $1 | $2 | $3 | $old | $new | $4 |"
 }
 
-RUN=()
+read -ra RUN <<<"${UNDER:-}"
 if [ -n "${AS:-}" ]; then
 	mkdir -m 700 "$TOP/run"
 	chown -R "$AS" "$TOP"
-	RUN=(setpriv --reuid "$AS" --regid "$(id -g "$AS")" --init-groups env HOME="$TOP/run" XDG_RUNTIME_DIR="$TOP/run")
+	RUN+=(setpriv --reuid "$AS" --regid "$(id -g "$AS")" --init-groups env HOME="$TOP/run" XDG_RUNTIME_DIR="$TOP/run")
 fi
 
 for program in $PROGRAMS; do

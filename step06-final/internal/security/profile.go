@@ -1,7 +1,6 @@
 package security
 
 import (
-	"runtime"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -79,7 +78,7 @@ func DefaultSeccomp(capabilities []string) *specs.LinuxSeccomp {
 		allow("process_vm_readv process_vm_writev ptrace")
 	}
 
-	if runtime.GOARCH == "arm64" {
+	if machine == "arm64" {
 		s.Architectures = []specs.Arch{specs.ArchAARCH64, specs.ArchARM}
 		allow("arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls")
 	} else {

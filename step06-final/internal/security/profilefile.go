@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -149,7 +148,7 @@ func (c conditions) allHold(caps []string) bool {
 			return false
 		}
 	}
-	return (len(c.Arches) == 0 || contains(c.Arches, runtime.GOARCH)) && (c.MinKernel == "" || kernelIs(c.MinKernel))
+	return (len(c.Arches) == 0 || contains(c.Arches, machine)) && (c.MinKernel == "" || kernelIs(c.MinKernel))
 }
 
 func (c conditions) oneHolds(caps []string) bool {
@@ -158,7 +157,7 @@ func (c conditions) oneHolds(caps []string) bool {
 			return true
 		}
 	}
-	return contains(c.Arches, runtime.GOARCH) || (c.MinKernel != "" && kernelIs(c.MinKernel))
+	return contains(c.Arches, machine) || (c.MinKernel != "" && kernelIs(c.MinKernel))
 }
 
 func kernelIs(minimum string) bool {

@@ -84,6 +84,9 @@ func TestSyscallTables(t *testing.T) {
 			if have == "" && name == specs.ArchX32 && number < 512 {
 				continue // a 64-bit call that x32 does not have: TestAgainstLibseccomp knows which
 			}
+			if name == specs.ArchAARCH64 && (number == 79 || number >= 403 && number <= 423) {
+				continue // what the library has wrong: TestAgainstLibseccompForArm64 knows it
+			}
 			require.Equal(t, info.SyscallNumbers[number], have, "%s %d", name, number)
 		}
 	}

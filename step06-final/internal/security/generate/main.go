@@ -25,8 +25,11 @@ func main() {
 
 		// The numbers from 1024 on are calls of ARM's that no profile names.
 		for number := 0; number < 1024; number++ {
-			if name := table.info.SyscallNumbers[number]; name != "" &&
-				!(table.info == arch.X32 && only64(number, name)) {
+			name := table.info.SyscallNumbers[number]
+			if table.info == arch.AARCH64 {
+				name = onArm64(number, name)
+			}
+			if name != "" && !(table.info == arch.X32 && only64(number, name)) {
 				fmt.Fprintf(&out, "%d: %q,\n", number, name)
 			}
 		}
@@ -41,6 +44,19 @@ func main() {
 	if err := os.WriteFile("syscalls.go", source, 0o644); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// onArm64 is the name that profiles and libseccomp have for a call of arm64. The library has those of
+// asm-generic/unistd.h, where fstatat is the C library's name for newfstatat, and the calls with 64-bit
+// times (403 to 423) are for 32-bit machines only.
+func onArm64(number int, name string) string {
+	switch {
+	case name == "fstatat":
+		return "newfstatat"
+	case number >= 403 && number <= 423:
+		return ""
+	}
+	return name
 }
 
 // only64 reports whether a number of the x32 table is one of the 64-bit calls that x32 does not

@@ -2,6 +2,7 @@
  * the BPF program that libseccomp makes of it to standard output.
  *
  *   default ACTION
+ *   native NAME                                (instead of the machine's own architecture)
  *   arch NAME                                  (beside the machine's own)
  *   rule ACTION CALL [INDEX OP VALUE VALUE2]…  (a call that libseccomp does not know is reported on
  *                                              standard error and passed over)
@@ -43,6 +44,16 @@ main (void)
             fail ("make", "a filter", EINVAL);
           /* Calls of an architecture that is not listed end the thread, as ours. */
           seccomp_attr_set (filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_THREAD);
+        }
+      else if (!strcmp (word, "native"))
+        {
+          char *name = strtok (NULL, " \n");
+          int error = seccomp_arch_add (filter, seccomp_arch_resolve_name (name));
+
+          if (!error)
+            error = seccomp_arch_remove (filter, SCMP_ARCH_NATIVE);
+          if (error)
+            fail ("change the machine to", name, error);
         }
       else if (!strcmp (word, "arch"))
         {
