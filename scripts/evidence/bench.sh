@@ -1,18 +1,24 @@
 #!/bin/bash
-# bench.sh [-t] [-r RUNS] [-o DIR]: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
+# bench.sh [-t] [-r RUNS] [-o DIR] | bench.sh --count: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
 # new uts, ipc, pid, mount and network namespaces, limits for memory, cpu and pids, docker's mounts, masks and seccomp profile, /bin/true.
 #
 # Prints a Markdown table of medians and ratios, and writes it with an SVG chart to DIR (bench.md, bench.svg) if one is given. Then, unless -t asks
 # for the table only (in an emulated machine: matrix.sh --case v2): 100 in sequence, 200 with eight at a time, a start while 200 are running, the
 # supervisor's memory, and unpacking an image of 200 MB beside umoci.
 #
+# With --count it takes no time at all: it counts page faults, context switches and system calls of one `run`, over all its processes and threads, and
+# exits with 1 when myrunc has 10 % more of one than bench-counts.txt says. Of several runs the least counts: what neighbours add is not ours. System
+# calls are counted by perf's tracepoint. (strace -f -c slows a Go program so much that its runtime makes hundreds of calls more; where the kernel has no
+# tracepoint, strace counts, and nothing is compared.) Needs perf.
+#
 # Needs root, hyperfine, jq, a static busybox, and gcc for the floor. What is not installed is said to be skipped. MYRUNC and MYDOCKER name binaries to use instead of
 # building them. On a busy machine the medians are of the machine, not of the runtimes: the load is printed first.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-runs=50 out='' table_only=''
-while getopts tr:o: option; do
+runs=50 out='' table_only='' count=''
+if [ "${1:-}" = --count ]; then count=1 runs=20; fi
+while [ -z "$count" ] && getopts tr:o: option; do
 	case $option in
 	r) runs=$OPTARG ;;
 	o) out=$OPTARG ;;
@@ -27,8 +33,9 @@ if [ "$(id -u)" != 0 ]; then
 	echo "bench.sh: needs root" >&2
 	exit 2
 fi
-for tool in hyperfine jq busybox; do
-	command -v $tool >/dev/null || {
+for tool in ${count:-hyperfine} ${count:+perf} jq busybox; do
+	if [ "$tool" = 1 ]; then continue; fi
+	command -v "$tool" >/dev/null || {
 		echo "bench.sh: $tool is not installed" >&2
 		exit 2
 	}
@@ -49,7 +56,7 @@ build() { # FILE PACKAGE PREBUILT
 	if [ -n "$3" ]; then cp "$3" "$work/$1"; else (cd "$here/step06-final" && CGO_ENABLED=0 go build -o "$work/$1" "$2"); fi
 }
 build myrunc ./cmd/myrunc "${MYRUNC:-}"
-build mydocker . "${MYDOCKER:-}" || echo "skipped: the engine does not build"
+[ -n "$count" ] || build mydocker . "${MYDOCKER:-}" || echo "skipped: the engine does not build"
 
 # The bundle. myrunc knows docker's paths and seccomp profile.
 bundle=$work/bundle
@@ -73,14 +80,18 @@ add() {
 for runtime in runc crun; do
 	if command -v $runtime >/dev/null; then add $runtime "$runtime --root $work/$runtime run -b $bundle bench"; else echo "skipped: $runtime is not installed"; fi
 done
-if command -v bwrap >/dev/null; then
+if [ -n "$count" ]; then
+	: # it makes no cgroup: its counts are of something else
+elif command -v bwrap >/dev/null; then
 	add "bubblewrap (no cgroups, no seccomp)" "bwrap --bind $bundle/rootfs / --proc /proc --dev /dev --ro-bind /usr /data --unshare-uts --unshare-ipc --unshare-pid --unshare-net /bin/true"
 else
 	echo "skipped: bubblewrap is not installed"
 fi
 add myrunc "$work/myrunc --root $work/state run -b $bundle bench"
 # What no runtime can be faster than: the same system calls made by C, and the start of a Go program, of which myrunc needs two.
-if command -v gcc >/dev/null; then
+if [ -n "$count" ]; then
+	:
+elif command -v gcc >/dev/null; then
 	gcc -O2 -static -o "$work/floor" "$here/scripts/evidence/floor.c"
 	add "the same system calls in C (no seccomp)" "$work/floor $bundle/rootfs"
 else
@@ -99,6 +110,63 @@ if [ -x "$work/mydocker" ] && "$work/mydocker" run --rm --network none host /bin
 	add "engine: run --rm (bridge)" "$work/mydocker run --rm -m 100m --cpus 0.5 --pids-limit 50 host /bin/true"
 elif [ -x "$work/mydocker" ]; then
 	echo "skipped: the engine: $(tail -1 "$work/error")"
+fi
+
+# counts: page faults, context switches and system calls of each command, the least of all runs.
+counts() {
+	local events=page-faults,context-switches i run
+	# In the mount namespace that own-mounts.sh has made.
+	mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null || true
+	local by=perf
+	if perf stat -e raw_syscalls:sys_enter true >/dev/null 2>&1; then events+=,raw_syscalls:sys_enter; else by=strace; fi
+
+	echo "| | page faults | context switches | system calls ($by) |"
+	echo "|---|---:|---:|---:|"
+	for i in "${!names[@]}"; do
+		for run in $(seq "$runs"); do
+			# shellcheck disable=SC2086 # a command line
+			perf stat -x ' ' -o "$work/count" -e $events ${commands[$i]} >/dev/null 2>"$work/error" || break
+			awk '/page-faults/ { f = $1 } /context-switches/ { s = $1 } /sys_enter/ { c = $1 } END { print f, s, c }' "$work/count"
+		done | awk 'NR == 1 || $1 < f { f = $1 } NR == 1 || $2 < s { s = $2 } NR == 1 || $3 < c { c = $3 } END { print f, s, c }' >"$work/least"
+		read -r faults switches calls <"$work/least"
+		if [ -s "$work/error" ] && [ "${names[$i]}" != myrunc ]; then
+			echo "skipped: ${names[$i]}: $(tail -1 "$work/error")"
+			continue
+		fi
+		if [ $by = strace ] && command -v strace >/dev/null; then
+			# shellcheck disable=SC2086
+			strace -f -c -o "$work/strace" ${commands[$i]} >/dev/null 2>&1
+			calls=$(awk '$NF == "total" { print $3 }' "$work/strace")
+		fi
+		echo "| ${names[$i]} | $faults | $switches | ${calls:-–} |"
+		if [ "${names[$i]}" = myrunc ]; then ours="$faults $switches $([ $by = perf ] && echo "$calls")"; fi
+	done
+}
+
+# more_than_recorded compares with the numbers of bench-counts.txt.
+more_than_recorded() {
+	# shellcheck disable=SC2086 # three numbers
+	set -- $ours
+	local status=1 name recorded value
+	while read -r name recorded; do
+		case $name in
+		faults) value=$1 ;;
+		switches) value=$2 ;;
+		calls) value=${3:-} ;;
+		*) continue ;;
+		esac
+		if [ -n "$value" ] && [ "$value" -gt $((recorded + recorded / 10)) ]; then
+			echo "bench.sh: myrunc: $value $name, more than $recorded (bench-counts.txt) and a tenth" >&2
+			status=0
+		fi
+	done <"$here/scripts/evidence/bench-counts.txt"
+	return $status
+}
+
+if [ -n "$count" ]; then
+	counts
+	if more_than_recorded; then exit 1; fi
+	exit 0
 fi
 
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg), $(nproc) processors, Linux $(uname -r), cgroup $(if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo v2; else echo v1; fi)"
