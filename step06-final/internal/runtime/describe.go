@@ -40,6 +40,14 @@ func describeStep(s reexec.Step) string {
 		return fmt.Sprintf("environment of %d variables", len(s.Rest(0))) // values may be secrets
 	case containerinit.OpCPUAffinity:
 		return fmt.Sprintf("sched_setaffinity(mask of %d bytes)", len(s.Text(0)))
+	case containerinit.OpScheduler:
+		return fmt.Sprintf("sched_setattr(%d bytes)", len(s.Text(0)))
+	case containerinit.OpMemoryPolicy:
+		return fmt.Sprintf("set_mempolicy(%d, nodes of %d bytes)", s.Number(0), len(s.Text(1)))
+	case containerinit.OpUmask:
+		return fmt.Sprintf("umask(%04o)", s.Number(0))
+	case containerinit.OpExecute:
+		return fmt.Sprintf("execve(the program), %d descriptors beside the first three", s.Number(0))
 	}
 
 	if call, known := calls[s[0]]; known {
@@ -57,10 +65,10 @@ var calls = map[string]string{
 	containerinit.OpHostname: "sethostname", containerinit.OpDomainname: "setdomainname",
 	containerinit.OpPivotRoot: "pivot_root", containerinit.OpChroot: "chroot",
 	containerinit.OpNewCgroupNamespace: "unshare(CLONE_NEWCGROUP)", containerinit.OpSymlink: "symlink",
-	containerinit.OpUmask: "umask", containerinit.OpChdir: "chdir",
+	containerinit.OpPersonality: "personality", containerinit.OpChdir: "chdir",
 	containerinit.OpIDs: "setresuid, setresgid", containerinit.OpGroups: "setgroups",
-	containerinit.OpNoNewPrivileges: "prctl(PR_SET_NO_NEW_PRIVS, 1)", containerinit.OpExecute: "execve",
-	containerinit.OpReadonly: "read-only bind mount", containerinit.OpMask: "mask by a bind mount",
+	containerinit.OpNoNewPrivileges: "prctl(PR_SET_NO_NEW_PRIVS, 1)",
+	containerinit.OpReadonly:        "read-only bind mount", containerinit.OpMask: "mask by a bind mount",
 }
 
 // mountFlagNames writes flags of mount(2) by name.
