@@ -61,15 +61,19 @@ func (m *Manager) ownBridge(n *Network) (netlink.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up bridge %s: %w", n.Bridge, err)
 	}
-	ours := link.Attrs().Alias == m.aliasOf(n)
-	// A crash between its creation and its alias leaves a bridge that only the hardware address
-	// tells as ours.
-	halfMade := link.Attrs().Alias == "" && link.Attrs().HardwareAddr.String() == macOf(net.ParseIP(n.Gateway)).String()
-	if link.Type() != "bridge" || !ours && !halfMade {
+	if link.Type() != "bridge" || link.Attrs().Alias != m.aliasOf(n) && !n.halfMade(link) {
 		return nil, fmt.Errorf(
 			"interface %s exists and is not this network's (alias %q): it is left alone; remove it with `ip link del %s` if nobody needs it", n.Bridge, link.Attrs().Alias, n.Bridge)
 	}
 	return link, nil
+}
+
+// halfMade: a crash between its creation and its alias leaves a bridge that only the name and the
+// hardware address tell as the network's.
+func (n *Network) halfMade(link netlink.Link) bool {
+	a := link.Attrs()
+	return link.Type() == "bridge" && a.Alias == "" && a.Name == n.Bridge &&
+		a.HardwareAddr.String() == macOf(net.ParseIP(n.Gateway)).String()
 }
 
 func (m *Manager) newBridge(n *Network) (netlink.Link, error) {

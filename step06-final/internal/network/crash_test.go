@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -207,6 +208,37 @@ func TestKilledAnywhere(t *testing.T) {
 
 		require.NoError(t, m.Detach(b.id, ""))
 		b.end()
+	}
+}
+
+// A kill between the creation of a bridge and its alias: Repair removes it, by its name and hardware
+// address. A bridge of that name which somebody else made has another address, and stays.
+func TestRepairRemovesAHalfMadeBridge(t *testing.T) {
+	m := manager(t)
+	before := hostState(t)
+	_, err := m.Create(CreateOptions{Name: "red"})
+	require.NoError(t, err)
+	b := newBox(t)
+	b.attach(m, AttachRequest{ContainerID: b.id})
+	b.end()
+	require.NoError(t, m.Repair(nil))
+	require.Equal(t, before, hostState(t))
+
+	for _, name := range []string{"bridge", "red"} {
+		details, err := m.Inspect(name)
+		require.NoError(t, err)
+		attributes := netlink.NewLinkAttrs()
+		attributes.Name, attributes.HardwareAddr = details.Bridge, macOf(net.ParseIP(details.Gateway))
+		require.NoError(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}))
+		require.NoError(t, m.Repair(nil))
+		require.Equal(t, before, hostState(t), name)
+
+		attributes.HardwareAddr = net.HardwareAddr{2, 0, 0, 0, 0, 9}
+		foreign := &netlink.Bridge{LinkAttrs: attributes}
+		require.NoError(t, netlink.LinkAdd(foreign))
+		require.NoError(t, m.Repair(nil))
+		require.NotEqual(t, before, hostState(t), name)
+		require.NoError(t, netlink.LinkDel(foreign))
 	}
 }
 

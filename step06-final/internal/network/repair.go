@@ -119,8 +119,7 @@ func (e Endpoint) inUse(aliveContainers map[string]bool) bool {
 	return aliveContainers[e.ContainerID]
 }
 
-// removeStrays deletes interfaces that are ours by their alias and that no endpoint in s accounts
-// for.
+// removeStrays deletes interfaces that are ours and that no endpoint in s accounts for.
 func (m *Manager) removeStrays(s *state) error {
 	expected := map[string]bool{}
 	for _, e := range s.endpoints {
@@ -131,7 +130,7 @@ func (m *Manager) removeStrays(s *state) error {
 		expected[n.Bridge] = s.up(n.Name)
 	}
 
-	ours, err := m.ownInterfaces()
+	ours, err := m.ownInterfaces(s.networks)
 	if err != nil {
 		return err
 	}
@@ -150,8 +149,9 @@ func (m *Manager) removeStrays(s *state) error {
 	return nil
 }
 
-// ownInterfaces are the bridges of this engine and the ports of containers in them, ports first.
-func (m *Manager) ownInterfaces() ([]netlink.Link, error) {
+// ownInterfaces are the bridges of this engine, by their alias or as half made for one of the
+// networks, and the ports of containers in them, ports first.
+func (m *Manager) ownInterfaces(networks []Network) ([]netlink.Link, error) {
 	links, err := m.nl.LinkList()
 	if err != nil {
 		return nil, fmt.Errorf("list the host's interfaces: %w", err)
@@ -161,7 +161,11 @@ func (m *Manager) ownInterfaces() ([]netlink.Link, error) {
 	var ours, ownBridges []netlink.Link
 	for _, link := range links {
 		alias := link.Attrs().Alias
-		if strings.HasPrefix(alias, bridgeAlias) && strings.HasSuffix(alias, " "+m.owner()) {
+		own := strings.HasPrefix(alias, bridgeAlias) && strings.HasSuffix(alias, " "+m.owner())
+		for i := range networks {
+			own = own || networks[i].halfMade(link)
+		}
+		if own {
 			bridges[link.Attrs().Index] = true
 			ownBridges = append(ownBridges, link)
 		}
@@ -182,7 +186,7 @@ func (m *Manager) endpointsFromKernel(networks []Network) ([]Endpoint, error) {
 		return nil, nil
 	}
 
-	ours, err := m.ownInterfaces()
+	ours, err := m.ownInterfaces(networks)
 	if err != nil {
 		return nil, err
 	}
