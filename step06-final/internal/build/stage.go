@@ -112,6 +112,9 @@ func (b *builder) execute(c *current, in dockerfile.Instruction) error {
 		c.args = onlyArgs(args, c)
 		return b.noteSetting(c, in)
 	case "MAINTAINER":
+		if len(in.Args) == 0 {
+			return fmt.Errorf("%s wants one argument", in.Name)
+		}
 		c.Config.Author = strings.Join(in.Args, " ")
 		return b.noteSetting(c, in)
 	case "RUN":

@@ -59,13 +59,21 @@ func (c *Config) Change(line string) error {
 // Apply carries out an instruction, its variables already replaced; false for one that is not
 // about settings.
 func (c *Config) Apply(in Instruction) (known bool, err error) {
+	var flags []string
+	if in.Name == "HEALTHCHECK" {
+		flags = []string{"interval", "timeout", "start-period", "retries"}
+	}
+	if err := in.CheckFlags(flags...); err != nil {
+		return true, err
+	}
+
 	switch in.Name {
 	case "ENV", "LABEL":
 		err = c.pairs(in)
 	case "CMD":
-		c.Cmd, c.hasCmd, err = c.Command(in), true, in.CheckFlags()
+		c.Cmd, c.hasCmd = c.Command(in), true
 	case "ENTRYPOINT":
-		if c.Entrypoint, err = c.Command(in), in.CheckFlags(); !c.hasCmd {
+		if c.Entrypoint = c.Command(in); !c.hasCmd {
 			c.Cmd = nil
 		}
 	case "SHELL":
@@ -277,5 +285,5 @@ func healthcheck(in Instruction) (*spec.Healthcheck, error) {
 		h.Retries = n
 	}
 
-	return h, nil
+	return h, h.Check()
 }

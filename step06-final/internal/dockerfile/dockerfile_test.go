@@ -35,7 +35,7 @@ func TestChange(t *testing.T) {
 	}
 
 	for _, line := range []string{"", "FROM x", "RUN x", "NONSENSE", "ENV A", "EXPOSE 0", "EXPOSE 99999",
-		"EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x", "HEALTHCHECK NONE x", "HEALTHCHECK CMD", "MAINTAINER me",
+		"EXPOSE 1/x", "SHELL x", "USER", "HEALTHCHECK x", "HEALTHCHECK NONE x", "HEALTHCHECK --bad=1 CMD y", "HEALTHCHECK --timeout=1us CMD y", "ENV --bad=1 A=b", "HEALTHCHECK CMD", "MAINTAINER me",
 		"HEALTHCHECK --interval=x CMD y", "CMD a\nCMD b", "ENV =x", `CMD [1, 2]`, "WORKDIR", "ONBUILD",
 		"ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "onbuild maintainer me", "STOPSIGNAL SIGFLY", "STOPSIGNAL 99", "VOLUME", "VOLUME []", "EXPOSE",
 		"EXPOSE 9-8", "EXPOSE 80/"} {
