@@ -211,8 +211,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// A kill between the creation of a bridge and its alias: Repair removes it, by its name and hardware
-// address. A bridge of that name which somebody else made has another address, and stays.
+// A kill between the creation of a bridge and its alias: Repair removes it, by its name and its
+// hardware address. A bridge of that name which somebody else made has another address, and stays.
 func TestRepairRemovesAHalfMadeBridge(t *testing.T) {
 	m := manager(t)
 	before := hostState(t)

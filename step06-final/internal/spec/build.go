@@ -182,8 +182,9 @@ func (in Input) setNamespaces(s *specs.Spec) {
 	}
 }
 
-// cgroupNamespaces says whether this host has any: CentOS 7 has none (they came with Linux 4.6), and
-// user.max_cgroup_namespaces=0 switches them off. Containers see their own cgroup alone all the same.
+// cgroupNamespaces says whether this host has any: CentOS 7 has none (they came with Linux 4.6),
+// and user.max_cgroup_namespaces=0 switches them off. Containers see their own cgroup alone all the
+// same.
 func cgroupNamespaces() bool {
 	if _, err := os.Stat("/proc/self/ns/cgroup"); err != nil {
 		return false

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where cgroup namespaces are switched off containers have none, as on CentOS 7. The limit is that of
-// a user namespace: the test starts itself again in one of its own.
+// Where cgroup namespaces are switched off containers have none, as on CentOS 7. The limit is that
+// of a user namespace: the test starts itself again in one of its own.
 func TestCgroupNamespacesSwitchedOff(t *testing.T) {
 	const role = "MYDOCKER_TEST_NO_CGROUP_NAMESPACES"
 	const limit = "/proc/sys/user/max_cgroup_namespaces"
