@@ -41,14 +41,30 @@ check_images() {
 	expect_contains "ps" "/proc/1" "$OUT"
 }
 
+# Each archive wants to write $WORK/planted: through a link, with "..", by an absolute name, through a hard link to a link.
 check_hostile_tar() {
-	mkdir "$WORK/evil"
+	local archive
+	mkdir "$WORK/evil" "$WORK/evils"
 	ln -s "$WORK" "$WORK/evil/out"
-	tar -C "$WORK/evil" -cf "$WORK/evil.tar" out
+	ln -s "$WORK/planted" "$WORK/evil/file"
 	echo gotcha >"$WORK/evil-file"
-	tar -C "$WORK" --transform 's|evil-file|out/planted|' -rf "$WORK/evil.tar" evil-file
-	small import "$WORK/evil.tar" evil >/dev/null 2>&1 || true
-	[ ! -e "$WORK/planted" ] || fail_because "$WORK/planted: 写到了外面 written outside"
+	tar -C "$WORK/evil" -cf "$WORK/evils/link.tar" out
+	tar -C "$WORK" --transform 's|evil-file|out/planted|' -rf "$WORK/evils/link.tar" evil-file
+	tar -C "$WORK/evil" -cf "$WORK/evils/end.tar" file
+	tar -C "$WORK" --transform 's|evil-file|file|' -rf "$WORK/evils/end.tar" evil-file
+	tar -P -C "$WORK" --transform "s|evil-file|../../../../../../../../../../..$WORK/planted|" -cf "$WORK/evils/dots.tar" evil-file
+	tar -P -C "$WORK" --transform "s|evil-file|$WORK/planted|" -cf "$WORK/evils/absolute.tar" evil-file
+	ln "$WORK/evil/file" "$WORK/evil/second"
+	tar -C "$WORK/evil" -cf "$WORK/evils/hard.tar" file second
+	tar -C "$WORK" --transform 's|evil-file|second|' -rf "$WORK/evils/hard.tar" evil-file
+	for archive in "$WORK"/evils/*.tar; do
+		small import "$archive" evil >/dev/null 2>&1 || true
+		small load -i "$archive" >/dev/null 2>&1 && fail_because "load $archive"
+		[ ! -e "$WORK/planted" ] || fail_because "$archive: $WORK/planted: 写到了外面 written outside"
+	done
+	small rmi evil >/dev/null 2>&1 || true
+	find "$MYDOCKER_SMALL_ROOT" -maxdepth 2 -name '.*' | grep . && fail_because "没有收拾 left behind"
+	return 0
 }
 
 logged() { small logs "$1" | grep -q "$2"; }
@@ -72,6 +88,33 @@ check_background() {
 	works small rm small-one
 	works small ps -a -q
 	expect_equal "ps -a" "" "$OUT"
+}
+
+# What logs -f shows is all of it, and it ends with the container.
+check_follow() {
+	works small run -d --name small-talk --net none box sh -c 'echo one; sleep 1; echo two'
+	works timeout 30 "$PROGRAM" logs -f small-talk
+	expect_equal "logs -f" $'one\ntwo' "$OUT"
+	works small rm -f small-talk
+}
+
+# Six commands want one name: one gets it, the others say so and leave nothing.
+check_one_name() {
+	local i said=0
+	for i in 1 2 3 4 5 6; do
+		{ small run -d --name small-same --net none box sleep 1000 >/dev/null 2>"$WORK/same.$i" || echo "$?" >"$WORK/status.$i"; } &
+	done
+	wait
+	for i in 1 2 3 4 5 6; do
+		[ -s "$WORK/same.$i" ] || continue
+		said=$((said + 1))
+		expect_contains "run --name" "in use" "$(<"$WORK/same.$i")"
+		expect_equal "run --name: status" 125 "$(<"$WORK/status.$i")"
+	done
+	expect_equal "拒绝了几条 how many were refused" 5 "$said"
+	works small ps -a -q
+	expect_equal "ps -a -q" 1 "$(grep -c . <<<"$OUT")"
+	works small rm -f small-same
 }
 
 check_commit() {
@@ -160,6 +203,8 @@ LINKS=$(links)
 check check_images "import、images、run 一个镜像 / import, images, run an image" "image.go, overlay.go"
 check check_hostile_tar "恶意的 tar 写不到外面 / a hostile tar writes nothing outside" "unpack.go"
 check check_background "run -d、ps、logs、exec、stop、wait、rm / run -d, ps, logs, exec, stop, wait, rm" "supervise.go, store.go, logs.go, exec.go"
+check check_follow "logs -f 等到结束 / logs -f waits for the end" "logs.go: showLogs"
+check check_one_name "六条命令同时要一个名字 / six commands want one name" "store.go: newRecord"
 check check_commit "diff 与 commit / diff and commit" "overlay.go, whiteout.go"
 check check_security "capability、no_new_privs、seccomp / capabilities, no_new_privs, seccomp" "security.go, seccomp.go"
 check check_network "网桥上互通，端口可达，占用的端口报错 / the bridge, a published port, a port that is taken" "bridge.go, ports.go"

@@ -133,8 +133,16 @@ if [ $# = 0 ]; then
 	[ -z "$GO" ] || check check_book "书和源码一致 / the book agrees with the sources" "scripts/docs.sh check; scripts/docs.sh update"
 fi
 
+# soaked: the steps, and the small engine with the last
+soaked() {
+	for step in "${STEPS[@]}"; do
+		say "${step%%-*}"
+		[ "$step" != step06-final ] || say small
+	done
+}
 read -r runs killed <<<"${SOAK:-20 5}"
-[ "$runs" = 0 ] || run_checks evidence/soak.sh "$runs" "$killed" "${STEPS[@]%%-*}"
+# shellcheck disable=SC2046 # a list
+[ "$runs" = 0 ] || run_checks evidence/soak.sh "$runs" "$killed" $(soaked)
 
 [ -n "$TAP" ] || printf '\n合计 total:\n'
 finish

@@ -12,6 +12,16 @@ engine_setup() {
 	REMOVE_BOXES=remove_containers
 }
 
+# small_setup: the same for the small engine
+small_setup() {
+	export MYDOCKER_SMALL_ROOT=$WORK/root
+	STATE_DIRS=("$MYDOCKER_SMALL_ROOT/containers")
+	mkdir -p "${STATE_DIRS[@]}"
+	BOX_BEFORE=(run --rm)
+	BOX_AFTER=(host)
+	REMOVE_BOXES=remove_containers
+}
+
 # Containers outlive their clients: whatever a check has left is removed after it.
 remove_containers() {
 	local ids

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# faults.sh [stepNN…]: let every system call with which a step sets a container up fail in turn (scripts/evidence/faults), and see
+# faults.sh [stepNN… small myrunc]: let every system call with which a step sets a container up fail in turn (scripts/evidence/faults), and see
 # that each failure is a clear error and leaves the host clean; then end the program with SIGKILL after each of its own
 # calls in turn. The tables go to dist/faults; --docs puts what is there into the chapter docs/zh/faults.md and its
 # translation. ERRNOS="EPERM ENOMEM KILL" chooses the errors. Needs root and x86-64.
@@ -11,7 +11,7 @@ is_root || die "需要 root / needs root: sudo $0"
 docs=''
 if [ "${1:-}" = --docs ]; then docs=1 && shift; fi
 STEPS=("$@")
-[ ${#STEPS[@]} -gt 0 ] || STEPS=(step01 step02 step03 step04 step05 step06 myrunc)
+[ ${#STEPS[@]} -gt 0 ] || STEPS=(step01 step02 step03 step04 step05 small step06 myrunc)
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/faults.XXXXXX") || die "mktemp failed"
 trap 'rm -rf "$WORK"' EXIT
 chmod 755 "$WORK"
@@ -28,14 +28,15 @@ fi
 
 # program STEP: its file in $WORK
 program() {
-	local directory source
+	local directory source package
 	for directory in "$ROOT/$1"*; do STEP=$(basename "$directory"); done
-	source=$STEP
+	source=$STEP package=.
 	if [ "$1" = myrunc ]; then STEP=myrunc source=step06-final/cmd/myrunc; fi
+	if [ "$1" = small ]; then STEP=small source=step06-final package=./small; fi
 	if [ -n "${MYDOCKER_BIN:-}" ]; then
 		cp "$MYDOCKER_BIN/$STEP" "$WORK/$STEP"
 	else
-		build "$source" "$WORK/$STEP"
+		build "$source" "$WORK/$STEP" "$package"
 	fi
 }
 
@@ -60,6 +61,13 @@ for step in "${STEPS[@]}"; do
 		# A container outlives the engine's client; the next run clears up what is older than a minute.
 		after="$WORK/$STEP ps -a -q | xargs -r $WORK/$STEP rm -f; touch -cd '2 minutes ago' /var/lib/mydocker/containers/.new-*
 			$WORK/$STEP run --rm host true"
+		;;
+	small)
+		export MYDOCKER_SMALL_ROOT=$WORK/root
+		watch=$watch:$WORK/root/containers
+		arguments=(run --rm --name faults -m 64m --hostname box -p 127.0.0.1:18081:80 host true)
+		# A container whose supervisor was killed is listed until it is removed; the next run clears up the rest.
+		after="$WORK/$STEP ps -a -q | xargs -r $WORK/$STEP rm -f; $WORK/$STEP run --rm host true"
 		;;
 	myrunc*)
 		mkdir -p "$WORK/bundle"

@@ -9,7 +9,7 @@ host_snapshot() {
 	say "hostname $(uname -n)"
 	mounts_of_interest | sed 's/^/mount /'
 	left_cgroups | sed 's/^/cgroup /'
-	sed -n 's/^ *\([^:|]*\):.*/interface \1/p' /proc/self/net/dev | grep -E ' (mydocker|md-|veth[0-9a-f]{11}$|tap)'
+	sed -n 's/^ *\([^:|]*\):.*/interface \1/p' /proc/self/net/dev | grep -E ' (mydocker|md-|small|sm[0-9a-f]{10}$|veth[0-9a-f]{11}$|tap)'
 	ipcs 2>/dev/null | sed -n 's/^\(0x[0-9a-f]* [^ ]*\).*/ipc \1/p'
 	firewall_rules | sed 's/^/rule /'
 	left_processes | sed 's/^/process /'

@@ -8,7 +8,7 @@ BOX_AFTER=(--)
 STATE_DIRS=(/run/mydocker /var/lib/mydocker) # where the program keeps what is left between runs
 STDIN_FLAG=''                                # what makes the program pass on its input
 
-# begin STEP CHAPTER prepares the checks of one step: a work directory and the program.
+# begin STEP CHAPTER [MODULE PACKAGE] prepares the checks of one step: a work directory and the program.
 begin() {
 	STEP=$1 CHAPTER=$2
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/verify-$STEP.XXXXXX") || die "mktemp failed: is ${TMPDIR:-/tmp} writable?"
@@ -26,7 +26,7 @@ begin() {
 		cp "$MYDOCKER_BIN/$STEP" "$PROGRAM" || die "$MYDOCKER_BIN/$STEP: MYDOCKER_BIN 里没有这个程序 / MYDOCKER_BIN must hold the built programs"
 		chmod 755 "$PROGRAM"
 	else
-		build "$STEP" "$PROGRAM" || die "$STEP 编译失败 / does not build: cd $STEP && go build ."
+		build "${3:-$STEP}" "$PROGRAM" "${4:-.}" || die "$STEP 编译失败 / does not build: cd ${3:-$STEP} && go build ${4:-.}"
 	fi
 }
 
