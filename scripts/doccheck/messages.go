@@ -28,7 +28,7 @@ type message struct {
 	format string
 }
 
-// checkMessages wants every error message of the five small programs, and those of the engine
+// checkMessages wants every error message of the steps and of the small engine, and those of the engine
 // that do not only pass another error on, on the pages of messages of both languages. What varies
 // in a message is written … there; the longest piece that does not vary must be found word for
 // word.
@@ -63,12 +63,13 @@ func checkMessages(book *Book) []Problem {
 	return problems
 }
 
-// stepMessages are those of the five small programs.
+// stepMessages are those of the five small programs and of the small engine.
 func stepMessages(root string) (messages []message, problems []Problem) {
 	steps, err := filepath.Glob(filepath.Join(root, "step0[1-5]*"))
 	if err != nil {
 		return nil, []Problem{{"step0*", 1, err.Error()}}
 	}
+	steps = append(steps, filepath.Join(root, "step06-final", "small"))
 
 	for _, step := range steps {
 		found, more := messagesUnder(step, root, map[string]int{"Errorf": 0, "fail": 0, "failWith": 1})
@@ -86,7 +87,7 @@ func relative(root, path string) string {
 
 // notMessages are packages without texts of their own for the user: the stages pass on what
 // failed by the name of the step, which runtime explains; explain writes a page; testdata is for
-// tests; the small engine says what to do in each of its own messages.
+// tests; the small engine is looked at as a step.
 var notMessages = regexp.MustCompile(`/(internal/sys|internal/reexec|internal/containerinit|internal/shim|internal/explain|testdata|small)$`)
 
 // engineMessages are those of the engine and of its runtime.
@@ -99,7 +100,7 @@ func messagesUnder(dir, root string, arguments map[string]int) (messages []messa
 		if err != nil {
 			return err
 		}
-		if info.IsDir() && notMessages.MatchString(path) {
+		if info.IsDir() && path != dir && notMessages.MatchString(path) {
 			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

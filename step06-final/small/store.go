@@ -71,6 +71,7 @@ func newRecord(name, image string) (*record, error) {
 		return nil, err
 	}
 	defer all.Close()
+	sweep()
 	if other, err := findRecord(r.Name); err == nil {
 		return nil, fail("the name %q is in use by container %s: remove it first: rm %s", r.Name, other.ID[:12], r.Name)
 	}
@@ -82,6 +83,17 @@ func newRecord(name, image string) (*record, error) {
 		return nil, err
 	}
 	return r, r.save()
+}
+
+// sweep removes what a killed command has begun, a directory without a record. The caller holds the
+// lock of all names, so none is being made.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(rootDir(), "containers", "*"))
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, "record.json")); os.IsNotExist(err) {
+			_ = os.RemoveAll(dir) // another command may be about to remove it, too
+		}
+	}
 }
 
 // save replaces the record in one step, so that a crash leaves the old one or the new one.
