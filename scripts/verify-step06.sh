@@ -541,7 +541,7 @@ check check_orphans_end "PID 1 结束后没有孤儿进程 / no orphan is left a
 common_checks
 signal_checks
 NEEDS=true
-check check_ordinary_user "普通用户也可以 / an ordinary user can do it too" "internal/userns; scripts/check-env.sh"
+check check_ordinary_user "普通用户也可以 / an ordinary user can do it too" "internal/idmap; scripts/check-env.sh"
 check check_ordinary_user_life "普通用户：发布端口、exec、logs、cp、卷 / an ordinary user: published port, exec, logs, cp, volume" "internal/network/usermode.go"
 check check_host_same "主机和之前一样 / the host is as before" "看上面多出来的东西 / see what is left above"
 finish

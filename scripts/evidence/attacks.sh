@@ -335,7 +335,7 @@ try_host_user() {
 	engine rm -f left >/dev/null
 	engine volume rm shared >/dev/null
 }
-check try_host_user "宿主机的普通用户运行容器留下的 setuid 程序 / a user of the host runs a set-user-id program that a container left [CVE-2021-41091]" "internal/engine/remap.go"
+check try_host_user "宿主机的普通用户运行容器留下的 setuid 程序 / a user of the host runs a set-user-id program that a container left [CVE-2021-41091]" "internal/idmap/remap.go"
 
 try_inheritable() {
 	OUT=$(engine run --rm attacker attack inheritable) || true

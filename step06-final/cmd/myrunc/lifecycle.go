@@ -6,12 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/runtime"
+	"mydocker/step06-final/internal/units"
 )
 
 func createFlags(f *flag.FlagSet) {
@@ -35,13 +34,16 @@ func createOptions(flags *flag.FlagSet) (runtime.CreateOptions, error) {
 	if err := runtime.CheckPreserved(o.PreserveFDs); err != nil {
 		return o, err
 	}
+
 	if o.Bundle == "" {
 		directory, err := os.Getwd()
 		if err != nil {
 			return o, fmt.Errorf("find the bundle: %w", err)
 		}
+
 		o.Bundle = directory
 	}
+
 	return o, nil
 }
 
@@ -117,22 +119,12 @@ func killCommand(c *context, flags *flag.FlagSet) (int, error) {
 	return 0, container.Kill(sig, truth(flags, "all"))
 }
 
-// parseSignal takes a number, KILL or SIGKILL.
+// parseSignal takes a number, 0 as well, or a name.
 func parseSignal(name string) (unix.Signal, error) {
-	if n, err := strconv.Atoi(name); err == nil {
-		if n < 0 || n > 64 {
-			return 0, fmt.Errorf("signal %d: must be between 0 and 64", n)
-		}
-		return unix.Signal(n), nil
+	if name == "0" { // kill(2): does it exist?
+		return 0, nil
 	}
-	upper := strings.ToUpper(name)
-	if !strings.HasPrefix(upper, "SIG") {
-		upper = "SIG" + upper
-	}
-	if sig := unix.SignalNum(upper); sig != 0 {
-		return sig, nil
-	}
-	return 0, fmt.Errorf("signal %q is unknown (`kill -l` lists the names)", name)
+	return units.ParseSignal(name)
 }
 
 func deleteFlags(f *flag.FlagSet) {

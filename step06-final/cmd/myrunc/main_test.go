@@ -161,6 +161,7 @@ func TestLifecycle(t *testing.T) {
 	c.fails("not running", "kill", c.id)
 	c.ok("delete", c.id)
 	c.fails("does not exist", "state", c.id)
+
 	c.ok("delete", "--force", c.id)
 }
 
@@ -196,6 +197,7 @@ func TestEverySignalIsPassedOn(t *testing.T) {
 	script := "trap 'exit 23' TERM; for s in " + strings.Join(names, " ") +
 		"; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.01; done"
 	c := newCLI(t, "sh", "-c", script)
+
 	check := func(command *exec.Cmd) {
 		out, err := command.StdoutPipe()
 		require.NoError(t, err)
@@ -351,7 +353,7 @@ func TestMistakes(t *testing.T) {
 		"usage: myrunc state ID":                 {"state", "a", "b"},
 		"usage: myrunc list":                     {"list", "a"},
 		"--log-format \"xml\"":                   {"--log-format", "xml", "list"},
-		"signal \"SIGFOO\" is unknown":           {"kill", "x", "SIGFOO"},
+		"invalid signal \"SIGFOO\"":              {"kill", "x", "SIGFOO"},
 		"only letters, digits":                   {"state", "a/b"},
 		"config.json does not exist":             {"create", "-b", c.root, "x"},
 		"exists already":                         {"spec", "-b", c.bundle},

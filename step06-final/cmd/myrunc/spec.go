@@ -13,9 +13,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/idmap"
 	oci "mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/security"
-	"mydocker/step06-final/internal/userns"
 )
 
 func specFlags(f *flag.FlagSet) {
@@ -105,7 +105,7 @@ func exampleNamespaces() []specs.LinuxNamespace {
 
 // makeRootless changes what an ordinary user is not allowed.
 func makeRootless(spec *specs.Spec) error {
-	uids, gids, full, err := userns.Mappings()
+	uids, gids, full, err := idmap.Mappings()
 	if err != nil {
 		return err
 	}

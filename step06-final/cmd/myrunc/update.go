@@ -5,10 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
+	"mydocker/step06-final/internal/units"
 	"os"
 	"strconv"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -30,6 +29,7 @@ func updateFlags(f *flag.FlagSet) {
 	f.String("cpu-idle", "", "1: run only when nobody else wants to")
 	f.String("cpuset-cpus", "", "list such as 0-3,7")
 	f.String("cpuset-mems", "", "list such as 0")
+
 	f.String("pids-limit", "", "processes and threads (-1: no limit)")
 
 	f.String("blkio-weight", "", "10 to 1000")
@@ -109,27 +109,17 @@ func parseNumber(flags *flag.FlagSet, name string, use func(int64)) error {
 	return nil
 }
 
-// parseSize takes bytes, or a number with a unit: 64m, 1G, 1.5GiB (units of 1024).
+// parseSize takes bytes, or a number with a unit (64m, 1G, 1.5GiB), or -1.
 func parseSize(flags *flag.FlagSet, name string, use func(int64)) error {
 	s := text(flags, name)
 	if s == "" {
 		return nil
 	}
-
-	number := strings.TrimRight(strings.ToLower(s), "bkmgti ")
-	shift := map[string]uint{"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-	unit := strings.ToLower(strings.TrimSpace(s[len(number):]))
-	if len(unit) > 1 { // kb, kib
-		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
-	}
-
-	bits, known := shift[unit]
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !known || n < -1 || n*float64(uint64(1)<<bits) > math.MaxInt64/2 {
+	n, err := units.ParseBytesOrUnlimited(s)
+	if err != nil {
 		return fmt.Errorf("--%s %q: must be a number of bytes, with a unit such as 64m, or -1", name, s)
 	}
-
-	use(int64(n * float64(uint64(1)<<bits)))
+	use(n)
 	return nil
 }
 

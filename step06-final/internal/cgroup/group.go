@@ -13,7 +13,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // Group is one container's cgroup, in every hierarchy of the host.
@@ -282,7 +282,7 @@ func (g *Group) Processes() ([]int, error) {
 			return nil
 		}
 
-		data, err := disk.Read(filepath.Join(path, "cgroup.procs"))
+		data, err := atomicfile.Read(filepath.Join(path, "cgroup.procs"))
 		if err != nil {
 			if os.IsNotExist(err) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
 				return nil
@@ -416,7 +416,7 @@ func write(directory, file, value string) error {
 }
 
 func readString(directory, file string) (string, error) {
-	data, err := disk.Read(filepath.Join(directory, file))
+	data, err := atomicfile.Read(filepath.Join(directory, file))
 	return strings.TrimSpace(string(data)), err
 }
 

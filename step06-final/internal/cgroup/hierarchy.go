@@ -13,12 +13,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
+	"mydocker/step06-final/internal/proc"
 )
 
 // Hierarchy is one mounted cgroup tree.
@@ -51,11 +51,11 @@ func (h *Host) Unified() bool {
 // Detect reads /proc/self/mountinfo and /proc/self/cgroup. A host without any cgroup tree is not an
 // error: Host is empty.
 func Detect() (*Host, error) {
-	mounts, err := disk.Read("/proc/self/mountinfo")
+	mounts, err := atomicfile.Read("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("find cgroup mounts: %w", err)
 	}
-	own, err := disk.Read("/proc/self/cgroup")
+	own, err := atomicfile.Read("/proc/self/cgroup")
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("find own cgroups: %w", err)
 	}
@@ -112,26 +112,23 @@ func parse(mounts, own []byte, visible func(Hierarchy) bool) (*Host, error) {
 	return host, lines.Err()
 }
 
-// parseMount reads a line of mountinfo (proc(5)):
-//
-//	36 35 98:0 /root /mountpoint options [optional fields] - fstype source superoptions
+// parseMount finds a cgroup tree in a line of mountinfo.
 func parseMount(line string) (Hierarchy, bool) {
-	separator := strings.Index(line, " - cgroup") // a look at most lines is enough: there may be hundreds
-	if separator < 0 {
+	if !strings.Contains(line, " - cgroup") { // a look at most lines is enough: there may be hundreds
 		return Hierarchy{}, false
 	}
 
-	left, right := strings.Fields(line[:separator]), strings.Fields(line[separator+3:])
-	if len(left) < 6 || len(right) < 3 {
+	m, ok := proc.ParseMount(line)
+	if !ok {
 		return Hierarchy{}, false
 	}
 
-	h := Hierarchy{device: left[2], Root: unescape(left[3]), Mountpoint: unescape(left[4])}
-	switch right[0] {
+	h := Hierarchy{device: m.Device, Root: m.Root, Mountpoint: m.Point}
+	switch m.Type {
 	case "cgroup2":
 		h.V2 = true
 	case "cgroup":
-		for _, option := range strings.Split(right[2], ",") {
+		for _, option := range strings.Split(m.SuperOptions, ",") {
 			if knownController[option] || strings.HasPrefix(option, "name=") {
 				h.Controllers = append(h.Controllers, option)
 			}
@@ -149,18 +146,6 @@ var knownController = map[string]bool{"cpu": true, "cpuacct": true, "cpuset": tr
 	"freezer": true,
 	"blkio":   true, "pids": true, "net_cls": true, "net_prio": true, "perf_event": true, "hugetlb": true,
 	"rdma": true, "misc": true, "debug": true}
-
-// unescape undoes the \ooo of mountinfo.
-func unescape(s string) string {
-	if i := strings.IndexByte(s, '\\'); i >= 0 && i+4 <= len(s) {
-		n, err := strconv.ParseUint(s[i+1:i+4], 8, 8)
-		if err != nil {
-			return s
-		}
-		return s[:i] + string([]byte{byte(n)}) + unescape(s[i+4:])
-	}
-	return s
-}
 
 // parseOwn reads /proc/self/cgroup: `4:cpu,cpuacct:/path` for v1, `0::/path` for v2.
 func parseOwn(data []byte) (v1 map[string]string, v2 string, err error) {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // Sub is the group with some of its directories replaced by ones below them, as runc's `exec
@@ -95,7 +95,7 @@ func (g *Group) ForProcessBeside(init int) (*Group, error) {
 		return g, err
 	}
 
-	data, err := disk.Read(fmt.Sprintf("/proc/%d/cgroup", init))
+	data, err := atomicfile.Read(fmt.Sprintf("/proc/%d/cgroup", init))
 	if err != nil {
 		return nil, err
 	}

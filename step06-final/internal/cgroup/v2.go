@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/sys"
 	"os"
 	"path/filepath"
 	"sort"
@@ -93,7 +94,7 @@ func (g *Group) enableControllers(settings []setting) error {
 		}
 
 		for _, controller := range strings.Fields(available) {
-			if !wanted[controller] || contains(strings.Fields(enabled), controller) {
+			if !wanted[controller] || sys.Contains(strings.Fields(enabled), controller) {
 				continue
 			}
 			err := error(unix.EBUSY)
@@ -127,15 +128,6 @@ func hasProcesses(directory string) (bool, error) {
 		return true, nil // threaded already
 	}
 	return processes != "", err
-}
-
-func contains(list []string, s string) bool {
-	for _, element := range list {
-		if element == s {
-			return true
-		}
-	}
-	return false
 }
 
 func settingsV2(r *specs.LinuxResources) ([]setting, error) {

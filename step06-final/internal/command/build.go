@@ -13,6 +13,7 @@ import (
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/spec"
+	"mydocker/step06-final/internal/sys"
 )
 
 // stepFlags are the flags of `run` that `build` has for the containers of RUN.
@@ -45,7 +46,7 @@ func buildCommand() cli.Command {
 
 	for _, flag := range createFlags() {
 		name, _, _ := strings.Cut(flag.GetName(), ",")
-		if contains(stepFlags, name) {
+		if sys.Contains(stepFlags, name) {
 			flags = append(flags, flag)
 		}
 	}

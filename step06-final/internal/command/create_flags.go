@@ -11,6 +11,8 @@ import (
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/spec"
+	"mydocker/step06-final/internal/sys"
+	"mydocker/step06-final/internal/units"
 )
 
 // createFlags are the flags that `run` and `create` share, in docker's alphabetical order.
@@ -160,22 +162,13 @@ func (r *reader) number(flag string, least, most int64) (value int64, given bool
 
 func (r *reader) oneOf(flag string, allowed ...string) string {
 	value := r.ctx.String(flag)
-	if value == "" || strings.HasPrefix(value, "container:") && contains(allowed, "container:NAME") {
+	if value == "" || strings.HasPrefix(value, "container:") && sys.Contains(allowed, "container:NAME") {
 		return value
 	}
-	if !contains(allowed, value) {
+	if !sys.Contains(allowed, value) {
 		r.fail(flag, fmt.Errorf("invalid value %q: want %s", value, strings.Join(allowed, ", ")))
 	}
 	return value
-}
-
-func contains(list []string, value string) bool {
-	for _, item := range list {
-		if item == value {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *reader) throttles(flag string, bytes bool) []spec.Throttle {
@@ -215,9 +208,9 @@ func (r *reader) pairs(flag, fileFlag string) map[string]string {
 func (r *reader) resources() spec.Resources {
 	weight, _ := r.number("blkio-weight", 0, 1000)
 	res := spec.Resources{
-		Memory:            r.bytes("memory", spec.ParseBytes),
-		MemorySwap:        r.bytes("memory-swap", spec.ParseBytesOrUnlimited),
-		MemoryReservation: r.bytes("memory-reservation", spec.ParseBytes),
+		Memory:            r.bytes("memory", units.ParseBytes),
+		MemorySwap:        r.bytes("memory-swap", units.ParseBytesOrUnlimited),
+		MemoryReservation: r.bytes("memory-reservation", units.ParseBytes),
 		OomKillDisable:    r.ctx.Bool("oom-kill-disable"),
 		NanoCPUs:          r.bytes("cpus", spec.ParseCPUs),
 		CPUPeriod:         r.ctx.Int64("cpu-period"),
@@ -274,6 +267,7 @@ func createOptions(ctx *cli.Context) (engine.CreateOptions, error) {
 
 func (r *reader) hostConfig() spec.HostConfig {
 	ctx := r.ctx
+
 	h := spec.HostConfig{
 		Binds: distinct(ctx.StringSlice("volume")), VolumesFrom: ctx.StringSlice("volumes-from"),
 		Tmpfs:       map[string]string{},
@@ -291,7 +285,7 @@ func (r *reader) hostConfig() spec.HostConfig {
 		DNSSearch:  ctx.StringSlice("dns-search"),
 		DNSOptions: ctx.StringSlice("dns-option"), ExtraHosts: ctx.StringSlice("add-host"),
 		NetworkAliases: ctx.StringSlice("network-alias"),
-		IPAddress:      ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", spec.ParseBytes),
+		IPAddress:      ctx.String("ip"), Resources: r.resources(), ShmSize: r.bytes("shm-size", units.ParseBytes),
 	}
 
 	h.DeviceReadBps, h.DeviceWriteBps = r.throttles("device-read-bps", true), r.throttles("device-write-bps", true)
@@ -401,7 +395,7 @@ func (r *reader) logConfig() spec.LogConfig {
 
 		switch key {
 		case "max-size":
-			config.MaxSize, err = spec.ParseBytes(value)
+			config.MaxSize, err = units.ParseBytes(value)
 			if err == nil && config.MaxSize < 1 {
 				err = fmt.Errorf("max-size %q is not a size", value)
 			}
@@ -454,7 +448,7 @@ func (r *reader) environment() []string {
 // distinct drops values that were given before.
 func distinct(values []string) (out []string) {
 	for _, value := range values {
-		if !contains(out, value) {
+		if !sys.Contains(out, value) {
 			out = append(out, value)
 		}
 	}

@@ -57,13 +57,3 @@ func scaled(value, base float64, units []string, digits int) string {
 	}
 	return fmt.Sprintf("%.*g%s", digits, value, units[unit])
 }
-
-func shortID(id string) string {
-	if len(id) > 7 && id[:7] == "sha256:" {
-		id = id[7:]
-	}
-	if len(id) > 12 {
-		return id[:12]
-	}
-	return id
-}

@@ -16,6 +16,7 @@ import (
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/image"
+	"mydocker/step06-final/internal/units"
 )
 
 // imageRow is a line of `images`.
@@ -332,7 +333,7 @@ func historyAction(ctx *cli.Context, e *engine.Engine) error {
 		}
 
 		if !ctx.Bool("no-trunc") {
-			row.ID = shortID(row.ID)
+			row.ID = units.ShortID(row.ID)
 			if runes := []rune(row.CreatedBy); len(runes) > 45 {
 				row.CreatedBy = string(runes[:44]) + "…"
 			}
@@ -425,7 +426,7 @@ func imagesAction(ctx *cli.Context, e *engine.Engine) error {
 
 // imageRows is a row for every name of an image, or one for an image without.
 func imageRows(img *image.Image, long, digests bool) []imageRow {
-	base := imageRow{ID: shortID(img.ID), Repository: "<none>", Tag: "<none>", Digest: "<none>",
+	base := imageRow{ID: units.ShortID(img.ID), Repository: "<none>", Tag: "<none>", Digest: "<none>",
 		CreatedSince: ago(img.Created),
 		CreatedAt:    img.Created.Local().Format("2006-01-02 15:04:05 -0700 MST"),
 		Size:         humanSize(float64(img.Size), 3)}

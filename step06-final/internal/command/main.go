@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/engine"
 )
 
@@ -303,7 +304,7 @@ func eachContainer(do func(ctx *cli.Context, e *engine.Engine, v engine.View) er
 }
 
 // writeTo writes to standard output, or to the file of -o. A file that is not complete is removed.
-func writeTo(path string, write func(io.Writer) error) (err error) {
+func writeTo(path string, write func(io.Writer) error) error {
 	if path == "" {
 		if info, err := os.Stdout.Stat(); err == nil && engine.IsTerminal(os.Stdout) &&
 			info.Mode()&os.ModeCharDevice != 0 {
@@ -312,29 +313,5 @@ func writeTo(path string, write func(io.Writer) error) (err error) {
 		return write(os.Stdout)
 	}
 
-	file, err := os.CreateTemp(filepath.Dir(path), ".mydocker-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		file.Close()
-		if err != nil {
-			os.Remove(file.Name())
-		}
-	}()
-
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := file.Chmod(0o600); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-
-	return nil
+	return atomicfile.WriteBy(path, 0o600, false, write)
 }

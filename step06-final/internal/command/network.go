@@ -10,6 +10,7 @@ import (
 
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/network"
+	"mydocker/step06-final/internal/units"
 )
 
 // networkRow is a line of `network ls`.
@@ -169,7 +170,7 @@ func listNetworks(ctx *cli.Context, e *engine.Engine) error {
 			continue
 		}
 
-		row := networkRow{ID: shortID(n.ID), Name: n.Name, Driver: n.Driver, Scope: "local",
+		row := networkRow{ID: units.ShortID(n.ID), Name: n.Name, Driver: n.Driver, Scope: "local",
 			Internal: fmt.Sprint(n.Internal), CreatedAt: n.Created.Format(time.RFC3339Nano),
 			Labels: labelList(n.Labels), labels: n.Labels}
 		if ctx.Bool("no-trunc") {

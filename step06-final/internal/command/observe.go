@@ -18,6 +18,7 @@ import (
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/store"
+	"mydocker/step06-final/internal/sys"
 )
 
 func observeCommands() []cli.Command {
@@ -84,7 +85,7 @@ func inspectAction(ctx *cli.Context, e *engine.Engine) error {
 
 // inspect looks each name up among containers, then images, volumes and networks.
 func inspect(ctx *cli.Context, e *engine.Engine, kind string) error {
-	if !contains([]string{"", "container", "image", "volume", "network"}, kind) {
+	if !sys.Contains([]string{"", "container", "image", "volume", "network"}, kind) {
 		return fmt.Errorf("unknown type %q: want container, image, volume or network", kind)
 	}
 
@@ -198,7 +199,8 @@ func statsAction(ctx *cli.Context, e *engine.Engine) error {
 		return err
 	}
 
-	// CPU use is a difference. The kernel counts nanoseconds, so that the first one needs no second.
+	// CPU use is a difference. The kernel counts nanoseconds, so that the first one needs no
+	// second.
 	for pause := 100 * time.Millisecond; ; pause = time.Second {
 		time.Sleep(pause)
 		rows, err := statsRows(ctx, e, before)
@@ -388,6 +390,7 @@ func matchEvent(event store.Event, filters map[string][]string) bool {
 		}
 
 		any := false
+
 		for _, value := range values {
 			switch key {
 			case "container", "network", "volume":

@@ -12,6 +12,8 @@ import (
 	"mydocker/step06-final/internal/engine"
 	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/store"
+	"mydocker/step06-final/internal/sys"
+	"mydocker/step06-final/internal/units"
 )
 
 // containerRow is a line of `ps`, with docker's field names.
@@ -64,14 +66,14 @@ func psAction(ctx *cli.Context, e *engine.Engine) error {
 	}
 
 	for _, value := range filters["status"] {
-		if !contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
+		if !sys.Contains([]string{"created", "restarting", "running", "removing", "paused", "exited", "dead"}, value) {
 			return fmt.Errorf(
 				"invalid filter status=%s: want created, restarting, running, removing, paused, exited or dead", value)
 		}
 	}
 
 	for _, value := range filters["health"] {
-		if !contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy,
+		if !sys.Contains([]string{engine.HealthStarting, engine.HealthHealthy, engine.HealthUnhealthy,
 			engine.HealthNone}, value) {
 			return fmt.Errorf("invalid filter health=%s: want starting, healthy, unhealthy or none", value)
 		}
@@ -169,6 +171,7 @@ func makeContainerRow(e *engine.Engine, v engine.View, endpoints []network.Endpo
 	if v.Running {
 		row.Ports = portList(v, endpoints)
 	}
+
 	if withSize {
 		size, err := e.Size(v)
 		if err != nil {
@@ -192,7 +195,7 @@ func imageColumn(e *engine.Engine, v engine.View, now map[string]string) string 
 		now[v.Image] = id
 	}
 	if id != v.ImageID {
-		return shortID(v.ImageID)
+		return units.ShortID(v.ImageID)
 	}
 	return v.Image
 }
@@ -240,7 +243,7 @@ func parseFilters(ctx *cli.Context, known ...string) (map[string][]string, error
 		if !found {
 			return nil, usageError(ctx, "invalid filter %q: want KEY=VALUE", value)
 		}
-		if !contains(known, key) {
+		if !sys.Contains(known, key) {
 			return nil, fmt.Errorf("invalid filter %q: the keys are %s", key, strings.Join(known, ", "))
 		}
 		filters[key] = append(filters[key], val)

@@ -12,6 +12,7 @@ import (
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
+	"mydocker/step06-final/internal/sys"
 )
 
 func runCommands() []cli.Command {
@@ -257,7 +258,7 @@ func checkImageName(ctx *cli.Context, name string) error {
 // provideImage pulls the image as --pull says.
 func provideImage(ctx *cli.Context, e *engine.Engine, name string) error {
 	when := ctx.String("pull")
-	if !contains([]string{"missing", "always", "never"}, when) {
+	if !sys.Contains([]string{"missing", "always", "never"}, when) {
 		return usageError(ctx, "--pull: invalid value %q: want missing, always or never", when)
 	}
 

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"mydocker/step06-final/internal/spec"
+	"mydocker/step06-final/internal/units"
 )
 
 // Config is the settings of an image, with the fields that docker has and image-spec has not.
@@ -122,7 +123,7 @@ func (c *Config) single(name, value string) error {
 	case "USER":
 		c.User = value
 	case "STOPSIGNAL":
-		if _, err := spec.ParseSignal(value); err != nil {
+		if _, err := units.ParseSignal(value); err != nil {
 			return fmt.Errorf("STOPSIGNAL: %w", err)
 		}
 		c.StopSignal = value

@@ -45,12 +45,12 @@ func (e *Engine) runStep(ctx context.Context, h spec.HostConfig, s *snapshot.Sna
 		return err
 	}
 	defer lock.Unlock()
-	defer func() { err = withFirst(err, e.erase(id)) }()
+	defer func() { err = joinErrors(err, e.erase(id)) }()
 	if err := s.Mount(""); err != nil {
 		return err
 	}
 
-	defer func() { err = withFirst(err, s.Unmount()) }()
+	defer func() { err = joinErrors(err, s.Unmount()) }()
 	in, err := e.input(c, s.Root())
 	if err != nil {
 		return err

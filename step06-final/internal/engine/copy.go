@@ -57,7 +57,7 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	}
 	if v.Running {
 		if mounted, err := s.Mounted(); err != nil || !mounted && s.Kind == "overlay" {
-			return withFirst(err,
+			return joinErrors(err,
 				fmt.Errorf("the file system of container %s is not mounted here; restart the container", v.Name))
 		}
 		return use(s)
@@ -70,7 +70,7 @@ func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	stop := cleanOnSignal(func() { s.Unmount() })
 	err = use(s)
 	stop()
-	return withFirst(err, s.Unmount())
+	return joinErrors(err, s.Unmount())
 }
 
 // withTree calls use with a container's file system, the same whether the container was only

@@ -12,13 +12,14 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/idmap"
 	"mydocker/step06-final/internal/image"
 	"mydocker/step06-final/internal/layer"
 	"mydocker/step06-final/internal/network"
 	"mydocker/step06-final/internal/snapshot"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
-	"mydocker/step06-final/internal/userns"
+	"mydocker/step06-final/internal/units"
 )
 
 // CreateOptions are what `create` and `run` were told.
@@ -86,9 +87,9 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	defer func() {
 		if err != nil {
 			for _, name := range made {
-				err = withNote(err, e.Store.RemoveVolume(name))
+				err = joinErrors(err, e.Store.RemoveVolume(name))
 			}
-			err = withNote(err, e.erase(id))
+			err = joinErrors(err, e.erase(id))
 		}
 	}()
 
@@ -107,12 +108,15 @@ func (e *Engine) Create(o CreateOptions) (c *store.Container, err error) {
 	return c, nil
 }
 
-// withNote adds a second error to a first one.
-func withNote(err, second error) error {
-	if second == nil {
-		return err
+// joinErrors is the first error with the second one behind it; either may be nil.
+func joinErrors(first, second error) error {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
 	}
-	return fmt.Errorf("%w; and then: %v", err, second)
+	return fmt.Errorf("%w; and then: %v", first, second)
 }
 
 // applyImage fills in what the flags left open from the image's config.
@@ -218,7 +222,7 @@ func (e *Engine) check(c *store.Container) error {
 		return fmt.Errorf("--rm and --restart contradict each other: a container that is removed cannot be restarted")
 	}
 	if c.Config.StopSignal != "" {
-		if _, err := spec.ParseSignal(c.Config.StopSignal); err != nil {
+		if _, err := units.ParseSignal(c.Config.StopSignal); err != nil {
 			return err
 		}
 	}
@@ -241,7 +245,7 @@ func (e *Engine) check(c *store.Container) error {
 // mappings are the ID maps of the container's user namespace; empty if it has none of its own.
 func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) {
 	if Rootless() {
-		uids, gids, _, err = userns.Mappings()
+		uids, gids, _, err = idmap.Mappings()
 		return uids, gids, err
 	}
 
@@ -252,12 +256,12 @@ func mappings(h spec.HostConfig) (uids, gids []specs.LinuxIDMapping, err error) 
 		if h.Privileged {
 			return nil, nil, fmt.Errorf("--privileged and --userns=%s contradict each other", h.UsernsMode)
 		}
-		uid, err := remapRange("/etc/subuid", "/etc/passwd")
+		uid, err := idmap.Remap("/etc/subuid", "/etc/passwd")
 		if err != nil {
 			return nil, nil, err
 		}
 
-		gid, err := remapRange("/etc/subgid", "/etc/group")
+		gid, err := idmap.Remap("/etc/subgid", "/etc/group")
 		if err != nil {
 			return nil, nil, err
 		}

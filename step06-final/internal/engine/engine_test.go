@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/idmap"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
 )
@@ -175,7 +176,7 @@ func TestRemapRange(t *testing.T) {
 		sub, accounts := filepath.Join(dir, "sub"), filepath.Join(dir, "accounts")
 		require.NoError(t, os.WriteFile(sub, []byte(c.subordinates), 0o600))
 		require.NoError(t, os.WriteFile(accounts, []byte(c.accounts), 0o600))
-		m, err := remapRange(sub, accounts)
+		m, err := idmap.Remap(sub, accounts)
 		if c.wrong != "" {
 			require.ErrorContains(t, err, c.wrong)
 			continue
@@ -185,7 +186,7 @@ func TestRemapRange(t *testing.T) {
 		require.Equal(t, c.first, m.HostID)
 	}
 
-	m, err := remapRange(filepath.Join(dir, "none"), filepath.Join(dir, "none"))
+	m, err := idmap.Remap(filepath.Join(dir, "none"), filepath.Join(dir, "none"))
 	require.NoError(t, err)
 	require.Equal(t, uint32(100000), m.HostID)
 }

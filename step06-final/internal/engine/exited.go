@@ -5,8 +5,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -29,14 +28,14 @@ func (e *Engine) Exited(id string) error {
 		return err
 	}
 
-	release, err := lockRestarter(c, unix.LOCK_EX) // an earlier one may be on its way out
+	lock, err := atomicfile.Exclusive(restarterPath(c)) // an earlier one may be on its way out
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer lock.Unlock()
 	v, err := e.View(c)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -95,7 +94,7 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 	if err != nil || !wantsRestart(c, state) {
 		if state.Status == store.Restarting {
 			state.Status = store.Exited
-			err = withFirst(err, c.SaveState(state))
+			err = joinErrors(err, c.SaveState(state))
 		}
 		return 0, false, err
 	}
@@ -108,13 +107,6 @@ func (e *Engine) planRestart(c *store.Container) (wait time.Duration, again bool
 
 	state.Status, state.NotBefore = store.Restarting, time.Now().Add(wait)
 	return wait, true, c.SaveState(state)
-}
-
-func withFirst(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
 }
 
 // backoff doubles from 100 ms up to a minute.

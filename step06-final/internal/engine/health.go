@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
@@ -52,7 +52,7 @@ func (v View) Health() *Health {
 		return nil
 	}
 	h := &Health{Status: HealthStarting, Log: []HealthResult{}}
-	if err := disk.ReadJSON(healthPath(v.Container), h); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := atomicfile.ReadJSON(healthPath(v.Container), h); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return &Health{Status: HealthUnhealthy, Log: []HealthResult{{ExitCode: -1, Output: err.Error()}}}
 	}
 	return h
@@ -96,7 +96,7 @@ func (e *Engine) CheckHealth(id string) error {
 		!now.State.StartedAt.Equal(v.State.StartedAt) {
 		return nil // the check failed because the container has ended
 	}
-	if err := disk.WriteJSON(healthPath(c), h); err != nil {
+	if err := atomicfile.WriteJSON(healthPath(c), h, true); err != nil {
 		return fmt.Errorf("record the health of container %s: %w", c.Name, err)
 	}
 

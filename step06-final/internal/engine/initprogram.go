@@ -3,7 +3,6 @@ package engine
 import (
 	"debug/elf"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
 )
@@ -61,31 +61,13 @@ func (e *Engine) initProgram() (path string, arguments []string, err error) {
 	return path, []string{CommandInit}, copyFile(self, path)
 }
 
-func copyFile(source, target string) (err error) {
+func copyFile(source, target string) error {
 	in, err := os.Open(source)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", source, err)
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(target), ".tmp-*")
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", source, err)
-	}
-	defer os.Remove(out.Name()) // fails when all went well: it has another name then
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return fmt.Errorf("copy %s: %w", source, err)
-	}
-
-	if err := out.Chmod(0o755); err != nil {
-		out.Close()
-		return fmt.Errorf("copy %s: %w", source, err)
-	}
-
-	if err := out.Close(); err != nil {
-		return fmt.Errorf("copy %s: %w", source, err)
-	}
-	return os.Rename(out.Name(), target)
+	return atomicfile.WriteFrom(target, in, 0o755, false)
 }
 
 // isStatic says whether a program runs without a dynamic loader: it has no PT_INTERP segment

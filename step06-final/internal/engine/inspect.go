@@ -16,6 +16,7 @@ import (
 	"mydocker/step06-final/internal/security"
 	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
+	"mydocker/step06-final/internal/units"
 )
 
 // Inspect collects everything about a container.
@@ -249,7 +250,7 @@ func inspectHostMount(m spec.Mount) HostMount {
 			key, value, _ := strings.Cut(option, "=")
 			switch key {
 			case "size":
-				out.TmpfsOptions.SizeBytes, _ = spec.ParseBytes(value) // parsed when it was given
+				out.TmpfsOptions.SizeBytes, _ = units.ParseBytes(value) // parsed when it was given
 			case "mode":
 				mode, _ := strconv.ParseUint(value, 8, 32)
 				out.TmpfsOptions.Mode = uint32(mode)
@@ -353,6 +354,7 @@ func (e *Engine) networkSettings(v View) (*NetworkSettings, error) {
 // address.
 func (e *Engine) plannedNetworks(v View) map[string]*InspectedEndpoint {
 	networks := map[string]*InspectedEndpoint{}
+
 	plan := func(name, ip string, aliases []string) {
 		in := &InspectedEndpoint{}
 		if ip != "" {

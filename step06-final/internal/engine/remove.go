@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/store"
 )
 
@@ -24,7 +25,7 @@ func (e *Engine) RemoveNamed(nameOrID string, o RemoveOptions) error {
 	if err == nil {
 		return e.Remove(c, o)
 	}
-	if !o.Force || !errors.As(err, new(*store.DamagedError)) {
+	if !o.Force || !errors.As(err, new(*atomicfile.DamagedError)) {
 		return err
 	}
 
@@ -44,7 +45,7 @@ func (e *Engine) RemoveNamed(nameOrID string, o RemoveOptions) error {
 // Remove removes a container that does not run; with Force it is killed first.
 func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 	v, err := e.View(c)
-	damaged := errors.As(err, new(*store.DamagedError))
+	damaged := errors.As(err, new(*atomicfile.DamagedError))
 	if err != nil && !(damaged && o.Force) {
 		return gone(err)
 	}

@@ -49,14 +49,14 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 			return
 		}
 
-		err = withNote(err, e.release(c))
-		err = withNote(err, e.Networks.Tidy(0))
+		err = joinErrors(err, e.release(c))
+		err = joinErrors(err, e.Networks.Tidy(0))
 		state.ExitCode, state.Error, state.FinishedAt = ExitCode(err), err.Error(), time.Now()
 		if state.Status != store.Created {
 			state.Status = store.Exited
 		}
 
-		err = withNote(err, c.SaveState(state))
+		err = joinErrors(err, c.SaveState(state))
 	}()
 
 	if err := e.release(c); err != nil { // of an earlier run, when a crash kept it from doing so

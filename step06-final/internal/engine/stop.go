@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/runtime"
-	"mydocker/step06-final/internal/spec"
 	"mydocker/step06-final/internal/store"
+	"mydocker/step06-final/internal/units"
 )
 
 // Stop asks a container to end, and ends it when it has not after the timeout. timeout nil: the
@@ -113,7 +113,7 @@ func stopSignal(c *store.Container, given string) (unix.Signal, error) {
 	if given == "" {
 		return unix.SIGTERM, nil
 	}
-	return spec.ParseSignal(given)
+	return units.ParseSignal(given)
 }
 
 // ignores says whether init has no handler for a signal: proc(5), SigCgt of /proc/PID/status.
@@ -176,7 +176,7 @@ func (e *Engine) Kill(v View, signal string) error {
 		signal = "KILL"
 	}
 
-	number, err := spec.ParseSignal(signal)
+	number, err := units.ParseSignal(signal)
 	if err != nil {
 		return err
 	}

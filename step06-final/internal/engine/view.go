@@ -11,6 +11,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/shim"
 	"mydocker/step06-final/internal/store"
@@ -217,6 +218,7 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 	if state.BootID == BootID() && wantsRestart(c, state) {
 		state.Status = store.Restarting
 	}
+
 	releaseErr := e.release(c)
 	if err := c.SaveState(state); err != nil {
 		// The disk is full, perhaps by this container: it can still be shown and removed. The next
@@ -289,7 +291,7 @@ func waitForExitFile(c *store.Container, rc *runtime.Container) {
 		if _, err := os.Stat(exitPath(c)); err == nil {
 			return
 		}
-		if rc.SupervisorPid == 0 || !processExists(rc.SupervisorPid) {
+		if rc.SupervisorPid == 0 || !proc.Exists(rc.SupervisorPid) {
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"mydocker/step06-final/internal/engine"
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/runtime"
 	"mydocker/step06-final/internal/security"
 )
@@ -335,8 +336,7 @@ func limit(bytes uint64) string {
 	return size(bytes)
 }
 
-// mounts reads mountinfo (proc(5)): the fields before " - " are about the mount, those behind
-// about the file system.
+// mounts shows mountinfo.
 func (p *page) mounts() {
 	p.title("mounts, with propagation", chapterRootfs)
 	data, err := os.ReadFile(p.proc("mountinfo"))
@@ -346,25 +346,24 @@ func (p *page) mounts() {
 	}
 
 	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
-		about, filesystem, found := strings.Cut(line, " - ")
-		fields, fs := strings.Fields(about), strings.Fields(filesystem)
-		if !found || len(fields) < 6 || len(fs) < 3 {
+		m, ok := proc.ParseMount(line)
+		if !ok {
 			continue
 		}
 
 		propagation := "private"
-		if len(fields) > 6 {
-			propagation = strings.Join(fields[6:], ",")
+		if len(m.Propagation) > 0 {
+			propagation = strings.Join(m.Propagation, ",")
 		}
 
-		source := fs[1]
-		if fields[3] != "/" {
-			source += " (" + fields[3] + ")"
+		source := m.Source
+		if m.Root != "/" {
+			source += " (" + m.Root + ")"
 		}
 
-		p.line("%-26s %-8s %s  %s  %s", fields[4], fs[0], fields[5], propagation, source)
-		if fs[0] == "overlay" && fields[4] == "/" {
-			p.overlay(fs[2])
+		p.line("%-26s %-8s %s  %s  %s", m.Point, m.Type, m.Options, propagation, source)
+		if m.Type == "overlay" && m.Point == "/" {
+			p.overlay(m.SuperOptions)
 		}
 	}
 }

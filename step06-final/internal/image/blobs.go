@@ -11,7 +11,7 @@ import (
 
 	digest "github.com/opencontainers/go-digest"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // ErrDigest is the answer to content that is not what its name says.
@@ -62,7 +62,7 @@ func (s *Store) putBlob(r io.Reader, want digest.Digest) (digest.Digest, int64, 
 	}
 
 	// One that is there already is replaced: it may be damaged.
-	if err := disk.Publish(temp, s.blobPath(got)); err != nil {
+	if err := atomicfile.Publish(temp, s.blobPath(got)); err != nil {
 		return "", 0, err
 	}
 	return got, size, nil

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // CachedStep is the result of one build step: cache/KEY.json. It keeps its layer from being
@@ -65,7 +65,8 @@ func (s *Store) CachedLayer(st *Stage, key string) (created time.Time, found boo
 	defer lock.Unlock()
 
 	var step CachedStep
-	if err := disk.ReadJSON(s.cachePath(key), &step); err != nil || step.Layer == nil || !s.hasBlob(step.Layer.Digest) {
+	if err := atomicfile.ReadJSON(s.cachePath(key), &step); err != nil || step.Layer == nil ||
+		!s.hasBlob(step.Layer.Digest) {
 		return time.Time{}, false, nil // a damaged or incomplete entry is as good as none
 	}
 	st.addLayer(*step.Layer)
@@ -82,11 +83,11 @@ func (s *Store) CachedSetting(key string) (time.Time, error) {
 	defer lock.Unlock()
 
 	var step CachedStep
-	if err := disk.ReadJSON(s.cachePath(key), &step); err == nil && !step.Created.IsZero() {
+	if err := atomicfile.ReadJSON(s.cachePath(key), &step); err == nil && !step.Created.IsZero() {
 		return step.Created, nil
 	}
 	step = CachedStep{Created: time.Now().UTC()}
-	return step.Created, disk.WriteJSON(s.cachePath(key), step)
+	return step.Created, atomicfile.WriteJSON(s.cachePath(key), step, true)
 }
 
 // AddLayer stores what diff writes as the stage's next layer, and remembers it under key. It
@@ -104,7 +105,7 @@ func (s *Store) AddLayer(ctx context.Context, st *Stage, key string, diff func(i
 	}
 
 	step := CachedStep{Layer: &l, Created: time.Now().UTC()}
-	if err := disk.WriteJSON(s.cachePath(key), step); err != nil {
+	if err := atomicfile.WriteJSON(s.cachePath(key), step, true); err != nil {
 		return time.Time{}, err
 	}
 

@@ -14,7 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/layer"
 	"mydocker/step06-final/internal/snapshot"
 )
@@ -80,7 +80,7 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 		return "", 0, fmt.Errorf("layer %s (pull or load the image again): %w", l.DiffID, err)
 	}
 	defer blob.Close() // and with it the lock
-	if err := disk.LockFile(blob); err != nil {
+	if err := atomicfile.LockFile(blob); err != nil {
 		return "", 0, err
 	}
 	if size, ok := s.unpackedSize(dir, l.DiffID); ok {
@@ -96,7 +96,7 @@ func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir 
 	if err != nil {
 		return "", 0, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}
-	if err := disk.WriteFile(s.sizePath(l.DiffID), []byte(strconv.FormatInt(size, 10)), 0600); err != nil {
+	if err := atomicfile.Write(s.sizePath(l.DiffID), []byte(strconv.FormatInt(size, 10)), 0600, true); err != nil {
 		return "", 0, err
 	}
 
@@ -306,7 +306,7 @@ func (s *Store) discard(dir string) {
 // publishLayer gives a layer's blob and directory their names: the blob first, from which the
 // directory can be made again.
 func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
-	if err := disk.Publish(blob, s.blobPath(l.Digest)); err != nil {
+	if err := atomicfile.Publish(blob, s.blobPath(l.Digest)); err != nil {
 		return err
 	}
 	if dir == "" {
@@ -317,7 +317,8 @@ func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := disk.WriteFile(s.sizePath(l.DiffID), []byte(strconv.FormatInt(l.Unpacked, 10)), 0600); err != nil {
+	if err := atomicfile.Write(s.sizePath(l.DiffID), []byte(strconv.FormatInt(l.Unpacked, 10)), 0600,
+		true); err != nil {
 		return err
 	}
 
@@ -375,7 +376,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 // tidy deletes the temporary files of commands that were killed. While another command adds
 // content, it leaves all.
 func (s *Store) tidy() error {
-	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
+	lock, err := atomicfile.TryExclusive(snapshot.LockLayers(s.layers()))
 	if err != nil || lock == nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // Image is one image as `inspect` knows it.
@@ -58,7 +58,7 @@ func (s *Store) readRecord(id digest.Digest) (record, error) {
 	if err := checkDigest(id); err != nil {
 		return r, err
 	}
-	if err := disk.ReadJSON(s.recordPath(id), &r); err != nil {
+	if err := atomicfile.ReadJSON(s.recordPath(id), &r); err != nil {
 		return r, fmt.Errorf("image %s: %w", id, err)
 	}
 	return r, nil
@@ -141,7 +141,7 @@ func (s *Store) publish(r record, names ...Reference) error {
 	if old, err := s.readRecord(r.Config); err == nil && r.Manifest == "" {
 		r.Manifest = old.Manifest // an image that was pulled, and is now loaded too
 	}
-	if err := disk.WriteJSON(s.recordPath(r.Config), r); err != nil {
+	if err := atomicfile.WriteJSON(s.recordPath(r.Config), r, true); err != nil {
 		return err
 	}
 	if len(names) == 0 {
@@ -159,14 +159,16 @@ type names map[string]digest.Digest
 
 func (s *Store) readNames() (names, error) {
 	known := names{}
-	err := disk.ReadJSON(s.path("images/names.json"), &known)
+	err := atomicfile.ReadJSON(s.path("images/names.json"), &known)
 	if errors.Is(err, fs.ErrNotExist) {
 		return names{}, nil
 	}
 	return known, err
 }
 
-func (s *Store) writeNames(n names) error { return disk.WriteJSON(s.path("images/names.json"), n) }
+func (s *Store) writeNames(n names) error {
+	return atomicfile.WriteJSON(s.path("images/names.json"), n, true)
+}
 
 // move gives a name to an image. An image that so loses its last tag of a repository loses its
 // digests there too: it is "dangling", and prune may take it.
@@ -219,7 +221,7 @@ func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 
 	for _, path := range cached {
 		var step CachedStep
-		if disk.ReadJSON(path, &step) == nil && step.Layer != nil && s.hasBlob(step.Layer.Digest) {
+		if atomicfile.ReadJSON(path, &step) == nil && step.Layer != nil && s.hasBlob(step.Layer.Digest) {
 			known[step.Layer.DiffID] = append(known[step.Layer.DiffID], *step.Layer)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 
 	digest "github.com/opencontainers/go-digest"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/snapshot"
+	"mydocker/step06-final/internal/units"
 )
 
 // User is a container that uses an image; the engine tells Remove and Prune about them.
@@ -197,24 +198,17 @@ func checkUsers(id digest.Digest, o RemoveOptions) error {
 		}
 		if u.Running {
 			return fmt.Errorf("image %s is used by the running container %s; stop it first", short(id),
-				shortID(u.Container))
+				units.ShortID(u.Container))
 		}
 		if !o.Force {
 			return fmt.Errorf("image %s is used by the stopped container %s; remove it first, or use -f", short(id),
-				shortID(u.Container))
+				units.ShortID(u.Container))
 		}
 	}
 	return nil
 }
 
-func short(id digest.Digest) string { return shortID(id.Encoded()) }
-
-func shortID(id string) string {
-	if len(id) > 12 {
-		return id[:12]
-	}
-	return id
-}
+func short(id digest.Digest) string { return units.ShortID(id.Encoded()) }
 
 // PruneReport of Prune.
 type PruneReport struct {
@@ -276,7 +270,7 @@ func (s *Store) collect() (freed int64, err error) {
 		return 0, err
 	}
 
-	lock, err := disk.TryExclusive(snapshot.LockLayers(s.layers()))
+	lock, err := atomicfile.TryExclusive(snapshot.LockLayers(s.layers()))
 	if err != nil || lock == nil {
 		return 0, err
 	}
@@ -348,7 +342,7 @@ func (s *Store) needed() (blobs, layers map[digest.Digest]bool, err error) {
 
 	for _, path := range steps {
 		var step CachedStep
-		if disk.ReadJSON(path, &step) == nil && step.Layer != nil {
+		if atomicfile.ReadJSON(path, &step) == nil && step.Layer != nil {
 			blobs[step.Layer.Digest], layers[step.Layer.DiffID] = true, true
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/snapshot"
 )
 
@@ -51,9 +51,11 @@ func (s *Store) layers() string          { return s.path("layers") }
 
 // adding is held while content is added that no record names yet, so that nobody takes it for
 // garbage.
-func (s *Store) adding() (*disk.Lock, error) {
-	return disk.Shared(snapshot.LockLayers(s.layers()))
+func (s *Store) adding() (*atomicfile.Lock, error) {
+	return atomicfile.Shared(snapshot.LockLayers(s.layers()))
 }
 
 // naming is held while names.json and records change.
-func (s *Store) naming() (*disk.Lock, error) { return disk.Exclusive(s.path("images/.lock")) }
+func (s *Store) naming() (*atomicfile.Lock, error) {
+	return atomicfile.Exclusive(s.path("images/.lock"))
+}

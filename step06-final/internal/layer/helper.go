@@ -9,14 +9,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/userns"
+	"mydocker/step06-final/internal/idmap"
 )
 
 // An ordinary user with subordinate ids (subuid(5)) has containers whose files belong to those ids.
@@ -111,12 +109,12 @@ func Help(m *IDMap, server, do string, argument interface{}, in io.Reader, out i
 	err = cmd.Start()
 	r.Close()
 	if err != nil {
-		return fmt.Errorf("start the helper in a user namespace: %w", userns.Explain(err))
+		return fmt.Errorf("start the helper in a user namespace: %w", idmap.Explain(err))
 	}
 
-	mapErr := writeMap("newuidmap", cmd.Process.Pid, m.UIDs)
+	mapErr := idmap.WriteByHelper("newuidmap", cmd.Process.Pid, m.UIDs)
 	if mapErr == nil {
-		mapErr = writeMap("newgidmap", cmd.Process.Pid, m.GIDs)
+		mapErr = idmap.WriteByHelper("newgidmap", cmd.Process.Pid, m.GIDs)
 	}
 
 	w.Close() // the helper goes on, or finds no map and ends
@@ -146,19 +144,6 @@ func (e helperError) Is(target error) bool {
 		}
 	}
 	return false
-}
-
-// writeMap calls newuidmap(1) or newgidmap(1), which may write what /etc/subuid and /etc/subgid
-// allow.
-func writeMap(program string, pid int, ranges []specs.LinuxIDMapping) error {
-	args := []string{strconv.Itoa(pid)}
-	for _, r := range ranges {
-		args = append(args, fmt.Sprint(r.ContainerID), fmt.Sprint(r.HostID), fmt.Sprint(r.Size))
-	}
-	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %s (%w); see /etc/subuid and /etc/subgid", program, bytes.TrimSpace(out), err)
-	}
-	return nil
 }
 
 // The tasks of this package itself.

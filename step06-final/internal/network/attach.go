@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"os"
 
 	"github.com/sirupsen/logrus"
@@ -137,6 +138,7 @@ func (m *Manager) rulesUp(s *state, n *Network, e *Endpoint) error {
 	if promise := promised(n, e.Ports); promise != "" {
 		return fmt.Errorf("%s: %w", promise, err)
 	}
-	logrus.Warnf("container %s reaches the host and its own network, nothing else: %v", short(e.ContainerID), err)
+	logrus.Warnf("container %s reaches the host and its own network, nothing else: %v",
+		units.ShortID(e.ContainerID), err)
 	return withoutForwarding(n)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"net"
 
 	"strconv"
@@ -101,7 +102,7 @@ func checkNewName(s *state, name string) error {
 	for _, n := range s.networks {
 		if n.Name == name {
 			return fmt.Errorf("a network of this name exists (id %s): choose another name or remove it first",
-				short(n.ID))
+				units.ShortID(n.ID))
 		}
 	}
 	return nil

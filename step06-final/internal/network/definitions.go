@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"sort"
 	"strings"
 )
@@ -98,7 +99,7 @@ func (m *Manager) Remove(nameOrID string) error {
 		m.dropDead(s)
 		if members := s.members(n.Name); len(members) > 0 {
 			return fmt.Errorf("container %s (%s) is attached: `mydocker network disconnect` it or stop it first",
-				members[0].Name, short(members[0].ContainerID))
+				members[0].Name, units.ShortID(members[0].ContainerID))
 		}
 		if err := m.tidy(s, 0); err != nil {
 			return err

@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
+	"mydocker/step06-final/internal/units"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -27,7 +29,7 @@ func (m *Manager) leave(containerID, network string, tidy bool) error {
 			if network != "" && e.Network != network && !s.hasID(e.Network, network) {
 				continue
 			}
-			if !tidy && e.Pid != 0 && !alive(e.Pid, e.PidStart) {
+			if !tidy && e.Pid != 0 && !proc.Alive(e.Pid, e.PidStart) {
 				remove = vethOff
 			}
 			if err := m.releaseWith(s, e, remove); err != nil {
@@ -46,7 +48,7 @@ func (m *Manager) leave(containerID, network string, tidy bool) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("detach container %s: %w", short(containerID), err)
+		return fmt.Errorf("detach container %s: %w", units.ShortID(containerID), err)
 	}
 
 	return nil
@@ -130,7 +132,7 @@ func (m *Manager) removeObjects(s *state, e Endpoint, remove func(*netlink.Handl
 // released whatever happens here: a container that just ends is the usual reason for a failure.
 func (m *Manager) afterDetach(s *state, gone Endpoint) {
 	m.refreshHosts(s, gone)
-	if gone.Gateway == nil || gone.Pid == 0 || !alive(gone.Pid, gone.PidStart) {
+	if gone.Gateway == nil || gone.Pid == 0 || !proc.Alive(gone.Pid, gone.PidStart) {
 		return
 	}
 
@@ -141,12 +143,12 @@ func (m *Manager) afterDetach(s *state, gone Endpoint) {
 
 		ns, err := openNetNS(&e)
 		if err != nil {
-			logrus.Debugf("container %s has no default route now: %v", short(e.ContainerID), err)
+			logrus.Debugf("container %s has no default route now: %v", units.ShortID(e.ContainerID), err)
 			return
 		}
 		defer ns.Close()
 		if err := moveDefaultRoute(ns, &e); err != nil {
-			logrus.Debugf("container %s has no default route now: %v", short(e.ContainerID), err)
+			logrus.Debugf("container %s has no default route now: %v", units.ShortID(e.ContainerID), err)
 		}
 		return
 	}
@@ -156,13 +158,13 @@ func (m *Manager) afterDetach(s *state, gone Endpoint) {
 // engine was killed).
 func (m *Manager) dropDead(s *state) {
 	for _, e := range append([]Endpoint{}, s.endpoints...) {
-		if e.Pid == 0 || alive(e.Pid, e.PidStart) {
+		if e.Pid == 0 || proc.Alive(e.Pid, e.PidStart) {
 			continue
 		}
-		logrus.Debugf("container %s has ended: its address %s in network %s is released", short(e.ContainerID),
+		logrus.Debugf("container %s has ended: its address %s in network %s is released", units.ShortID(e.ContainerID),
 			e.IP, e.Network)
 		if err := m.release(s, e); err != nil {
-			logrus.Warnf("release the address of container %s, which has ended: %v", short(e.ContainerID), err)
+			logrus.Warnf("release the address of container %s, which has ended: %v", units.ShortID(e.ContainerID), err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mydocker/step06-final/internal/units"
 	"net"
 	"os"
 	"strings"
@@ -160,7 +161,7 @@ func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 
 		// A container that is just being removed is the usual reason; no other one may fail for it.
 		if err := rewriteHosts(e.HostsPath, s.hostsOptions(e)); err != nil {
-			logrus.Debugf("hosts file of container %s: %v", short(e.ContainerID), err)
+			logrus.Debugf("hosts file of container %s: %v", units.ShortID(e.ContainerID), err)
 		}
 	}
 }
@@ -169,6 +170,7 @@ func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 // that it is in.
 func (s *state) hostsOptions(e Endpoint) HostsOptions {
 	o := HostsOptions{Hostname: e.Hostname, ExtraHosts: e.ExtraHosts}
+
 	for _, own := range s.ofContainer(e.ContainerID) {
 		o.Addresses = append(o.Addresses, own.IP.String())
 		if o.Gateway == "" && own.Gateway != nil {
@@ -191,7 +193,7 @@ func (s *state) hostsOptions(e Endpoint) HostsOptions {
 
 // names are all by which the other members of a network find a container.
 func (e Endpoint) names() []string {
-	return unique(append(append([]string{e.Name}, e.Aliases...), e.Hostname, short(e.ContainerID)))
+	return unique(append(append([]string{e.Name}, e.Aliases...), e.Hostname, units.ShortID(e.ContainerID)))
 }
 
 // maxHosts bounds what is read of a file that the container can write to.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"mydocker/step06-final/internal/atomicfile"
 	"os"
 	"path/filepath"
 	"time"
@@ -95,14 +96,14 @@ func (m *Manager) TidyLater() error {
 		return nil
 	}
 
-	lock, err := os.OpenFile(filepath.Join(m.stateDir, ".tidy"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := atomicfile.TryExclusive(filepath.Join(m.stateDir, ".tidy"))
 	if err != nil {
 		return fmt.Errorf("take down idle networks: %w", err)
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil // another one is at it
+	if lock == nil {
+		return nil // another process does it
 	}
+	defer lock.Unlock()
 
 	for done := false; !done; {
 		time.Sleep(linger)
@@ -113,7 +114,7 @@ func (m *Manager) TidyLater() error {
 		err := m.locked(func(s *state) error {
 			err := m.tidy(s, linger)
 			if done = err != nil || len(s.idle) == 0; done {
-				lock.Close() // while nobody can make a network idle and believe that we will see it
+				lock.Unlock() // while nobody can make a network idle and believe that we will see it
 			}
 			return err
 		})

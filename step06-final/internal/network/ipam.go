@@ -3,6 +3,7 @@ package network
 import (
 	"encoding/binary"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"net"
 
 	"github.com/vishvananda/netlink"
@@ -122,7 +123,7 @@ func (s *state) chooseIP(n *Network, wanted net.IP) (net.IP, error) {
 
 	taken := map[string]string{n.Gateway: "the gateway"}
 	for _, e := range s.members(n.Name) {
-		taken[e.IP.String()] = "container " + short(e.ContainerID)
+		taken[e.IP.String()] = "container " + units.ShortID(e.ContainerID)
 	}
 	if wanted != nil {
 		return checkIP(n, subnet, taken, wanted)
@@ -204,7 +205,7 @@ func (s *state) chooseMAC(n *Network, wanted string, ip net.IP) (net.HardwareAdd
 	for _, e := range s.members(n.Name) {
 		if e.MAC == mac.String() {
 			return nil, fmt.Errorf("MAC address %s in network %s belongs to container %s: choose another one", mac,
-				n.Name, short(e.ContainerID))
+				n.Name, units.ShortID(e.ContainerID))
 		}
 	}
 	return mac, nil
@@ -213,14 +214,6 @@ func (s *state) chooseMAC(n *Network, wanted string, ip net.IP) (net.HardwareAdd
 func macOf(ip net.IP) net.HardwareAddr {
 	four := ip.To4()
 	return net.HardwareAddr{0x02, 0x42, four[0], four[1], four[2], four[3]}
-}
-
-// short is an id as it is shown to people.
-func short(id string) string {
-	if len(id) > 12 {
-		return id[:12]
-	}
-	return id
 }
 
 // parseIP4 gives the four-byte form, nil if s is not an IPv4 address.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"mydocker/step06-final/internal/atomicfile"
 	"os"
 	"path/filepath"
 
@@ -65,28 +66,18 @@ func (m *Manager) locked(f func(s *state) error) error {
 		}
 	}
 
-	path := filepath.Join(m.dataDir, ".lock")
-	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := atomicfile.Exclusive(filepath.Join(m.dataDir, ".lock"))
 	if err != nil {
 		return fmt.Errorf("network lock: %w", err)
 	}
-	defer lock.Close() // the lock goes with the descriptor, also when this process is killed
-	for {
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
-		}
-	}
 
-	if err != nil {
-		return fmt.Errorf("lock %s: %w", path, err)
-	}
-
+	defer lock.Unlock() // the lock goes with the descriptor, also when this process is killed
 	m.nl = openNetlink(unix.NETLINK_ROUTE)
 	defer m.nl.Close()
 	s, err := m.load()
 	if err != nil {
 		return err
 	}
+
 	return f(s)
 }

@@ -3,11 +3,10 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -21,7 +20,7 @@ func openNetNS(e *Endpoint) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("network namespace of the container: %w; has its process ended?", err)
 	}
-	if e.Pid != 0 && !alive(e.Pid, e.PidStart) {
+	if e.Pid != 0 && !proc.Alive(e.Pid, e.PidStart) {
 		ns.Close()
 		return nil, fmt.Errorf("process %d of the container has ended", e.Pid)
 	}
@@ -59,6 +58,7 @@ func inNetNS(ns *os.File, f func() error) error {
 
 	go func() {
 		runtime.LockOSThread()
+
 		result <- func() error {
 			// thread-self needs Linux 3.17
 			host, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
@@ -105,17 +105,7 @@ func netlinkIn(ns *os.File, f func(nl *netlink.Handle) error) error {
 	})
 }
 
-// LoopbackUp brings up lo in a namespace (mode none, and every new namespace). Attach does it by
-// itself.
-func LoopbackUp(netns string) error {
-	ns, err := os.Open(netns)
-	if err != nil {
-		return fmt.Errorf("bring up loopback: %w", err)
-	}
-	defer ns.Close()
-	return netlinkIn(ns, loopbackUp)
-}
-
+// loopbackUp switches lo on in a namespace.
 func loopbackUp(nl *netlink.Handle) error {
 	lo, err := nl.LinkByName("lo")
 	if err == nil {
@@ -125,27 +115,4 @@ func loopbackUp(nl *netlink.Handle) error {
 		return fmt.Errorf("bring up loopback: %w", err)
 	}
 	return nil
-}
-
-// startTime reads when a process started, in clock ticks since boot, and its state letter:
-// proc(5), /proc/PID/stat, fields 22 and 3. The second field may hold spaces and parentheses:
-// count from the last one.
-func startTime(pid int) (start uint64, processState string, err error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, "", err
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 20 {
-		return 0, "", fmt.Errorf("/proc/%d/stat has only %d fields after the name", pid, len(fields))
-	}
-	start, err = strconv.ParseUint(fields[19], 10, 64)
-	return start, fields[0], err
-}
-
-// alive says whether the process that had this pid and start time still runs; a zombie has given
-// up its namespaces.
-func alive(pid int, start uint64) bool {
-	now, processState, err := startTime(pid)
-	return err == nil && now == start && processState != "Z" && processState != "X"
 }

@@ -388,6 +388,9 @@ func TestLoopbackUp(t *testing.T) {
 	a := newBox(t)
 	a.serve(80, "a")
 	require.Error(t, a.cannotAsk("127.0.0.1:80"))
-	require.NoError(t, LoopbackUp(a.ns.Name()))
+	namespace, err := os.Open(a.ns.Name())
+	require.NoError(t, err)
+	defer namespace.Close()
+	require.NoError(t, netlinkIn(namespace, loopbackUp))
 	require.NoError(t, a.cannotAsk("127.0.0.1:80"))
 }

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"mydocker/step06-final/internal/proc"
 	"os"
 	"strconv"
 	"strings"
@@ -66,6 +67,6 @@ func readPidFile(path string) (pid int, start uint64, err error) {
 	if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
 		return 0, 0, err
 	}
-	start, _, err = startTime(pid)
-	return pid, start, err
+	stat, err := proc.ReadStat(pid)
+	return pid, stat.Start, err
 }

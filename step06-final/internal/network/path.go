@@ -2,6 +2,8 @@ package network
 
 import (
 	"fmt"
+	"mydocker/step06-final/internal/proc"
+	"mydocker/step06-final/internal/units"
 
 	"github.com/vishvananda/netlink"
 )
@@ -32,7 +34,7 @@ func (m *Manager) Path(containerID string) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("network path of container %s: %w", short(containerID), err)
+		return nil, fmt.Errorf("network path of container %s: %w", units.ShortID(containerID), err)
 	}
 
 	return lines, nil
@@ -40,7 +42,7 @@ func (m *Manager) Path(containerID string) ([]string, error) {
 
 func (e Endpoint) userPath() []string {
 	ended := ""
-	if !alive(e.Helper.Pid, e.Helper.PidStart) {
+	if !proc.Alive(e.Helper.Pid, e.Helper.PidStart) {
 		ended = ", which has ended: restart the container"
 	}
 	lines := []string{

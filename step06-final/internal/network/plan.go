@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
+	"mydocker/step06-final/internal/units"
 
 	"github.com/sirupsen/logrus"
 )
@@ -176,7 +178,7 @@ func (s *state) newEndpoint(n *Network, r AttachRequest) (*Endpoint, error) {
 func (r AttachRequest) endpoint() *Endpoint {
 	hostname := r.Hostname
 	if hostname == "" {
-		hostname = short(r.ContainerID)
+		hostname = units.ShortID(r.ContainerID)
 	}
 	return &Endpoint{ContainerID: r.ContainerID, Name: r.Name, Hostname: hostname, Aliases: r.Aliases,
 		HostsPath: r.HostsPath, ExtraHosts: r.ExtraHosts}
@@ -192,12 +194,12 @@ func (e *Endpoint) locate(r AttachRequest) error {
 		return nil
 	}
 
-	start, processState, err := startTime(r.Pid)
-	if err != nil || processState == "Z" || processState == "X" {
+	stat, err := proc.ReadStat(r.Pid)
+	if err != nil || stat.Ended() {
 		return fmt.Errorf("process %d of the container has ended", r.Pid)
 	}
 
-	e.Pid, e.PidStart = r.Pid, start
+	e.Pid, e.PidStart = r.Pid, stat.Start
 	if e.NetNS == "" {
 		e.NetNS = fmt.Sprintf("/proc/%d/ns/net", r.Pid)
 	}
@@ -216,5 +218,5 @@ func (r AttachRequest) containerName() string {
 	if r.Name != "" {
 		return r.Name
 	}
-	return short(r.ContainerID)
+	return units.ShortID(r.ContainerID)
 }

@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
+	"mydocker/step06-final/internal/units"
 	"net"
 	"strings"
 
@@ -19,7 +21,7 @@ func (m *Manager) Endpoints(containerID string) ([]Endpoint, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("endpoints of container %s: %w", short(containerID), err)
+		return nil, fmt.Errorf("endpoints of container %s: %w", units.ShortID(containerID), err)
 	}
 	return list, nil
 }
@@ -62,7 +64,7 @@ func (m *Manager) Rename(containerID, name string) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("rename container %s in its networks: %w", short(containerID), err)
+		return fmt.Errorf("rename container %s in its networks: %w", units.ShortID(containerID), err)
 	}
 
 	return nil
@@ -81,7 +83,7 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 				continue
 			}
 			logrus.Debugf("container %s is not alive: its address %s in network %s is released",
-				short(e.ContainerID), e.IP, e.Network)
+				units.ShortID(e.ContainerID), e.IP, e.Network)
 			if err := m.release(s, e); err != nil {
 				problems = append(problems, err.Error())
 			}
@@ -114,7 +116,7 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 
 func (e Endpoint) inUse(aliveContainers map[string]bool) bool {
 	if e.Pid != 0 {
-		return alive(e.Pid, e.PidStart)
+		return proc.Alive(e.Pid, e.PidStart)
 	}
 	return aliveContainers[e.ContainerID]
 }
@@ -214,7 +216,7 @@ func (m *Manager) endpointsFromKernel(networks []Network) ([]Endpoint, error) {
 }
 
 func recovered(n Network, link netlink.Link, containerID, ip string) Endpoint {
-	e := Endpoint{Network: n.Name, ContainerID: containerID, Hostname: short(containerID), IP: parseIP4(ip),
+	e := Endpoint{Network: n.Name, ContainerID: containerID, Hostname: units.ShortID(containerID), IP: parseIP4(ip),
 		HostVeth: link.Attrs().Name}
 	e.MAC = macOf(e.IP).String()
 	if subnet, err := parseCIDR(n.Subnet); err == nil {

@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -215,7 +216,7 @@ func (s *state) published(p PortMapping, chosen []PortMapping) error {
 		for _, other := range e.Ports {
 			if p.collides(other) {
 				return fmt.Errorf("%s/%s is already published by container %s (%s): choose another port",
-					p.HostAddress(), p.Proto, e.Name, short(e.ContainerID))
+					p.HostAddress(), p.Proto, e.Name, units.ShortID(e.ContainerID))
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mydocker/step06-final/internal/proc"
 	"net"
 	"os"
 	"os/exec"
@@ -72,8 +73,8 @@ func startHelper(command *exec.Cmd, name, socket string) (h *Helper, complaint s
 	}
 
 	h = &Helper{Program: name, Pid: command.Process.Pid, Socket: socket}
-	start, _, err := startTime(h.Pid) // exists at least as a zombie until Wait
-	h.PidStart = start
+	stat, err := proc.ReadStat(h.Pid) // exists at least as a zombie until Wait
+	h.PidStart = stat.Start
 	go command.Wait() // no zombie while this process lives; the status says nothing that the ready descriptor did not
 	if err != nil {
 		os.Remove(file.Name())
@@ -109,6 +110,7 @@ func slirpPublish(socket string, p PortMapping) error {
 	if err == nil && answer.Error != nil {
 		err = errors.New(string(bytes.TrimSpace(answer.Error)))
 	}
+
 	if err != nil {
 		return fmt.Errorf("publish port %s through slirp4netns: %w", p, err)
 	}

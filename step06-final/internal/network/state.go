@@ -1,10 +1,11 @@
 package network
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"mydocker/step06-final/internal/atomicfile"
+	"mydocker/step06-final/internal/units"
 	"net"
 	"os"
 	"path/filepath"
@@ -99,7 +100,7 @@ func (s *state) validateEndpoints() error {
 		}
 		for _, p := range e.Ports {
 			if err := p.validate(); err != nil {
-				return fmt.Errorf("port of container %s: %w", short(e.ContainerID), err)
+				return fmt.Errorf("port of container %s: %w", units.ShortID(e.ContainerID), err)
 			}
 		}
 	}
@@ -111,46 +112,24 @@ func (m *Manager) saveEndpoints(s *state) error { return writeJSON(m.endpointsFi
 
 // readJSON fills v from a file; a file that does not exist leaves v as it is.
 func readJSON(path string, v interface{}) error {
-	data, err := os.ReadFile(path)
+	err := atomicfile.ReadJSON(path, v)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
+	if damaged, is := err.(*atomicfile.DamagedError); is {
+		damaged.Advice = "" // the caller knows better
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
-	}
-	return nil
+	return err
 }
 
-// writeJSON replaces a file in one step: a reader, and a crash, see the old content or the new.
-// The new one has a fixed name, for the caller holds the lock: what a crash has left is
-// overwritten, not collected.
+// writeJSON replaces a file, for a caller who holds the lock.
 func writeJSON(path string, v interface{}) error {
-	data, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-
-	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer os.Remove(temp.Name()) // fails after the rename: then there is nothing to remove
-	_, err = temp.Write(data)
+	data, err := atomicfile.JSON(v)
 	if err == nil {
-		err = temp.Sync()
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
+		err = atomicfile.Replace(path, data, true)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w; is the disk full?", path, err)
+		return fmt.Errorf("%w; is the disk full?", err)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
+	"mydocker/step06-final/internal/units"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,6 +44,7 @@ func (s *state) planUser(r AttachRequest) (*Network, *Endpoint, *reservation, er
 	if s.endpoint(r.ContainerID, DefaultNetwork) != nil {
 		return nil, nil, nil, errors.New("the container is attached to it already")
 	}
+
 	if err := checkHelper(); err != nil {
 		return nil, nil, nil, err
 	}
@@ -101,7 +104,7 @@ func (m *Manager) attachUser(s *state, e *Endpoint, reserved *reservation) error
 		return err
 	}
 
-	socket := filepath.Join(m.stateDir, "helper-"+short(e.ContainerID)+".sock")
+	socket := filepath.Join(m.stateDir, "helper-"+units.ShortID(e.ContainerID)+".sock")
 	m.stopHelpers(socket) // one of the same container that a crash left behind
 	reserved.close()      // now the helper binds the ports
 	if filepath.Base(program) == "pasta" {
@@ -129,7 +132,7 @@ func (m *Manager) attachUser(s *state, e *Endpoint, reserved *reservation) error
 func (h *Helper) stop() error {
 	defer os.Remove(h.Socket) // pasta has none, and slirp4netns may have removed it
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
-		if !alive(h.Pid, h.PidStart) {
+		if !proc.Alive(h.Pid, h.PidStart) {
 			return nil
 		}
 
@@ -138,12 +141,12 @@ func (h *Helper) stop() error {
 			return fmt.Errorf("end %s (process %d): %w", h.Program, h.Pid, err)
 		}
 
-		for i := 0; i < 200 && alive(h.Pid, h.PidStart); i++ {
+		for i := 0; i < 200 && proc.Alive(h.Pid, h.PidStart); i++ {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
 
-	if alive(h.Pid, h.PidStart) {
+	if proc.Alive(h.Pid, h.PidStart) {
 		return fmt.Errorf("%s (process %d) does not end", h.Program, h.Pid)
 	}
 	return nil
@@ -190,7 +193,8 @@ func findHelpers(text string) []Helper {
 				h.Socket = argument
 			}
 		}
-		if h.PidStart, _, err = startTime(pid); err == nil {
+		if stat, err := proc.ReadStat(pid); err == nil {
+			h.PidStart = stat.Start
 			found = append(found, h)
 		}
 	}

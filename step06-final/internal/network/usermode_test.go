@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"io"
+	"mydocker/step06-final/internal/proc"
 	"net"
 	"os"
 	"os/exec"
@@ -101,7 +102,7 @@ func TestUserMode(t *testing.T) {
 
 	e := a.attach(m, AttachRequest{Ports: ports(t, hostIP+"::7300", hostIP+"::7300/udp")})
 	require.Equal(t, userIP, e.IP.String())
-	require.True(t, alive(e.Helper.Pid, e.Helper.PidStart))
+	require.True(t, proc.Alive(e.Helper.Pid, e.Helper.PidStart))
 	if want := os.Getenv("HELPER"); want != "" {
 		require.Equal(t, want, e.Helper.Program)
 	}
@@ -123,13 +124,13 @@ func TestUserMode(t *testing.T) {
 	require.ErrorContains(t, err, "in use")
 
 	require.NoError(t, m.Detach(a.id, ""))
-	require.False(t, alive(e.Helper.Pid, e.Helper.PidStart))
+	require.False(t, proc.Alive(e.Helper.Pid, e.Helper.PidStart))
 	_, err = askHost("tcp", fmt.Sprintf("%s:%d", hostIP, e.Ports[0].HostPort))
 	require.Error(t, err)
 
 	killed := a.attach(m, AttachRequest{}) // somebody ends it: what it held is given back all the same
 	require.NoError(t, unix.Kill(killed.Helper.Pid, unix.SIGKILL))
-	require.Eventually(t, func() bool { return !alive(killed.Helper.Pid, killed.Helper.PidStart) }, 10*time.Second,
+	require.Eventually(t, func() bool { return !proc.Alive(killed.Helper.Pid, killed.Helper.PidStart) }, 10*time.Second,
 		time.Millisecond)
 	lines, err = m.Path(a.id)
 	require.NoError(t, err)
@@ -139,7 +140,7 @@ func TestUserMode(t *testing.T) {
 	again := a.attach(m, AttachRequest{}) // the helper of a lost entry is found and ended
 	require.NoError(t, os.Remove(m.endpointsFile()))
 	require.NoError(t, m.Repair(nil))
-	require.False(t, alive(again.Helper.Pid, again.Helper.PidStart))
+	require.False(t, proc.Alive(again.Helper.Pid, again.Helper.PidStart))
 	left, err := os.ReadDir(m.stateDir)
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -215,9 +216,9 @@ func TestHelperThatIgnoresSIGTERM(t *testing.T) {
 	require.NoError(t, command.Start())
 	_, err = io.ReadFull(out, make([]byte, 6))
 	require.NoError(t, err)
-	start, _, err := startTime(command.Process.Pid)
+	stat, err := proc.ReadStat(command.Process.Pid)
 	require.NoError(t, err)
-	require.NoError(t, (&Helper{Program: "sh", Pid: command.Process.Pid, PidStart: start}).stop())
+	require.NoError(t, (&Helper{Program: "sh", Pid: command.Process.Pid, PidStart: stat.Start}).stop())
 	command.Wait()
-	require.NoError(t, (&Helper{Pid: command.Process.Pid, PidStart: start}).stop(), "gone already")
+	require.NoError(t, (&Helper{Pid: command.Process.Pid, PidStart: stat.Start}).stop(), "gone already")
 }

@@ -2,8 +2,7 @@ package runtime
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"mydocker/step06-final/internal/atomicfile"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -26,26 +25,7 @@ func announce(pid int, pidFile, pidfdSocket string) error {
 // for the file to appear. The temporary file is a new one for certain, and a link in the place of
 // the other is replaced: neither leads the writer to a file of somebody else's.
 func writePidFile(path string, pid int) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write the pid file: %w", err)
-	}
-
-	_, err = temporary.WriteString(strconv.Itoa(pid))
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-
-	if closeErr := temporary.Close(); err == nil {
-		err = closeErr
-	}
-
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-
-	if err != nil {
-		os.Remove(temporary.Name())
+	if err := atomicfile.Write(path, []byte(strconv.Itoa(pid)), 0o644, false); err != nil {
 		return fmt.Errorf("write the pid file: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/proc"
 )
 
 // ownGroup makes a cgroup in every hierarchy as an administrator would, and removes it at the end.
@@ -50,9 +51,9 @@ func enterGroup(t *testing.T, pid int, directory string) {
 }
 
 func lives(t *testing.T, command *exec.Cmd) bool {
-	state, _, err := processStat(command.Process.Pid)
+	stat, err := proc.ReadStat(command.Process.Pid)
 	require.NoError(t, err)
-	return state != 'Z'
+	return stat.State != 'Z'
 }
 
 // freezeGroup stops what is, or will be, in a group.
@@ -194,7 +195,7 @@ func TestOnlyOwnProcessesAreKilled(t *testing.T) {
 
 				eventually(t, "the container's processes are gone", func() bool {
 					for _, pid := range own {
-						if state, _, err := processStat(pid); err == nil && state != 'Z' {
+						if stat, err := proc.ReadStat(pid); err == nil && stat.State != 'Z' {
 							return false
 						}
 					}
@@ -269,6 +270,6 @@ func TestLeftOverProcessesOfAnOwnCgroupAreKilled(t *testing.T) {
 
 	require.NoError(t, c.Delete(false))
 
-	state, _, err := processStat(left[0])
-	assert.True(t, err != nil || state == 'Z', "process %d lives", left[0])
+	stat, err := proc.ReadStat(left[0])
+	assert.True(t, err != nil || stat.State == 'Z', "process %d lives", left[0])
 }

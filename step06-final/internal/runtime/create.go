@@ -13,14 +13,15 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/containerinit"
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/idmap"
 	"mydocker/step06-final/internal/plainjson"
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/security"
 	"mydocker/step06-final/internal/sys"
-	usernamespace "mydocker/step06-final/internal/userns"
 )
 
 func (r *Runtime) debug(format string, args ...interface{}) {
@@ -245,12 +246,12 @@ func (c *creation) makeDirectory() error {
 	}
 
 	c.hasDir = true
-	_, start, err := processStat(c.creatorPid)
+	stat, err := proc.ReadStat(c.creatorPid)
 	if err != nil {
 		return fmt.Errorf("read own start time: %w", err)
 	}
 
-	c.creatorPidStart = start
+	c.creatorPidStart = stat.Start
 	config := c.options.Config
 	if config == nil {
 		if config, err = plainjson.Marshal(c.Spec); err != nil {
@@ -258,7 +259,7 @@ func (c *creation) makeDirectory() error {
 		}
 	}
 
-	if err := disk.Create(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
+	if err := atomicfile.Create(filepath.Join(c.directory(), configFile), config, 0o600); err != nil {
 		return fmt.Errorf("save the configuration: %w", err)
 	}
 
@@ -377,7 +378,7 @@ func (c *creation) mayGoWithoutCgroup() bool {
 // InUserNamespace says whether this runtime itself runs as root of a user namespace.
 func InUserNamespace() bool {
 	ownNamespace.once.Do(func() {
-		data, err := disk.Read("/proc/self/uid_map")
+		data, err := atomicfile.Read("/proc/self/uid_map")
 		if err != nil {
 			return
 		}
@@ -478,7 +479,7 @@ func (c *creation) launch(spawn *reexec.Spawn, plan []byte) error {
 			"%w (an offset must leave the clock between 0 and half of its range, time_namespaces(7))", err)
 	}
 	if err != nil && c.ns.new[specs.UserNamespace] {
-		err = usernamespace.Explain(err)
+		err = idmap.Explain(err)
 	}
 
 	if err != nil {
@@ -486,9 +487,12 @@ func (c *creation) launch(spawn *reexec.Spawn, plan []byte) error {
 	}
 
 	c.runtime.debug("nsexec container setup: init is process %d", c.Pid)
-	if _, c.PidStart, err = processStat(c.Pid); err != nil {
+	stat, err := proc.ReadStat(c.Pid)
+	if err != nil {
 		return fmt.Errorf("start init: %w", err)
 	}
+
+	c.PidStart = stat.Start
 
 	if spawn.WaitForGo {
 		if err := c.allowExec(int(ours.Fd()), spawn); err != nil {
@@ -689,7 +693,7 @@ func (c *creation) reap() error {
 
 // waitGone polls until a process that is not our child has ended.
 func waitGone(pid int, start uint64, limit time.Duration) error {
-	for deadline := time.Now().Add(limit); alive(pid, start); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(limit); proc.Alive(pid, start); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("process %d does not end", pid)
 		}

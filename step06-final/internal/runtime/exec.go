@@ -11,6 +11,7 @@ import (
 
 	"mydocker/step06-final/internal/cgroup"
 	"mydocker/step06-final/internal/containerinit"
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
@@ -106,7 +107,7 @@ func (c *Container) joinAll() (ns *namespaces, lateMount *os.File, err error) {
 	}
 
 	ns.sortJoins()
-	if !alive(c.Pid, c.PidStart) { // else the namespaces may be of a process that got the same number
+	if !proc.Alive(c.Pid, c.PidStart) { // else the namespaces may be of a process that got the same number
 		ns.close()
 		return nil, nil, fmt.Errorf("container %q has just ended", c.ID)
 	}
@@ -182,7 +183,7 @@ func (c *Container) openRoot() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the root of process %d: %w", c.Pid, err)
 	}
-	if !alive(c.Pid, c.PidStart) {
+	if !proc.Alive(c.Pid, c.PidStart) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("container %q has just ended", c.ID)
 	}

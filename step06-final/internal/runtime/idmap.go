@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/idmap"
 	"mydocker/step06-final/internal/sys"
 )
 
@@ -33,7 +33,7 @@ func writeMappings(pid int, linux *specs.Linux) error {
 	} {
 		err := sys.WriteProc(directory+m.file, mappingText(m.mappings))
 		if errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
-			err = runHelper(m.helper, pid, m.mappings)
+			err = idmap.WriteByHelper(m.helper, pid, m.mappings)
 		}
 		if err != nil {
 			return fieldError(m.field, "write %s: %v%s", m.file, err, mappingAdvice(err, m.mappings))
@@ -75,22 +75,6 @@ func mappingAdvice(err error, mappings []specs.LinuxIDMapping) string {
 		return " (kernels before 4.15 take at most 5 lines)"
 	}
 	return ""
-}
-
-func runHelper(helper string, pid int, mappings []specs.LinuxIDMapping) error {
-	path, err := exec.LookPath(helper)
-	if err != nil {
-		return fmt.Errorf(
-			"%s is not installed (package uidmap or shadow-utils), and without it an ordinary user can map only the own id", helper)
-	}
-	arguments := []string{fmt.Sprint(pid)}
-	for _, m := range mappings {
-		arguments = append(arguments, fmt.Sprint(m.ContainerID), fmt.Sprint(m.HostID), fmt.Sprint(m.Size))
-	}
-	if out, err := exec.Command(path, arguments...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %v: %s (see /etc/subuid and /etc/subgid)", helper, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }
 
 // ownIDOnly says that an ordinary user maps a single group: the kernel takes that only after

@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	usernamespace "mydocker/step06-final/internal/userns"
+	"mydocker/step06-final/internal/idmap"
 )
 
 // idmappedTree makes a detached bind mount that shows the files with other owners
@@ -76,7 +76,7 @@ func namespaceWith(mapping *specs.Linux) (*os.File, error) {
 		GidMappingsEnableSetgroups: true,
 	}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("make a user namespace for the mapping: %w", usernamespace.Explain(err))
+		return nil, fmt.Errorf("make a user namespace for the mapping: %w", idmap.Explain(err))
 	}
 
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", command.Process.Pid))

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/cgroup"
+	"mydocker/step06-final/internal/proc"
 )
 
 // errNotRunning is worded as runc's: containerd's shims and Podman look for it, and take the kill
@@ -203,7 +204,7 @@ func (c *Container) unmountShared() error {
 }
 
 func (c *Container) destroyProcesses() error {
-	if c.Pid == 0 && alive(c.creatorPid, c.creatorPidStart) && c.creatorPid != os.Getpid() {
+	if c.Pid == 0 && proc.Alive(c.creatorPid, c.creatorPidStart) && c.creatorPid != os.Getpid() {
 		if err := unix.Kill(c.creatorPid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			return fmt.Errorf("delete: kill the process that makes the container: %w", err)
 		}

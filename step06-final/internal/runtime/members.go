@@ -2,14 +2,13 @@ package runtime
 
 import (
 	"fmt"
+	"mydocker/step06-final/internal/proc"
 	"os"
 	"strconv"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"mydocker/step06-final/internal/disk"
 )
 
 // What may be killed as a part of a container: its own pid namespace, which the kernel ends with
@@ -37,7 +36,7 @@ func (c *Container) members() ([]int, error) {
 	if c.ownsCgroup() && !c.ownsPidNamespace() {
 		return c.group().Processes()
 	}
-	if !alive(c.Pid, c.PidStart) {
+	if !proc.Alive(c.Pid, c.PidStart) {
 		return nil, nil
 	}
 	return descendants(c.Pid, c.ownsPidNamespace())
@@ -103,12 +102,8 @@ func parentsOfAll() (map[int]int, error) {
 			continue
 		}
 
-		data, err := disk.Read("/proc/" + name + "/stat")
-		if err != nil {
-			continue // it has ended
-		}
-		if parent, err := parseParent(data); err == nil {
-			parents[pid] = parent
+		if stat, err := proc.ReadStat(pid); err == nil { // else it has ended
+			parents[pid] = stat.Parent
 		}
 	}
 
@@ -127,7 +122,7 @@ func (c *Container) killMembers() error {
 	}
 
 	// Init first, so that it cannot start another process for one that is killed.
-	if alive(c.Pid, c.PidStart) {
+	if proc.Alive(c.Pid, c.PidStart) {
 		if err := unix.Kill(c.Pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 			return fmt.Errorf("kill init: %w", err)
 		}

@@ -10,8 +10,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/containerinit"
-	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/sys"
 )
@@ -355,7 +355,7 @@ func (p *planner) planProtection() error {
 // planLabels prepares what a security module does at the next execve.
 func (p *planner) planLabels(process *specs.Process) error {
 	if profile := process.ApparmorProfile; profile != "" && profile != "unconfined" {
-		enabled, err := disk.Read("/sys/module/apparmor/parameters/enabled")
+		enabled, err := atomicfile.Read("/sys/module/apparmor/parameters/enabled")
 		if err != nil || !strings.HasPrefix(string(enabled), "Y") {
 			return fieldError("process.apparmorProfile", "AppArmor is not enabled on this host")
 		}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"mydocker/step06-final/internal/proc"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,7 +115,7 @@ func TestScopeThatSystemdRefuses(t *testing.T) {
 	_, err := r.Create(CreateOptions{ID: testID(t), Bundle: bundle, Spec: spec})
 	require.ErrorContains(t, err, "there is a unit of that name")
 	assert.Equal(t, []string{"start t-x.scope"}, manager.calls, "nothing to stop: the unit is another's")
-	_, _, err = processStat(manager.pid)
+	_, err = proc.ReadStat(manager.pid)
 	assert.Error(t, err, "init is still there")
 	assert.Equal(t, before, hostFacts(t))
 }

@@ -12,7 +12,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/plainjson"
 )
 
@@ -22,7 +22,7 @@ const SpecVersion = "1.2.0"
 // LoadSpec reads a bundle's config.json, and returns the file's content too.
 func LoadSpec(bundle string) (*specs.Spec, []byte, error) {
 	path := filepath.Join(bundle, "config.json")
-	data, err := disk.Read(path)
+	data, err := atomicfile.Read(path)
 	if os.IsNotExist(err) {
 		return nil, nil, fmt.Errorf(
 			"%s does not exist: is %s a bundle? `myrunc spec` writes a config.json to begin with", path, bundle)

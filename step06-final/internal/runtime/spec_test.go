@@ -49,18 +49,6 @@ func FuzzParseSpec(f *testing.F) {
 	})
 }
 
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 42 1 1"))
-	f.Fuzz(func(t *testing.T, data []byte) { _, _, _ = parseStat(data) })
-}
-
-func TestParseStat(t *testing.T) {
-	state, start, err := parseStat([]byte("1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 42 1 1"))
-	require.NoError(t, err)
-	assert.Equal(t, byte('S'), state)
-	assert.EqualValues(t, 42, start)
-}
-
 func TestMountOptions(t *testing.T) {
 	o := parseMountOptions([]string{"rbind", "ro", "nosuid", "suid", "rslave", "rro", "rnoatime", "tmpcopyup",
 		"size=1m", "mode=755"})

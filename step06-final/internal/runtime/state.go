@@ -10,11 +10,11 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/cgroup"
-	"mydocker/step06-final/internal/disk"
 	"mydocker/step06-final/internal/plainjson"
+	"mydocker/step06-final/internal/proc"
 )
 
 // savedState is state.json in a container's directory. The configuration is beside it, in
@@ -56,21 +56,12 @@ func checkID(id string) error {
 	return nil
 }
 
-// writeAtomically writes a file so that readers see the old or the new content, never a part.
-func writeAtomically(path string, data []byte) error {
-	temporary := path + ".new"
-	if err := disk.Create(temporary, data, 0o600); err != nil {
-		return err
-	}
-	return unix.Rename(temporary, path)
-}
-
 func (c *Container) save() error {
 	data, err := plainjson.Marshal(c.saved())
 	if err != nil {
 		return err
 	}
-	if err := writeAtomically(filepath.Join(c.directory(), stateFile), data); err != nil {
+	if err := atomicfile.Replace(filepath.Join(c.directory(), stateFile), data, false); err != nil {
 		return fmt.Errorf("save the container's state: %w", err)
 	}
 	return nil
@@ -99,7 +90,7 @@ func (r *Runtime) Load(id string) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config, err := disk.Read(filepath.Join(c.directory(), configFile)); err == nil {
+	if config, err := atomicfile.Read(filepath.Join(c.directory(), configFile)); err == nil {
 		if spec, err := ParseSpec(config); err == nil {
 			if spec.Linux == nil {
 				spec.Linux = &specs.Linux{}
@@ -128,7 +119,7 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 	// A directory without a readable state was left by a process that was killed: it counts as
 	// stopped, so that it can be deleted.
 	c := &Container{ID: id, runtime: r, Spec: &specs.Spec{Linux: &specs.Linux{}}}
-	data, err := disk.Read(filepath.Join(directory, stateFile))
+	data, err := atomicfile.Read(filepath.Join(directory, stateFile))
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("load container %s: %w", id, err)
 	}
@@ -180,13 +171,13 @@ func (c *Container) group() *cgroup.Group { return cgroup.FromPaths(c.CgroupPath
 // Status asks the kernel: creating, created, running, paused or stopped.
 func (c *Container) Status() specs.ContainerState {
 	if c.Pid == 0 {
-		if alive(c.creatorPid, c.creatorPidStart) {
+		if proc.Alive(c.creatorPid, c.creatorPidStart) {
 			return specs.StateCreating
 		}
 		return specs.StateStopped
 	}
 
-	if !alive(c.Pid, c.PidStart) {
+	if !proc.Alive(c.Pid, c.PidStart) {
 		return specs.StateStopped
 	}
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"mydocker/step06-final/internal/atomicfile"
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/reexec"
 	"mydocker/step06-final/internal/shim"
 )
@@ -155,11 +157,11 @@ func receivePid(connection int) (int, error) {
 }
 
 func writeSupervisorPid(path string, pid int) error {
-	_, start, err := processStat(pid)
+	stat, err := proc.ReadStat(pid)
 	if err != nil {
 		return fmt.Errorf("supervisor: %w", err)
 	}
-	if err := writeAtomically(path, []byte(fmt.Sprintf("%d %d\n", pid, start))); err != nil {
+	if err := atomicfile.Replace(path, []byte(fmt.Sprintf("%d %d\n", pid, stat.Start)), false); err != nil {
 		return fmt.Errorf("write the supervisor's pid: %w", err)
 	}
 	return nil

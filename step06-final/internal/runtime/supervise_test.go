@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/logs"
+	"mydocker/step06-final/internal/proc"
 	"mydocker/step06-final/internal/shim"
 )
 
@@ -128,8 +129,8 @@ func TestHoldersOfAContainerClearUp(t *testing.T) {
 				return
 			}
 			eventually(t, "the supervisor's end", func() bool {
-				state, _, err := processStat(c.SupervisorPid)
-				return err != nil || state == 'Z'
+				stat, err := proc.ReadStat(c.SupervisorPid)
+				return err != nil || stat.State == 'Z'
 			})
 			assert.NoFileExists(t, done)
 		})

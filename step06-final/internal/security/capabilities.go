@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // capabilityNames in the order of include/uapi/linux/capability.h: the position is the number.
@@ -32,7 +32,7 @@ const CapSysAdmin = 1 << 21
 func LastCapability() int {
 	lastCapability.once.Do(func() {
 		lastCapability.number = 36
-		data, err := disk.Read("/proc/sys/kernel/cap_last_cap")
+		data, err := atomicfile.Read("/proc/sys/kernel/cap_last_cap")
 		if err == nil {
 			if last, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
 				lastCapability.number = last
@@ -61,7 +61,7 @@ func AllCapabilities() []string {
 // user namespace. Root of a virtual machine's or a container's host may lack some. Without procfs
 // it is the full set, and the kernel refuses later.
 func AvailableCapabilities() uint64 {
-	status, err := disk.Read("/proc/self/status")
+	status, err := atomicfile.Read("/proc/self/status")
 	if err != nil {
 		return ^uint64(0)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mydocker/step06-final/internal/sys"
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -64,6 +65,7 @@ func ReadSeccomp(path string, caps []string) (*specs.LinuxSeccomp, error) {
 	if err := json.Unmarshal(data, &profile); err != nil {
 		return nil, fmt.Errorf("read seccomp profile %s: %w", path, err)
 	}
+
 	s, err := profile.resolve(caps)
 	if err != nil {
 		return nil, fmt.Errorf("read seccomp profile %s: %w", path, err)
@@ -144,20 +146,20 @@ func (c conditionalCalls) applies(caps []string) (bool, error) {
 
 func (c conditions) allHold(caps []string) bool {
 	for _, name := range c.Caps {
-		if !contains(caps, name) {
+		if !sys.Contains(caps, name) {
 			return false
 		}
 	}
-	return (len(c.Arches) == 0 || contains(c.Arches, machine)) && (c.MinKernel == "" || kernelIs(c.MinKernel))
+	return (len(c.Arches) == 0 || sys.Contains(c.Arches, machine)) && (c.MinKernel == "" || kernelIs(c.MinKernel))
 }
 
 func (c conditions) oneHolds(caps []string) bool {
 	for _, name := range c.Caps {
-		if contains(caps, name) {
+		if sys.Contains(caps, name) {
 			return true
 		}
 	}
-	return contains(c.Arches, machine) || (c.MinKernel != "" && kernelIs(c.MinKernel))
+	return sys.Contains(c.Arches, machine) || (c.MinKernel != "" && kernelIs(c.MinKernel))
 }
 
 func kernelIs(minimum string) bool {
@@ -196,13 +198,4 @@ func KernelAtLeast(major, minor int) bool {
 	}
 	haveMajor, haveMinor, err := parseKernelVersion(unix.ByteSliceToString(name.Release[:]))
 	return err == nil && (haveMajor > major || (haveMajor == major && haveMinor >= minor))
-}
-
-func contains(list []string, wanted string) bool {
-	for _, each := range list {
-		if each == wanted {
-			return true
-		}
-	}
-	return false
 }

@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 )
 
 // CompileSeccomp turns linux.seccomp into a filter and the flags for seccomp(2). A configuration
@@ -102,7 +102,7 @@ func returnValue(field string, action specs.LinuxSeccompAction, errno *uint) (ui
 
 // available asks whether the kernel knows an action that the first kernels with seccomp lacked.
 func available(field, name string) error {
-	known, err := disk.Read("/proc/sys/kernel/seccomp/actions_avail") // Linux 4.14
+	known, err := atomicfile.Read("/proc/sys/kernel/seccomp/actions_avail") // Linux 4.14
 	if err == nil {
 		for _, k := range strings.Fields(string(known)) {
 			if k == name {

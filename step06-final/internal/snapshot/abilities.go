@@ -14,9 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
+	"mydocker/step06-final/internal/idmap"
 	"mydocker/step06-final/internal/layer"
-	"mydocker/step06-final/internal/userns"
 )
 
 const (
@@ -64,13 +64,13 @@ func (d *Driver) Abilities() (Abilities, error) {
 
 	path := filepath.Join(d.dir, ".abilities-"+strconv.Itoa(os.Geteuid())+".json")
 	var able Abilities
-	if err := disk.ReadJSON(path, &able); err != nil || able.Situation != situation {
+	if err := atomicfile.ReadJSON(path, &able); err != nil || able.Situation != situation {
 		if able, err = d.tryOut(); err != nil {
 			return Abilities{}, err
 		}
 
 		able.Situation = situation
-		if err := disk.WriteJSON(path, able); err != nil {
+		if err := atomicfile.WriteJSON(path, able, true); err != nil {
 			return Abilities{}, err
 		}
 	}
@@ -93,7 +93,7 @@ func situation() (string, error) {
 
 	subordinate := ""
 	if os.Geteuid() != 0 {
-		uids, gids, _, err := userns.Mappings()
+		uids, gids, _, err := idmap.Mappings()
 		if err != nil {
 			return "", err
 		}
@@ -109,7 +109,7 @@ func (d *Driver) tryOut() (Abilities, error) {
 	able := Abilities{Kind: copyKind, Whiteouts: layer.Files, NoChown: os.Geteuid() != 0 || !severalIDs()}
 	if os.Geteuid() != 0 {
 		able.Reason = "mounting overlay needs root, of the host or of a user namespace"
-		uids, gids, full, err := userns.Mappings()
+		uids, gids, full, err := idmap.Mappings()
 		if err != nil || !full {
 			return able, err
 		}

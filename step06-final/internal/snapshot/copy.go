@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/layer"
 )
 
@@ -31,7 +31,7 @@ func (s *Snapshot) prepareCopy(dir string) error {
 	if err != nil {
 		return err
 	}
-	return disk.WriteJSON(filepath.Join(dir, "base.json"), base)
+	return atomicfile.WriteJSON(filepath.Join(dir, "base.json"), base, true)
 }
 
 // copyLayer is cp(1) that understands whiteouts, owners, attributes and hard links: an archive that
@@ -65,7 +65,7 @@ func look(tree string) (map[string]mark, error) {
 // compare tells what differs between the tree as it was and as it is.
 func (s *Snapshot) compare() ([]Change, error) {
 	var was map[string]mark
-	if err := disk.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
+	if err := atomicfile.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
 		return nil, err
 	}
 
@@ -115,7 +115,7 @@ func (s *Snapshot) diffCopy(w io.Writer, o layer.Options) error {
 
 func (s *Snapshot) sizeCopy() (int64, error) {
 	var was map[string]mark
-	if err := disk.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
+	if err := atomicfile.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {
 		return 0, err
 	}
 

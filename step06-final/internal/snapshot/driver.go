@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"mydocker/step06-final/internal/disk"
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/layer"
 )
 
@@ -94,7 +94,7 @@ func (d *Driver) Prepare(id string, layerDirs []string, o Options) (*Snapshot, e
 		return nil, err
 	}
 
-	lock, err := disk.Shared(LockLayers(d.layers))
+	lock, err := atomicfile.Shared(LockLayers(d.layers))
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (d *Driver) Get(id string) (*Snapshot, error) {
 }
 
 func readDescription(dir string, d *description) error {
-	return disk.ReadJSON(filepath.Join(dir, "snapshot.json"), d)
+	return atomicfile.ReadJSON(filepath.Join(dir, "snapshot.json"), d)
 }
 
 // removeDir deletes a snapshot's directory. Its description goes last: it says how the rest can be
@@ -268,6 +268,7 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 	}
 
 	used := map[string]bool{}
+
 	for _, id := range ids {
 		s, err := d.Get(id)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -294,12 +295,12 @@ const temporaryPrefix = "build-"
 
 // Temporary returns an id for a snapshot that is worth nothing without its maker. While the lock is
 // held, Sweep lets such snapshots be.
-func (d *Driver) Temporary() (id string, lock *disk.Lock, err error) {
+func (d *Driver) Temporary() (id string, lock *atomicfile.Lock, err error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
 		return "", nil, fmt.Errorf("name a snapshot: %w", err)
 	}
-	lock, err = disk.Shared(d.temporaryLock())
+	lock, err = atomicfile.Shared(d.temporaryLock())
 	return temporaryPrefix + hex.EncodeToString(random), lock, err
 }
 
@@ -326,7 +327,7 @@ func (d *Driver) Sweep() error {
 		return err
 	}
 
-	lock, err := disk.TryExclusive(LockLayers(d.layers))
+	lock, err := atomicfile.TryExclusive(LockLayers(d.layers))
 	if err != nil || lock == nil {
 		return err // somebody is preparing one just now
 	}
@@ -345,7 +346,7 @@ func (d *Driver) sweepTemporary(ids []string) error {
 		return nil
 	}
 
-	lock, err := disk.TryExclusive(d.temporaryLock())
+	lock, err := atomicfile.TryExclusive(d.temporaryLock())
 	if err != nil || lock == nil {
 		return err // a build runs
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mydocker/step06-final/internal/layer"
+	"mydocker/step06-final/internal/proc"
 )
 
 // Snapshot is one writable tree.
@@ -116,12 +117,10 @@ func isMountPoint(path string) (bool, error) {
 		return false, fmt.Errorf("read mounts (is /proc mounted?): %w", err)
 	}
 	defer f.Close()
-	escaped := strings.NewReplacer("\\", "\\134", " ", "\\040", "\t", "\\011", "\n", "\\012").Replace(path)
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) > 4 && fields[4] == escaped {
+		if m, ok := proc.ParseMount(lines.Text()); ok && m.Point == path {
 			return true, nil
 		}
 	}

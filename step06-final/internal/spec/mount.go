@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/csv"
 	"fmt"
+	"mydocker/step06-final/internal/units"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -127,6 +128,7 @@ func (m *Mount) setOptions(value, options string) error {
 		}
 		seen[kind] = option
 	}
+
 	return nil
 }
 
@@ -192,7 +194,7 @@ func ParseMount(value string) (Mount, error) {
 				return Mount{}, fmt.Errorf("invalid mount %q: %s: %w", value, key, err)
 			}
 		case "tmpfs-size":
-			size, err := ParseBytes(val)
+			size, err := units.ParseBytes(val)
 			if err != nil {
 				return Mount{}, fmt.Errorf("invalid mount %q: %w", value, err)
 			}

@@ -3,6 +3,7 @@ package spec
 import (
 	"io/fs"
 	"math"
+	"mydocker/step06-final/internal/units"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,16 +16,16 @@ import (
 func TestParseBytes(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "10": 10, "10b": 10, "1k": 1024, "512m": 512 << 20,
 		"1.5g": 3 << 29, "2GiB": 2 << 30, "1kb": 1024, "7 M": 7 << 20, "1t": 1 << 40} {
-		got, err := ParseBytes(text)
+		got, err := units.ParseBytes(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"", "m", "10x", "-1", "1e3", "0x10", "nan", "inf", "1.2.3", "10mm", "99999999p",
 		"+5", "1_000"} {
-		_, err := ParseBytes(text)
+		_, err := units.ParseBytes(text)
 		require.Error(t, err, text)
 	}
-	unlimited, err := ParseBytesOrUnlimited("-1")
+	unlimited, err := units.ParseBytesOrUnlimited("-1")
 	require.NoError(t, err)
 	require.EqualValues(t, -1, unlimited)
 }
@@ -269,9 +270,10 @@ func FuzzFlagValues(f *testing.F) {
 		if m, err := ParseMount(text); err == nil && (!strings.HasPrefix(m.Destination, "/") || m.Destination == "/") {
 			t.Fatalf("ParseMount(%q) accepted %+v", text, m)
 		}
-		if n, err := ParseBytes(text); err == nil && (n < 0 || n == math.MaxInt64) {
-			t.Fatalf("ParseBytes(%q) = %d", text, n)
+		if n, err := units.ParseBytes(text); err == nil && (n < 0 || n == math.MaxInt64) {
+			t.Fatalf("units.ParseBytes(%q) = %d", text, n)
 		}
+
 		if n, err := ParseCPUs(text); err == nil && n < 0 {
 			t.Fatalf("ParseCPUs(%q) = %d", text, n)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/spec"
 )
 
@@ -125,7 +126,7 @@ func (e *NameTakenError) Error() string {
 
 // Add makes the directory of a new container, locked, and reserves its name. Until Save the
 // container is half made: a crash leaves a directory without container.json, which Sweep removes.
-func (s *Store) Add(c *Container) (*Lock, error) {
+func (s *Store) Add(c *Container) (*atomicfile.Lock, error) {
 	c.store = s
 	lock, err := s.makeLocked(c.ID)
 	if err != nil {
@@ -142,7 +143,7 @@ func (s *Store) Add(c *Container) (*Lock, error) {
 // makeLocked makes a directory that is locked from the moment it can be seen: an unlocked one
 // without container.json would be swept away by another command. It is locked under another name
 // first.
-func (s *Store) makeLocked(id string) (*Lock, error) {
+func (s *Store) makeLocked(id string) (*atomicfile.Lock, error) {
 	temp := filepath.Join(s.Data, "containers", newPrefix+id)
 	if err := os.Mkdir(temp, 0o711); err != nil {
 		return nil, err
@@ -230,13 +231,13 @@ func (s *Store) ownsName(id, name string) bool {
 
 // Save records what was asked for.
 func (c *Container) Save() error {
-	return writeJSON(filepath.Join(c.Dir(), "container.json"), c, !c.HostConfig.AutoRemove)
+	return atomicfile.WriteJSON(filepath.Join(c.Dir(), "container.json"), c, !c.HostConfig.AutoRemove)
 }
 
 // SaveState records what became of the container. A container that is removed at its end need not
 // survive a power failure.
 func (c *Container) SaveState(state State) error {
-	return writeJSON(filepath.Join(c.Dir(), "state.json"), state, !c.HostConfig.AutoRemove)
+	return atomicfile.WriteJSON(filepath.Join(c.Dir(), "state.json"), state, !c.HostConfig.AutoRemove)
 }
 
 // State reads what was last recorded.
@@ -252,7 +253,7 @@ func (c *Container) State() (State, error) {
 // Lock waits for the container's lock and then reads the record anew: who held the lock may have
 // changed it, and who saves a record from before would undo that. fs.ErrNotExist: the container was
 // removed meanwhile.
-func (c *Container) Lock() (*Lock, error) {
+func (c *Container) Lock() (*atomicfile.Lock, error) {
 	lock, err := acquire(c.Dir(), true)
 	if err != nil {
 		return nil, err
@@ -267,10 +268,10 @@ func (c *Container) Lock() (*Lock, error) {
 }
 
 // TryLock is Lock that does not wait: unix.EWOULDBLOCK says that somebody works on the container.
-func (c *Container) TryLock() (*Lock, error) { return acquire(c.Dir(), false) }
+func (c *Container) TryLock() (*atomicfile.Lock, error) { return acquire(c.Dir(), false) }
 
 // LockID is Lock for a container that cannot be loaded.
-func (s *Store) LockID(id string) (*Lock, error) { return acquire(s.Dir(id), true) }
+func (s *Store) LockID(id string) (*atomicfile.Lock, error) { return acquire(s.Dir(id), true) }
 
 // Load reads a container by its full id.
 func (s *Store) Load(id string) (*Container, error) {
@@ -279,7 +280,7 @@ func (s *Store) Load(id string) (*Container, error) {
 		return nil, err
 	}
 	if c.ID != id {
-		return nil, &DamagedError{Path: filepath.Join(s.Dir(id), "container.json"),
+		return nil, &atomicfile.DamagedError{Path: filepath.Join(s.Dir(id), "container.json"),
 			Err: fmt.Errorf("it is about container %q", c.ID)}
 	}
 	c.store = s
@@ -457,7 +458,7 @@ func (s *Store) Delete(id string) error {
 
 // HalfMade lists the containers that a crash left without container.json and that nobody is working
 // on, each with its lock held.
-func (s *Store) HalfMade() (map[string]*Lock, error) {
+func (s *Store) HalfMade() (map[string]*atomicfile.Lock, error) {
 	if err := s.removeRenamed(); err != nil {
 		return nil, err
 	}
@@ -467,7 +468,7 @@ func (s *Store) HalfMade() (map[string]*Lock, error) {
 		return nil, err
 	}
 
-	found := map[string]*Lock{}
+	found := map[string]*atomicfile.Lock{}
 
 	for _, id := range ids {
 		path := filepath.Join(s.Dir(id), "container.json")

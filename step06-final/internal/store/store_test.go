@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/spec"
 )
 
@@ -118,7 +119,7 @@ func TestDamagedFilesAreReportedAndLeaveTheOthersVisible(t *testing.T) {
 		require.Len(t, containers, 1)
 		require.Equal(t, good.ID, containers[0].ID)
 		_, err = s.Find("bad")
-		require.True(t, errors.As(err, new(*DamagedError)), err)
+		require.True(t, errors.As(err, new(*atomicfile.DamagedError)), err)
 	}
 }
 

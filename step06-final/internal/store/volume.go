@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"mydocker/step06-final/internal/atomicfile"
 	"mydocker/step06-final/internal/spec"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) CreateVolume(name string, labels map[string]string, anonymous bo
 	if err := os.Chmod(temp, 0o711); err != nil {
 		return nil, fmt.Errorf("create volume %s: %w", name, err)
 	}
-	if err := writeJSON(filepath.Join(temp, "volume.json"), v, true); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(temp, "volume.json"), v, true); err != nil {
 		return nil, err
 	}
 

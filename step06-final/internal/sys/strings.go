@@ -100,6 +100,16 @@ func SplitPath(path string) []string {
 	return names
 }
 
+// Contains says whether a list has an element.
+func Contains(list []string, wanted string) bool {
+	for _, element := range list {
+		if element == wanted {
+			return true
+		}
+	}
+	return false
+}
+
 // HasPrefix says whether s begins with prefix.
 func HasPrefix(s, prefix string) bool {
 	return len(s) >= len(prefix) && s[:len(prefix)] == prefix

@@ -1,4 +1,4 @@
-package disk
+package atomicfile
 
 import (
 	"os"
@@ -10,8 +10,8 @@ import (
 
 func TestWriteFile(t *testing.T) {
 	path := t.TempDir() + "/f"
-	require.NoError(t, WriteJSON(path, map[string]int{"a": 1}))
-	require.NoError(t, WriteJSON(path, map[string]int{"a": 2}))
+	require.NoError(t, WriteJSON(path, map[string]int{"a": 1}, true))
+	require.NoError(t, WriteJSON(path, map[string]int{"a": 2}, true))
 	var got map[string]int
 	require.NoError(t, ReadJSON(path, &got))
 	require.Equal(t, map[string]int{"a": 2}, got)
@@ -22,7 +22,7 @@ func TestWriteFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary file is left")
 
-	require.Error(t, WriteFile(path+"/below", nil, 0600))
+	require.Error(t, Write(path+"/below", nil, 0600, true))
 	require.NoError(t, os.WriteFile(path, []byte(`{"a":`), 0600))
 	require.ErrorContains(t, ReadJSON(path, &got), "damaged")
 	require.ErrorIs(t, ReadJSON(path+"-not-there", &got), os.ErrNotExist)

@@ -1,6 +1,9 @@
-// Package userns finds out which user and group ids an ordinary user may use in a user namespace
-// (subuid(5), subgid(5)). The story is told in docs/zh/09-spec.md.
-package userns
+// Package idmap knows about the ids of user namespaces: which ones a user may map (subuid(5),
+// subgid(5)), which range --userns=remap takes, how newuidmap(1) writes a map, and why the kernel
+// refuses a user namespace.
+//
+// Chapter: docs/zh/09-spec.md.
+package idmap
 
 import (
 	"bufio"

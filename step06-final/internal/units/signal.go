@@ -1,4 +1,7 @@
-package spec
+// Package units reads sizes and signals and shortens ids as docker does.
+//
+// Chapter: docs/zh/09-spec.md.
+package units
 
 import (
 	"fmt"
@@ -38,4 +41,13 @@ func ParseSignal(text string) (unix.Signal, error) {
 
 	return 0, fmt.Errorf("invalid signal %q: want a name such as TERM or a number from 1 to 64; `kill -l` lists them",
 		text)
+}
+
+// ShortID is an id as it is shown to people: twelve digits, without the name of the digest.
+func ShortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	if len(id) > 12 {
+		return id[:12]
+	}
+	return id
 }

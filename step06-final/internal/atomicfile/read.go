@@ -1,4 +1,4 @@
-package disk
+package atomicfile
 
 import (
 	"os"
@@ -31,6 +31,7 @@ func Read(path string) ([]byte, error) {
 		case n == 0:
 			return all, nil
 		}
+
 		all = append(all, buffer[:n]...)
 	}
 }

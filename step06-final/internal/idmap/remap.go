@@ -1,13 +1,10 @@
-package engine
+package idmap
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -22,12 +19,12 @@ func (s subordinate) overlaps(m specs.LinuxIDMapping) bool {
 	return s.first < uint64(m.HostID)+uint64(m.Size) && uint64(m.HostID) < s.first+s.count
 }
 
-// remapRange is the range of host ids that --userns=remap uses: the first range of 65536 that
+// Remap is the range of host ids that --userns=remap uses: the first range of 65536 that
 // /etc/subuid or /etc/subgid gives to mydocker, dockremap or root, else 100000 to 165535, where
 // subordinate ids begin by custom (login.defs(5)). A range in which somebody else has an id is
 // refused: that user could reach what the container owns, and the reverse. accounts is /etc/passwd
 // or /etc/group.
-func remapRange(path, accounts string) (specs.LinuxIDMapping, error) {
+func Remap(path, accounts string) (specs.LinuxIDMapping, error) {
 	m := specs.LinuxIDMapping{ContainerID: 0, HostID: 100000, Size: 65536}
 	ranges, err := readSubordinates(path)
 	if err != nil {
@@ -107,35 +104,4 @@ func accountIn(path string, m specs.LinuxIDMapping) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// guardVolumes keeps the host's other users out of the volumes: root of a container can leave a
-// set-user-id program in one (CVE-2021-41091). Only the root of --userns=remap must walk through,
-// to mount them.
-func guardVolumes(dir string) error {
-	group, mode := os.Getegid(), uint32(0o700)
-	if !Rootless() {
-		// else remap is refused, and nobody need walk through
-		if m, err := remapRange("/etc/subgid", "/etc/group"); err == nil {
-			group, mode = int(m.HostID), 0o710
-		}
-	}
-
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return fmt.Errorf("guard the volumes: %s: %w", dir, err)
-	}
-	if int(st.Gid) == group && st.Mode&0o7777 == mode {
-		return nil
-	}
-
-	// Root of a user namespace that lacks this group (user_namespaces(7)) cannot use
-	// --userns=remap: nobody need walk through.
-	if err := os.Chown(dir, -1, group); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("guard the volumes: %w", err)
-	}
-	if err := unix.Chmod(dir, mode); err != nil {
-		return fmt.Errorf("guard the volumes: chmod %s: %w", dir, err)
-	}
-	return nil
 }
