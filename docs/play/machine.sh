@@ -14,8 +14,8 @@ play=docs/play
 out=docs/public/play
 cache=docs/.vitepress/cache/play
 lock=$play/packages.lock
-modules='overlay veth dummy xfrm_user bridge br_netfilter nf_tables nft_chain_nat nft_compat nf_nat nf_conntrack_netlink
-xt_MASQUERADE xt_conntrack xt_addrtype xt_nat xt_tcpudp xt_comment nft_masq nft_redir nft_ct nft_reject_inet nft_fib_inet'
+modules='overlay loop veth dummy xfrm_user bridge br_netfilter nf_tables nft_chain_nat nft_compat nf_nat nf_conntrack_netlink
+xt_MASQUERADE xt_conntrack xt_addrtype xt_nat xt_tcpudp xt_comment nft_masq nft_redir nft_ct nft_reject_inet nft_fib_inet xt_cgroup ipt_REJECT'
 
 fail() { # MESSAGE
 	echo "✘ machine: $1" >&2

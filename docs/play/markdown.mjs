@@ -15,7 +15,8 @@ export function runHere(md) {
     let number = 0
     for (const fence of fences) {
       if (!/\b(run|play)\b/.test(fence.info.replace(/"[^"]*"/g, ''))) continue
-      fence.meta = { ...fence.meta, play: { number, ...blocks[number] } }
+      const tab = /\[[^\]]*\]/.test(fence.info) // of a ::: code-group
+      fence.meta = { ...fence.meta, play: { number, tab, ...blocks[number] } }
       number++
     }
   })
@@ -25,6 +26,8 @@ export function runHere(md) {
     const play = tokens[index].meta?.play
     if (!play?.machine) return html
     const commands = encodeURIComponent(JSON.stringify(play.commands))
-    return `${html}<RunHere machine="${play.machine}" :number="${play.number}" commands="${commands.replaceAll("'", '%27')}" />`
+    const button = `<RunHere machine="${play.machine}" :number="${play.number}" commands="${commands.replaceAll("'", '%27')}" />`
+    // In a group of tabs it belongs to its tab, and the tabs are counted.
+    return play.tab ? html.replace(/<\/div>\s*$/, button + '</div>') : html + button
   }
 }

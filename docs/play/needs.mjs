@@ -1,7 +1,7 @@
 // What the machines in the page can do: which transcripts have the button "run it here", and why the others have none.
 
-const common = ['overlay', 'busybox', 'jq', 'cgroup', 'cgroup-ns', 'time-ns', 'strace']
-export const abilities = { v2: [...common, 'cgroup-v2'], v1: [...common, 'cgroup-v1'] }
+const common = ['overlay', 'busybox', 'jq', 'cgroup', 'cgroup-ns', 'time-ns', 'strace', 'iptables', 'losetup']
+export const abilities = { v2: [...common, 'cgroup-v2'], v1: [...common, 'cgroup-v1', 'net_cls'] }
 
 // Programs that are not in the machine, and words in a command that tell that it wants them.
 const absent = [
