@@ -208,17 +208,20 @@ func compareBlock(c *Chapter, f *Fence, result *played) bool {
 }
 
 var (
-	jobNotice = regexp.MustCompile(
-		`^\[\d+\]([-+ ] | \d+$)|^sh: \d+: Cannot set tty process group`)
-	killed  = regexp.MustCompile(`^(Killed|Terminated)( .*)?$`)
-	logLine = regexp.MustCompile(`^(DEBU|INFO|WARN|ERRO) (.*?) *$`)
-	levels  = map[string]string{"DEBU": "debug", "INFO": "info", "WARN": "warning", "ERRO": "error"}
+	jobNotice = regexp.MustCompile(`^\[\d+\]([-+ ] | \d+$)`)
+	noGroup   = regexp.MustCompile(`(?m)^sh: \d+: Cannot set tty process group.*\n?(\d.* exit status 2$)?`)
+	killed    = regexp.MustCompile(`^(Killed|Terminated)( .*)?$`)
+	logLine   = regexp.MustCompile(`^(DEBU|INFO|WARN|ERRO) (.*?) *$`)
+	levels    = map[string]string{"DEBU": "debug", "INFO": "info", "WARN": "warning", "ERRO": "error"}
 )
 
 // plain is the text as the book has it. The book's commands write into a pipe and their shell is
-// not interactive. In the page there is a terminal: the shell reports its jobs, and the programs'
-// log is short and in colour.
+// not interactive. In the page there is a terminal: the shell reports its jobs, one in a new PID
+// namespace finds its process group no more when it exits and says so with status 2, and the
+// programs' log is short and in colour.
 func plain(got string) string {
+	got = noGroup.ReplaceAllString(got, "")
+
 	var lines []string
 	for _, line := range strings.Split(strings.TrimRight(got, "\n"), "\n") {
 		if jobNotice.MatchString(line) {

@@ -8,15 +8,17 @@ import (
 
 func TestPlain(t *testing.T) {
 	for got, want := range map[string]string{
-		"[1] 123\nhello\n":                                           "hello",
-		"[1]+  Terminated              sleep 9\nlab":                 "lab",
-		"sh: 3: Cannot set tty process group (No such process)\nlab": "lab",
-		"[1] is no job":                                              "[1] is no job",
-		"Killed\n137":                                                "bash: line 1: 1 Killed\n137",
-		"INFO usage: CPU 1s, OOM kills 0   ":                         `level=info msg="usage: CPU 1s, OOM kills 0"`,
-		`DEBU execve("/usr/bin/true", ["true"])`:                     `level=debug msg="execve(\"/usr/bin/true\", [\"true\"])"`,
-		"WARN out of memory":                                         `level=warning msg="out of memory"`,
-		"INFORMATION":                                                "INFORMATION",
+		"[1] 123\nhello\n":                                                                         "hello",
+		"[1]+  Terminated              sleep 9\nlab":                                               "lab",
+		"sh: 3: Cannot set tty process group (No such process)\nlab":                               "lab",
+		"sh: 3: Cannot set tty process group (No such process)\n2026/11/28 04:12:32 exit status 2": "",
+		"2026/11/28 04:12:32 exit status 2":                                                        "2026/11/28 04:12:32 exit status 2",
+		"[1] is no job":                                                                            "[1] is no job",
+		"Killed\n137":                                                                              "bash: line 1: 1 Killed\n137",
+		"INFO usage: CPU 1s, OOM kills 0   ":                                                       `level=info msg="usage: CPU 1s, OOM kills 0"`,
+		`DEBU execve("/usr/bin/true", ["true"])`:                                                   `level=debug msg="execve(\"/usr/bin/true\", [\"true\"])"`,
+		"WARN out of memory":                                                                       `level=warning msg="out of memory"`,
+		"INFORMATION":                                                                              "INFORMATION",
 	} {
 		assert.Equal(t, want, plain(got), got)
 	}

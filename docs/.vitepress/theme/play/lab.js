@@ -90,12 +90,15 @@ class Line {
     if (!this.finished) return // the reader types by himself
     this.text += String.fromCharCode(byte)
     // A shell that knows of the page says where its prompt begins; of another one only the look tells. What comes before
-    // the end of the typed line belongs to the prompt before.
+    // the end of the typed line belongs to the prompt before. A shell takes keys when its prompt is there, not before.
     if (!this.text.includes('\n')) return
     if (byte === 7 && this.text.endsWith('\x1b]133;A\x07')) {
       this.marked = true
-      this.settle(60)
-    } else if (!this.marked) {
+      this.settle(2000)
+    } else if (this.marked) {
+      // eslint-disable-next-line no-control-regex
+      if (byte === 32 && /\x1b\]133;A\x07[^\n]{0,30}[#$] $/.test(this.text.slice(-64))) this.settle(60)
+    } else {
       this.cancel()
       if (byte === 32 && /[\r\n](\S{0,20} ?)?[#$] $/.test(this.text.slice(-64))) this.settle(700)
     }
