@@ -26,7 +26,7 @@ const finish = (status, text) => {
   console.log(`machine ${machine}: ${text} (${Math.round((Date.now() - began) / 1000)} s)`)
   process.exit(status)
 }
-const limit = Number(process.env.BOOT_SECONDS || 600)
+const limit = Number(process.env.BOOT_SECONDS || 1800)
 setTimeout(() => finish(1, `no prompt after ${limit} s: see ${cache}/boot-${machine}.log`), limit * 1000)
 
 // Both shells stand at their prompts, and nothing has been written for a moment.
