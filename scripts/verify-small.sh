@@ -149,6 +149,31 @@ check_network() {
 	works small rm -f small-web
 }
 
+# The commands of the table in one go, as a user types them.
+check_walk() {
+	need_root
+	lo_up || skip_because "没有 ip 命令 / no ip command"
+	works small import "$WORK/box.tar" walk
+	works small run -d --name small-walk -p 127.0.0.1:18098:80 -m 64m walk sh -c \
+		'echo started; mkdir -p /www; echo a-page >/www/index.html; exec busybox httpd -f -p 80 -h /www'
+	works small ps
+	expect_contains ps "127.0.0.1:18098->80/tcp" "$OUT"
+	until_true 10 page || fail_because "127.0.0.1:18098"
+	works small exec small-walk sh -c 'echo added >/added'
+	works small stop -t 1 small-walk
+	works timeout 30 "$PROGRAM" logs -f small-walk
+	expect_equal "logs -f" started "$OUT"
+	works small commit small-walk walk2
+	works small rm small-walk
+	works small run --rm walk2 cat /added
+	expect_equal "walk2" added "$OUT"
+	works small rmi walk2 walk
+	! page || fail_because "端口还开着 the port is still open"
+}
+page() {
+	{ exec 3<>/dev/tcp/127.0.0.1/18098 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && timeout 5 cat <&3 | grep -q a-page; } 2>/dev/null
+}
+
 # kill_supervisors: those of our own containers, which they name.
 kill_supervisors() {
 	local directory file
@@ -208,6 +233,7 @@ check check_one_name "六条命令同时要一个名字 / six commands want one 
 check check_commit "diff 与 commit / diff and commit" "overlay.go, whiteout.go"
 check check_security "capability、no_new_privs、seccomp / capabilities, no_new_privs, seccomp" "security.go, seccomp.go"
 check check_network "网桥上互通，端口可达，占用的端口报错 / the bridge, a published port, a port that is taken" "bridge.go, ports.go"
+check check_walk "import、run -d -p、ps、exec、stop、logs -f、commit、rm 连起来 / import, run -d -p, ps, exec, stop, logs -f, commit, rm in one go" "commands.go"
 check check_damaged "半截的记录：清楚的错误 / a record that is cut short: a clear error" "store.go: readRecord"
 check check_killed "杀掉十个监护进程，什么也不留下 / ten supervisors killed, nothing is left" "cleaner.go, bridge.go: disconnect"
 [ "$EUID" != 0 ] || check check_clean "主机和之前一样 / the host is as before" "cleaner.go"
