@@ -51,7 +51,25 @@ checks() {
 		return
 	fi
 	# The first failure is enough. The script is left to end by itself: it removes what it made.
-	if PATIENCE=2 LIMIT=6 MYDOCKER_BIN=$bin timeout 120 "$SCRIPTS/verify-${2%%-*}.sh" 2>/dev/null | grep -q '^✘'; then return 1; fi
+	local status=0 before
+	before=$(own_cgroups)
+	if PATIENCE=2 LIMIT=6 MYDOCKER_BIN=$bin timeout 120 "$SCRIPTS/verify-${2%%-*}.sh" 2>/dev/null | grep -q '^✘'; then status=1; fi
+	sweep "$before"
+	return "$status"
+}
+
+# own_cgroups lists the directories that the steps make: mydocker-PID, and the names of the checks.
+own_cgroups() { find /sys/fs/cgroup -type d -regex '.*/mydocker-\(verify-\)?[0-9]+[^/]*' 2>/dev/null | sort; }
+
+# sweep BEFORE: a program with a hole may leave cgroups, and a later one would find its name taken. What came since and is still
+# empty after a moment is removed.
+sweep() {
+	local now
+	now=$(comm -13 <(say "$1") <(own_cgroups))
+	[ -n "$now" ] || return 0
+	sleep 2
+	# shellcheck disable=SC2086 # a list
+	rmdir $now 2>/dev/null || true
 }
 
 read_hole() {
