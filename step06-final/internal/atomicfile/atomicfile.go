@@ -150,7 +150,7 @@ type Lock struct{ f *os.File }
 // Shared waits for a lock that others may share.
 func Shared(path string) (*Lock, error) { return lock(path, unix.LOCK_SH) }
 
-// Exclusive waits for a lock that nobody shares.
+// Exclusive waits for a lock that no other process has.
 func Exclusive(path string) (*Lock, error) { return lock(path, unix.LOCK_EX) }
 
 // TryExclusive answers nil, nil when another process has the lock.

@@ -2,8 +2,9 @@
 //
 // Each instruction is a container that ran, or files that were copied, or a setting; what it
 // changed becomes a layer. The result of a step is kept under a key of everything that went into
-// it, so that the next build starts where something differs. Its story is told in
-// docs/zh/09-build.md.
+// it, so that the next build starts where something differs.
+//
+// Chapter: docs/zh/09-build.md.
 package build
 
 import (

@@ -19,7 +19,7 @@ import (
 	"mydocker/step06-final/internal/layer"
 )
 
-// maxText is the size of a Dockerfile or .dockerignore that nobody writes by hand.
+// maxText is the size of a Dockerfile or .dockerignore that no one writes by hand.
 const maxText = 4 << 20
 
 var remoteContext = regexp.MustCompile(`^(https?|git|ssh)://|^git@|^github\.com/`)
@@ -170,7 +170,7 @@ func (b *builder) unpackContext() ([]byte, error) {
 	return nil, nil
 }
 
-// temporaryDir makes a directory that removeTemporary removes. It is in one that nobody else
+// temporaryDir makes a directory that removeTemporary removes. It is in one that no other user
 // enters: an archive chooses the mode of the directory that it is unpacked in ("./"), and may hold
 // set-user-id programs (CVE-2021-41091).
 func (b *builder) temporaryDir() (string, error) {

@@ -12,9 +12,9 @@ import (
 )
 
 // CheckFree says why no container can be put into the group. What is in the group already would
-// share the container's limits, would be paused with it and killed with it; and whoever enters a
-// frozen group never comes back. It looks only, so it is asked before anything is made. The answer
-// tells whether one of the directories exists.
+// share the container's limits, would be paused with it and killed with it; and a process that
+// enters a frozen group never comes back. It looks only, so it is asked before anything is made.
+// The answer says whether one of the directories exists.
 func (g *Group) CheckFree() (exists bool, err error) {
 	for _, directory := range g.directories() {
 		if directory == g.mountpoints[directory] {
@@ -33,6 +33,7 @@ func (g *Group) CheckFree() (exists bool, err error) {
 		if g.Unified == "" && directory != g.Dirs["freezer"] {
 			continue // of v1's trees only the freezer's can make processes stand still
 		}
+
 		if err := g.checkUsable(nearest, g.mountpoints[directory]); err != nil {
 			return exists, err
 		}
@@ -56,7 +57,7 @@ func checkEmpty(top string) error {
 
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil // removed meanwhile
+			return nil // removed since
 		}
 		if err != nil || !entry.IsDir() {
 			return err
@@ -105,8 +106,8 @@ func (g *Group) checkUsable(directory, mountpoint string) error {
 	return nil
 }
 
-// frozenAt says whether a process that enters the directory is stopped at once. v1 tells the
-// effective state; a v2 group tells its own only, and holds still with any group above it.
+// frozenAt says whether a process that enters the directory is stopped at once. v1 shows the
+// effective state; a v2 group shows its own only, and holds still with any group above it.
 func frozenAt(directory, mountpoint string, v2 bool) (bool, error) {
 	if !v2 {
 		state, err := readString(directory, "freezer.state")

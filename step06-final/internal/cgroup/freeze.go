@@ -20,7 +20,7 @@ func (g *Group) Freeze() error {
 		return errors.New("pause: this host has no freezer controller mounted")
 	}
 
-	// v1 may stay FREEZING when a process forks meanwhile: the state is written again then.
+	// v1 may stay FREEZING when a process forks: the state is written again then.
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if err := write(g.Dirs["freezer"], "freezer.state", "FROZEN"); err != nil {
 			return fmt.Errorf("pause: %w", err)

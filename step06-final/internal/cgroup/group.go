@@ -118,7 +118,7 @@ func (g *Group) debug(format string, args ...interface{}) {
 	}
 }
 
-// Create makes the directories. If the group shall be new, one that exists is an error: another
+// Create makes the directories. If the group must be new, one that exists is an error: another
 // container has been faster. On failure those that were made are removed again.
 func (g *Group) Create(mustBeNew bool) error {
 	err := g.makeDirectories(mustBeNew)
@@ -338,8 +338,8 @@ func (g *Group) KillAll(limit time.Duration) error {
 }
 
 // Remove removes the group's directories and those below. A cgroup can be removed when its last
-// process is gone, which for the kernel is a little later than for whoever waited for it: it is
-// tried again for two seconds. What is gone already is no error.
+// process is gone, which for the kernel is a little later than for the process that waited for
+// it: it is tried again for two seconds. What is gone already is no error.
 func (g *Group) Remove() error {
 	var first error
 	deadline := time.Now().Add(2 * time.Second)

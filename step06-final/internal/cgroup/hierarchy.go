@@ -3,8 +3,9 @@
 // the counters, freezes, and removes it all again. It knows cgroup v1 (one tree for each controller
 // or pair of controllers), v2 (one tree) and hosts that mount both.
 //
-// step04-cgroups teaches the files one by one; this package is the same for every controller. Its
-// story is told in docs/zh/09-cgroup.md.
+// step04-cgroups teaches the files one by one; this package is the same for every controller.
+//
+// Chapter: docs/zh/09-cgroup.md.
 package cgroup
 
 import (

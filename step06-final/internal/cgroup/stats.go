@@ -1,6 +1,7 @@
 package cgroup
 
-// Stats is what the kernel has counted for one cgroup. A field that this host cannot tell is zero.
+// Stats is what the kernel has counted for one cgroup. A field that this host does not have is
+// zero.
 type Stats struct {
 	CPU    CPUStats             `json:"cpu"`
 	Memory MemoryStats          `json:"memory"`

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// humanDuration tells a duration in docker's words.
+// humanDuration writes a duration in docker's words.
 func humanDuration(d time.Duration) string {
 	seconds, minutes, hours := int(d.Seconds()), int(d.Minutes()), int(math.Round(d.Hours()))
 
@@ -39,12 +39,12 @@ func humanDuration(d time.Duration) string {
 
 func ago(t time.Time) string { return humanDuration(time.Since(t)) + " ago" }
 
-// humanSize tells bytes in powers of 1000 (images, network, I/O), with so many digits.
+// humanSize writes bytes in powers of 1000 (images, network, I/O), with so many digits.
 func humanSize(bytes float64, digits int) string {
 	return scaled(bytes, 1000, []string{"B", "kB", "MB", "GB", "TB", "PB"}, digits)
 }
 
-// humanBytes tells bytes in powers of 1024 (memory).
+// humanBytes writes bytes in powers of 1024 (memory).
 func humanBytes(bytes float64) string {
 	return scaled(bytes, 1024, []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}, 4)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // What docker has and this engine has not, on purpose (docs/en/differences.md, "Left out"), with
-// what to use in its place. Who writes one of these is told that, and not that he has mistyped
-// something.
+// what to use in its place. A user who writes one of these is told that, and not that he has
+// mistyped something.
 
 // leftOutFlags are flags of the commands in which they are looked for; run and create have them in
 // common.

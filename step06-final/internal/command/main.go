@@ -1,6 +1,7 @@
 // Package command is the command line: docker's commands, flags, output and exit statuses on top of
-// package engine. A file for each group of commands. Its story is told in
-// docs/zh/08-step06-engine.md.
+// package engine. A file for each group of commands.
+//
+// Chapter: docs/zh/08-step06-engine.md.
 package command
 
 import (
@@ -239,11 +240,11 @@ func each(ctx *cli.Context, do func(name string) error) error {
 	return forEach(ctx, func(name string) (string, error) { return name, do(name) })
 }
 
-// absentError is for -f of what is not there: it is told, and is no failure.
+// absentError is for -f of what is not there: it is reported, and is no failure.
 type absentError struct{ error }
 
-// forEach does something for every argument and prints what came of it; failures are told and the
-// rest goes on.
+// forEach does something for every argument and prints what came of it; failures are reported and
+// the rest goes on.
 func forEach(ctx *cli.Context, do func(name string) (result string, err error)) error {
 	failed := false
 	for _, name := range ctx.Args() {

@@ -49,6 +49,7 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 				return false
 			}
 		}
+
 		for _, unwanted := range filters["label!"] {
 			if matchLabels(labels, []string{unwanted}) {
 				return false
@@ -58,7 +59,7 @@ func pruneFilter(ctx *cli.Context) (mayGo, error) {
 	}, nil
 }
 
-// pruneAction is a prune command: it asks, removes, and tells how much disk that gave back;
+// pruneAction is a prune command: it asks, removes, and reports how much disk that gave back;
 // negative: it does not know.
 func pruneAction(what func(*cli.Context) string,
 	prune func(*cli.Context, *engine.Engine, mayGo) (int64, error)) func(*cli.Context) error {

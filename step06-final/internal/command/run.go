@@ -110,7 +110,8 @@ func shell(ctx *cli.Context) error {
 		DetachKeys: []byte{16, 17}})
 }
 
-// failure is an error of run, whose status tells it from one of the command: 125, 126 or 127.
+// failure is an error of run, whose status distinguishes it from one of the command: 125, 126 or
+// 127.
 func failure(err error) error {
 	var withStatus *statusError
 	if err == nil || errors.As(err, &withStatus) {
@@ -195,7 +196,7 @@ func attached(e *engine.Engine, c *store.Container, o engine.AttachOptions) erro
 }
 
 // removeFailed removes a --rm container that could not be started; without --rm it stays, for
-// `inspect` to tell why.
+// `inspect` to show why.
 func removeFailed(e *engine.Engine, c *store.Container, err error) error {
 	if !c.HostConfig.AutoRemove {
 		return err
@@ -326,7 +327,8 @@ func startAction(ctx *cli.Context, e *engine.Engine) error {
 	err = attached(e, v.Container, engine.AttachOptions{Stdin: ctx.Bool("interactive"), Stdout: true, Stderr: true,
 		SignalProxy: !v.Config.Tty, DetachKeys: keys})
 	if err != nil && err.Error() != "" {
-		return &statusError{exitFailure, err} // only `run` tells its own failures from the command's by their status
+		// only `run` distinguishes its own failures from the command's by their status
+		return &statusError{exitFailure, err}
 	}
 	return err
 }

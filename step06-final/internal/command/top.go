@@ -99,7 +99,7 @@ func plainTop(pids []int) error {
 	for _, pid := range pids {
 		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 		if err != nil {
-			continue // ended meanwhile
+			continue // ended since
 		}
 		fmt.Fprintf(w, "%d\t%s\n", pid, visible(strings.ReplaceAll(strings.TrimRight(string(command), "\x00"),
 			"\x00", " ")))

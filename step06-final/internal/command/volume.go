@@ -162,8 +162,8 @@ func listVolumes(ctx *cli.Context, e *engine.Engine) error {
 	return volumeList.print(rows, ctx.String("format"), ctx.Bool("quiet"))
 }
 
-// treeSize is the sum of the sizes of the files below a directory. What disappears meanwhile does
-// not count.
+// treeSize is the sum of the sizes of the files below a directory. What disappears during the
+// walk does not count.
 func treeSize(dir string) int64 {
 	var size int64
 	filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {

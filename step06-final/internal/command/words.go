@@ -7,7 +7,7 @@ import (
 
 // looksLikeCommand says whether a word that should be an image's name is rather a program of this
 // host, as in `run sh -c …` of the earlier steps. Some images are called like programs, so this is
-// only for hints; nobody means an image by sh.
+// only for hints; no one means an image by sh.
 func looksLikeCommand(name string) bool {
 	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".") || name == "sh" {
 		return true

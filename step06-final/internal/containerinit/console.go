@@ -8,7 +8,7 @@ import (
 )
 
 // openConsole opens a new pseudo-terminal in the container's own devpts, makes it standard input,
-// output and error, and sends the master's end to whoever asked for a terminal (ptmx(4)).
+// output and error, and sends the master's end to the process that asked for a terminal (ptmx(4)).
 func (p *initProcess) openConsole(socket, rows, columns int, mount bool) error {
 	master, err := p.openInside("/dev/ptmx")
 	if err != nil {

@@ -63,7 +63,7 @@ func runInit(sync int) {
 	p := &initProcess{sync: sync, last: sync, root: root{fd: -1}, null: -1, pidNamespace: -1, emptyDir: -1,
 		fileStage: -1}
 
-	// Nobody inside of the container may look into this process before it has become the
+	// No process of the container may look into this process before it has become the
 	// container's own (ptrace(2)).
 	if err := sys.Prctl(sys.PrSetDumpable, 0); err != nil {
 		p.fail("", "prctl PR_SET_DUMPABLE", err)

@@ -42,7 +42,7 @@ func Remount(destination string, flags, clear uintptr) reexec.Step {
 	return reexec.NewStep(OpRemount, destination, flags, clear)
 }
 
-// SetPropagation changes what one mount tells its peers.
+// SetPropagation changes what one mount propagates to its peers.
 func SetPropagation(destination string, flags uintptr) reexec.Step {
 	return reexec.NewStep(OpSetPropagation, destination, flags)
 }
@@ -90,7 +90,8 @@ func linksOf(followed bool) int {
 // on a mount goes through its descriptor, which the kernel is given as /proc/self/fd/N of the
 // host's own /proc.
 
-// mountPropagation changes what a mount and those below tell their peers (mount_namespaces(7)).
+// mountPropagation changes what a mount and those below propagate to their peers
+// (mount_namespaces(7)).
 func mountPropagation(path string, flags uintptr) error {
 	return syscall.Mount("", path, "", flags, "")
 }
@@ -270,8 +271,8 @@ func openSource(source string) (int, error) {
 	return fd, nil
 }
 
-// attachTree attaches a bind mount that nobody sees yet. Its destination is made if it is missing,
-// of the same kind.
+// attachTree attaches a bind mount that is not visible yet. Its destination is made if it is
+// missing, of the same kind.
 func (p *initProcess) attachTree(tree int, destination string, links int) error {
 	directory, err := isDirectory(tree)
 	if err != nil {

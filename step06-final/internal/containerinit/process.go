@@ -53,7 +53,7 @@ func MemoryPolicy(mode int, nodes []byte) reexec.Step {
 // Sysctl writes a file below /proc/sys.
 func Sysctl(name, value string) reexec.Step { return reexec.NewStep(OpSysctl, name, value) }
 
-// Label tells a security module what the next execve is confined by. The descriptor is of the
+// Label says to a security module what the next execve is confined by. The descriptor is of the
 // host's /proc.
 func Label(proc int, label string) reexec.Step { return reexec.NewStep(OpLabel, proc, label) }
 

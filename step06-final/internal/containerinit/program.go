@@ -38,7 +38,7 @@ func Chdir(path string, must bool) reexec.Step { return reexec.NewStep(OpChdir, 
 // Program looks the program up.
 func Program(arguments []string) reexec.Step { return reexec.NewStep(OpProgram, arguments) }
 
-// Ready tells the parent that everything is set up, and waits until it says go.
+// Ready reports to the parent that everything is set up, and waits until it says go.
 func Ready() reexec.Step { return reexec.NewStep(OpReady) }
 
 // WaitForStart waits for a connection to the listening start socket.
@@ -188,8 +188,8 @@ func changeDirectory(path string) error {
 	return nil
 }
 
-// waitForStart waits until somebody connects to the start socket, and keeps the connection as the
-// way to the parent: the one that made us may be gone. execve closes it, which tells the starter
+// waitForStart waits for a connection to the start socket, and keeps the connection as the
+// way to the parent: the one that made us may be gone. execve closes it, which shows the starter
 // that the program runs.
 func (p *initProcess) waitForStart(listener int) {
 	for {
@@ -263,7 +263,7 @@ func (p *initProcess) executeInside(path *byte, argv, envv []*byte) error {
 	}
 
 	if err := reexec.SendNumber(p.sync, reexec.MsgPid, pid); err != nil {
-		syscall.Kill(pid, syscall.SIGKILL) // nobody would wait for it
+		syscall.Kill(pid, syscall.SIGKILL) // no process would wait for it
 	}
 
 	syscall.Exit(0)

@@ -187,15 +187,17 @@ func (r *root) walk(trail []place, todo []string, missing, links int) (place, er
 		if err := r.contains(last.fd); err != nil {
 			return fail(err)
 		}
+
 		sys.CloseAll(mine[:n-1])
 		return last, nil
 	}
 
-	// The root or a mount of ours, which nobody but us can move; or back where we came from.
+	// The root or a mount of ours, which only we can move; or back where we came from.
 	fd, errno := sys.Fcntl(last.fd, syscall.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {
 		return fail(errno)
 	}
+
 	ours := last.fd == r.fd || r.mountAt(last.where) != nil
 	if !ours {
 		if err := r.contains(fd); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // A mount is never made at its destination. It is made where only init can reach, its descriptor is
 // taken there, and then it is moved. So the descriptor is of this mount and of no other, whatever
-// lies at the destination and whoever changes it meanwhile, and it stays valid after the move.
+// lies at the destination and whatever changes it, and it stays valid after the move.
 //
 // Such a place needs no directory of its own: a mount on top of the root of the container's tree
 // hides that root only from who comes by its path, and init holds a descriptor of it. All of this

@@ -119,9 +119,9 @@ func (p *initProcess) giveStreams(uid int) error {
 			continue
 		}
 
-		// The group stays: a terminal's is tty. In a user namespace the file may be of somebody who
-		// is not mapped, and its file system may be read-only: neither is a reason not to run the
-		// program.
+		// The group stays: a terminal's is tty. In a user namespace the file may belong to a user
+		// who is not mapped, and its file system may be read-only: neither is a reason not to run
+		// the program.
 		err := syscall.Fchown(fd, uid, -1)
 		if err != nil && err != syscall.EPERM && err != syscall.EINVAL && err != syscall.EROFS {
 			return err

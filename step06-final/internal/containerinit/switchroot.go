@@ -16,13 +16,13 @@ const (
 	OpChroot       = "chroot"
 )
 
-// Rootfs opens the container's tree. Shared says whether its mount tells others what is mounted.
+// Rootfs opens the container's tree. Shared says whether its mount is shared.
 func Rootfs(path string, shared bool) reexec.Step { return reexec.NewStep(OpRootfs, path, shared) }
 
 // SharedRootfs is Rootfs for a container without a mount namespace.
 func SharedRootfs(path string) reexec.Step { return reexec.NewStep(OpSharedRootfs, path) }
 
-// Propagation changes what the root and all mounts below tell their peers.
+// Propagation changes what the root and all mounts below propagate to their peers.
 func Propagation(flags uintptr) reexec.Step { return reexec.NewStep(OpPropagation, flags) }
 
 // PivotRoot makes the container's tree the root: pivot_root(2).

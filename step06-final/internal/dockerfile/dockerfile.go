@@ -1,6 +1,7 @@
 // Package dockerfile reads Dockerfiles and carries out those instructions that only change an
-// image's settings; they are also what `commit --change` and `import --change` accept. Its story
-// is told in docs/zh/08-step06-images.md.
+// image's settings; they are also what `commit --change` and `import --change` accept.
+//
+// Chapter: docs/zh/08-step06-images.md.
 package dockerfile
 
 import (

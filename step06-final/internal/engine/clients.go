@@ -25,7 +25,7 @@ func (e *Engine) Hold(c *store.Container) (release func(), err error) {
 
 func clientsPath(c *store.Container) string { return filepath.Join(c.Dir(), ".clients") }
 
-// waitForClients returns when nobody holds the container, or after the timeout; 0: none.
+// waitForClients returns when no client holds the container, or after the timeout; 0: none.
 func waitForClients(c *store.Container, timeout time.Duration) {
 	if _, err := os.Stat(clientsPath(c)); err != nil {
 		return // no client ever held it

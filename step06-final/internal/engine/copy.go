@@ -40,8 +40,8 @@ func copyTree(rootfs, inside, target string) error {
 	})
 }
 
-// withRoot calls use with a container's snapshot, which is mounted meanwhile. A container that does
-// not run is locked: nobody starts or removes it.
+// withRoot calls use with a container's snapshot, which is mounted for that time. A container
+// that does not run is locked, so that it is not started or removed.
 func (e *Engine) withRoot(v View, use func(s *snapshot.Snapshot) error) error {
 	if !v.Running {
 		lock, err := v.Lock()

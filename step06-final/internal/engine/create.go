@@ -22,7 +22,7 @@ import (
 	"mydocker/step06-final/internal/units"
 )
 
-// CreateOptions are what `create` and `run` were told.
+// CreateOptions are the options of `create` and `run`.
 type CreateOptions struct {
 	Name       string // empty: one is made up
 	Config     spec.Config
@@ -418,10 +418,12 @@ func checkSources(mounts []spec.Mount) error {
 		} else if err != nil {
 			return fmt.Errorf("bind source %s: %w", m.Source, err)
 		}
+
 		if err := checkPropagation(m); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -437,6 +439,7 @@ func checkPropagation(m spec.Mount) error {
 	if err != nil {
 		return fmt.Errorf("bind source %s: %w", m.Source, err)
 	}
+
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return fmt.Errorf("read mounts (is /proc mounted?): %w", err)
@@ -509,7 +512,7 @@ func (e *Engine) chooseNetwork(h *spec.HostConfig) {
 	}
 }
 
-// attachRequest is what the network package is told about a container's first network.
+// attachRequest is the request to package network for a container's first network.
 func (e *Engine) attachRequest(c *store.Container) (network.AttachRequest, error) {
 	r := network.AttachRequest{
 		ContainerID: c.ID, Name: c.Name, Hostname: domainName(c), Network: c.HostConfig.NetworkMode,

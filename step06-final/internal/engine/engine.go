@@ -1,7 +1,9 @@
 // Package engine is what docker calls the daemon, without the daemon: each command is a process
 // that reads the state, asks the kernel what is true, does its work under the container's lock, and
 // ends. What must outlive it (log, exit status, restart) is done by the supervisor of package
-// runtime and, at a container's end, by Exited. Its story is told in docs/zh/08-step06-engine.md.
+// runtime and, at a container's end, by Exited.
+//
+// Chapter: docs/zh/08-step06-engine.md.
 //
 // Data flows one way: flags and image config → spec.Build → runtime. This package never touches a
 // namespace.
@@ -102,7 +104,7 @@ func Open(root, state string, debug, warn func(string, ...interface{})) (*Engine
 	return e, nil
 }
 
-// checkOwner refuses a state directory in /tmp that somebody else has made for us.
+// checkOwner refuses a state directory in /tmp that another user has made for us.
 func checkOwner(state string) error {
 	info, err := os.Lstat(state)
 	if os.IsNotExist(err) {

@@ -43,7 +43,7 @@ func (e *Engine) Told(v View, action string, err error) error {
 func (e *Engine) networkEvent(c *store.Container, action, name string) {
 	n, err := e.Networks.Inspect(name)
 	if err != nil {
-		return // removed meanwhile
+		return // removed since
 	}
 	e.report("network", action, n.ID, map[string]string{"container": c.ID, "name": n.Name, "type": n.Driver})
 }
@@ -106,7 +106,7 @@ func (e *Engine) ImageEvent(action string, img *image.Image, name string) {
 func (e *Engine) NamedImageEvent(action, name string) {
 	img, err := e.Images.Resolve(name)
 	if err != nil {
-		return // removed meanwhile
+		return // removed since
 	}
 	if action != "tag" {
 		name = ""

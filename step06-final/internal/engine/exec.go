@@ -167,7 +167,8 @@ func execTerminal(rc *runtime.Container, options runtime.ExecOptions, o ExecOpti
 func (e *Engine) execProcess(v View, rc *runtime.Container, o ExecOptions) (*specs.Process, error) {
 	process := *rc.Spec.Process
 
-	// In the background nobody holds a terminal's other end, and the process would be hung up on.
+	// In the background no process holds a terminal's other end, and the process would be hung up
+	// on.
 	process.Args, process.Terminal = o.Args, o.Tty && !o.Detach
 	process.ConsoleSize = consoleSize()
 	process.Env = execEnv(v.Config, process.Env, o)

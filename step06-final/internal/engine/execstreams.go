@@ -31,7 +31,7 @@ type outputCopy struct {
 }
 
 // lateOutput is how long we wait for the end of the output when the process has ended: another
-// process may hold the stream for ever. docker waits as long.
+// process may hold the stream open without end. docker waits as long.
 const lateOutput = 2 * time.Second
 
 // openPipes makes the pipes that the options ask for. In a container with a user namespace they
@@ -121,7 +121,7 @@ func (s *execStreams) finishOutput() (first error) {
 	return first
 }
 
-// copy copies until nobody can write any more, or until the deadline, and then only what is in the
+// copy copies until all writers have closed it, or until the deadline, and then only what is in the
 // pipe already.
 func (c *outputCopy) copy() error {
 	buffer := make([]byte, 32<<10)
@@ -139,7 +139,7 @@ func (c *outputCopy) copy() error {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && !late:
 			late, rest = true, largestPipe
-		case err != nil || late && rest <= 0: // end of file; EIO: nobody has the terminal open any more
+		case err != nil || late && rest <= 0: // end of file; EIO: no process has the terminal open any more
 			return nil
 		}
 		if late {
@@ -183,7 +183,7 @@ func consoleSize() *specs.Box {
 	return &specs.Box{Height: uint(size.Row), Width: uint(size.Col)}
 }
 
-// setSize changes the size of a terminal. It may have been closed: then nobody needs a size.
+// setSize changes the size of a terminal. It may have been closed: then it needs no size.
 func setSize(master *os.File, rows, columns uint16) {
 	connection, err := master.SyscallConn()
 	if err != nil {

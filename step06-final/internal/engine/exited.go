@@ -51,7 +51,7 @@ func (e *Engine) Exited(id string) error {
 	return e.restartByPolicy(c)
 }
 
-// restartByPolicy starts a container again while its policy says so and nobody has asked it to
+// restartByPolicy starts a container again while its policy says so and no one has asked it to
 // stop. A start that fails counts as an end.
 func (e *Engine) restartByPolicy(c *store.Container) error {
 	for {
@@ -146,7 +146,7 @@ func (e *Engine) restartNow(c *store.Container) (started bool, err error) {
 		return false, err
 	}
 	if v.Running || v.State.Status != store.Restarting {
-		return true, nil // somebody started or stopped it meanwhile
+		return true, nil // another process has started or stopped it
 	}
 
 	v.State.RestartCount++

@@ -29,7 +29,7 @@ func forwardSignals(deliver func(os.Signal)) (stop func()) {
 
 // cleanOnSignal cleans up when the command is interrupted, and then lets the signal end it. What
 // the caller has us ignore stays ignored (nohup(1)). A reader of our output that hangs up (SIGPIPE)
-// is no end: the write fails, which is told as any error is.
+// is no end: the write fails, which is reported.
 func cleanOnSignal(clean func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE} {
@@ -60,6 +60,6 @@ func cleanOnSignal(clean func()) (stop func()) {
 
 func signalProcess(pid int, s os.Signal) {
 	if number, ok := s.(unix.Signal); ok {
-		unix.Kill(pid, number) // it may have ended meanwhile
+		unix.Kill(pid, number) // it may have ended since
 	}
 }

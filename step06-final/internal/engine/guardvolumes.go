@@ -15,7 +15,7 @@ import (
 func guardVolumes(dir string) error {
 	group, mode := os.Getegid(), uint32(0o700)
 	if !Rootless() {
-		// else remap is refused, and nobody need walk through
+		// else remap is refused, and no user needs to pass through it
 		if m, err := idmap.Remap("/etc/subgid", "/etc/group"); err == nil {
 			group, mode = int(m.HostID), 0o710
 		}
@@ -30,7 +30,7 @@ func guardVolumes(dir string) error {
 	}
 
 	// Root of a user namespace that lacks this group (user_namespaces(7)) cannot use
-	// --userns=remap: nobody need walk through.
+	// --userns=remap: no user needs to pass through it.
 	if err := os.Chown(dir, -1, group); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("guard the volumes: %w", err)
 	}

@@ -58,7 +58,7 @@ func (v View) Health() *Health {
 	return h
 }
 
-// beginHealth forgets what was found in the last run, and tells the supervisor what to execute.
+// beginHealth forgets what was found in the last run, and gives the supervisor the command.
 func (e *Engine) beginHealth(c *store.Container, o *runtime.SupervisorOptions) error {
 	if !c.Config.Healthcheck.Active() {
 		return nil
@@ -81,7 +81,7 @@ func (e *Engine) CheckHealth(id string) error {
 
 	v, err := e.look(c)
 	if errors.Is(err, errStale) || err == nil && v.State.Status != store.Running {
-		return nil // it has ended meanwhile, or is paused
+		return nil // it has ended since, or is paused
 	}
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (e *Engine) execCheck(v View, check spec.Healthcheck, code *int) (string, e
 	case result := <-ended:
 		*code = result.code
 
-		// somebody in the background may hold the pipe
+		// a background process may hold the pipe
 		reader.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		return <-kept, result.err
 	case <-time.After(check.Timeout):

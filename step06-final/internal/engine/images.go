@@ -12,7 +12,7 @@ import (
 	"mydocker/step06-final/internal/snapshot"
 )
 
-// ImageUsers tells the image store which images containers use.
+// ImageUsers lists for the image store the images that containers use.
 func (e *Engine) ImageUsers() ([]image.User, error) {
 	containers, _, err := e.Store.List()
 	if err != nil {

@@ -113,7 +113,7 @@ func RunInit(argv []string) (int, error) {
 			}
 		case unix.SIGURG: // the Go runtime's own
 		default:
-			unix.Kill(child.Pid, number) // ended meanwhile: SIGCHLD tells
+			unix.Kill(child.Pid, number) // ended since: SIGCHLD reports it
 		}
 	}
 

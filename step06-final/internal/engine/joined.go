@@ -55,7 +55,7 @@ func checkConflicts(c spec.Config, h spec.HostConfig) error {
 	return nil
 }
 
-// userDefined says whether a network is one that somebody created.
+// userDefined says whether a network was created by a user.
 func userDefined(mode string) bool {
 	_, shared := sharedNetwork(mode)
 	switch mode {
@@ -165,9 +165,9 @@ func (e *Engine) joined(name, kind string) (*store.Container, string, error) {
 }
 
 // refuseTracer refuses a pid namespace in which a process may trace any other one. The init that
-// joins it has all rights of the host until it has made its mounts; whoever traces it has them too
-// (ptrace(2), PTRACE_MODE_ATTACH). What has CAP_SYS_ADMIN as well needs no such way, and in a user
-// namespace the capability says nothing about init.
+// joins it has all rights of the host until it has made its mounts; a process that traces it has
+// them too (ptrace(2), PTRACE_MODE_ATTACH). What has CAP_SYS_ADMIN as well needs no such way, and
+// in a user namespace the capability says nothing about init.
 func refuseTracer(namespace string) error {
 	wanted, err := os.Readlink(namespace)
 	if err != nil {
@@ -178,6 +178,7 @@ func refuseTracer(namespace string) error {
 	if err != nil && !os.IsNotExist(err) { // a kernel without user namespaces
 		return err
 	}
+
 	processes, err := filepath.Glob("/proc/[0-9]*/ns/pid")
 	if err != nil {
 		return err
@@ -268,6 +269,7 @@ func (e *Engine) makeSharedMemory(c *store.Container) error {
 	if err != nil {
 		return err
 	}
+
 	if m != nil { // the container's root
 		uid, gid, err := m.ToHost(0, 0)
 		if err != nil {

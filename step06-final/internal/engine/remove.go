@@ -99,7 +99,7 @@ func (e *Engine) Remove(c *store.Container, o RemoveOptions) error {
 	return nil
 }
 
-// gone turns "somebody removed it meanwhile" into success.
+// gone turns "it was removed since" into success.
 func gone(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // A container that waits for its restart has a process that waits with it: Exited, which holds this
-// lock for as long as it works. Where nobody holds it, somebody has killed that process.
+// lock for as long as it works. If it is free, that process was killed.
 
 func restarterPath(c *store.Container) string { return filepath.Join(c.Dir(), ".restarter") }
 

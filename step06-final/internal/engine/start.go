@@ -140,7 +140,7 @@ func (e *Engine) startLocked(c *store.Container, state store.State, ready func()
 
 	// Recorded before the first instruction: a crash in between leaves a record that says "running"
 	// about an init that never began, which the next command finds out. The other order would leave
-	// a running container nobody knows of.
+	// a running container without a record.
 	before := state
 	state = store.State{Status: store.Running, BootID: BootID(), StartedAt: time.Now().UTC(),
 		RestartCount: before.RestartCount}

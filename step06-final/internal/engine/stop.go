@@ -16,8 +16,8 @@ import (
 )
 
 // Stop asks a container to end, and ends it when it has not after the timeout. timeout nil: the
-// container's own, or 10 s; negative: wait for ever. Stopping a stopped container is no error, as
-// with docker.
+// container's own, or 10 s; negative: wait without end. Stopping a stopped container is no error,
+// as with docker.
 func (e *Engine) Stop(v View, signal string, timeout *int) error {
 	if err := e.requestStop(v.Container); err != nil {
 		return err
@@ -131,7 +131,7 @@ func ignores(pid int, signal unix.Signal) bool {
 	return false
 }
 
-// signalInit signals the first process. That it has ended meanwhile is what we wanted.
+// signalInit signals the first process. If it has ended already, that is what we wanted.
 func (e *Engine) signalInit(c *store.Container, rc *runtime.Container, signal unix.Signal) error {
 	err := rc.Kill(signal, false)
 	if err != nil && rc.Status() == "stopped" {

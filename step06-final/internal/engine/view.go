@@ -25,7 +25,8 @@ type View struct {
 	Running bool        // running, paused or frozen in between
 }
 
-// errStale says that the record and the kernel disagree: somebody has to settle it under the lock.
+// errStale says that the record and the kernel disagree: one process has to settle it under the
+// lock.
 var errStale = errors.New("the recorded state is out of date")
 
 // look compares the record with the kernel, without changing anything.
@@ -63,8 +64,8 @@ func (e *Engine) look(c *store.Container) (View, error) {
 // active says whether a recorded status claims that a process exists.
 func active(status string) bool { return status == store.Running || status == store.Paused }
 
-// View tells the truth about a container: it looks, and if the record is wrong it settles that
-// first.
+// View is the state of a container as the kernel has it: it looks, and if the record is wrong it
+// settles that first.
 func (e *Engine) View(c *store.Container) (View, error) {
 	v, err := e.look(c)
 	if errors.Is(err, errStale) {
@@ -76,7 +77,7 @@ func (e *Engine) View(c *store.Container) (View, error) {
 		lock.Unlock()
 	}
 	if err == nil && v.State.Status == store.Restarting {
-		// Usually the supervisor has started the process that does it; not if somebody has killed
+		// Usually the supervisor has started the process that does it; not if it was killed
 		// the supervisor, or that process.
 		err = e.resumeRestart(c)
 	}
@@ -160,11 +161,11 @@ func (e *Engine) unmountIdle(c *store.Container) error {
 
 	lock, err := c.TryLock()
 	if err != nil {
-		return nil // somebody works on it, and will unmount it
+		return nil // another process works on it, and will unmount it
 	}
 	defer lock.Unlock()
 	if v, err := e.look(c); err != nil || v.Running {
-		return nil // started meanwhile
+		return nil // started since
 	}
 
 	return s.Unmount()
@@ -183,7 +184,7 @@ func (e *Engine) Find(nameOrID string) (View, error) {
 	return v, err
 }
 
-// settle brings the record into agreement with the kernel: the end of a container that nobody has
+// settle brings the record into agreement with the kernel: the end of a container that no one has
 // recorded is recorded, and what it held (cgroup, network, mounts) is given back. The caller holds
 // the lock.
 func (e *Engine) settle(c *store.Container) (View, error) {
@@ -205,15 +206,15 @@ func (e *Engine) settle(c *store.Container) (View, error) {
 		}
 	}
 	if err != nil {
-		// A power failure, or somebody killed the supervisor too: docker's number for a status that
-		// nobody knows.
+		// A power failure, or the supervisor was killed too: docker's number for a status that
+		// is unknown.
 		code, at = 255, time.Now()
 		state.Error = "the exit status was lost: " + err.Error()
 	}
 
 	state.Status, state.ExitCode, state.FinishedAt = store.Exited, code, at
 
-	// In the same step as the end: whoever restarts it may be killed before it says so. After a
+	// In the same step as the end: the process that restarts it may be killed first. After a
 	// reboot it is for `system restore` to do.
 	if state.BootID == BootID() && wantsRestart(c, state) {
 		state.Status = store.Restarting

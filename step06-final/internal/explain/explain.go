@@ -1,7 +1,8 @@
 // Package explain writes what no other engine shows: how the kernel isolates one container, read
 // from the kernel itself (/proc, the cgroup files), each line with the chapter of the course that
-// teaches it. What cannot be read is said, never guessed. Its own story is told in
-// docs/zh/08-step06-explain.md.
+// teaches it. What cannot be read is said, never guessed.
+//
+// Chapter: docs/zh/08-step06-explain.md.
 package explain
 
 import (
@@ -274,7 +275,7 @@ func (p *page) cgroups(e *engine.Engine, v engine.View, rc *runtime.Container) {
 	}
 }
 
-// cgroupLines tells where the container's cgroups are. Under v1 there is one in each hierarchy,
+// cgroupLines shows where the container's cgroups are. Under v1 there is one in each hierarchy,
 // mostly with the same path below the hierarchy's own directory.
 func cgroupLines(paths map[string]string) []string {
 	if len(paths) == 0 {

@@ -4,7 +4,9 @@
 //
 // A static busybox is one file that is all the tools. Where the host has none, its shell and
 // tools are taken with the libraries that they are linked with; which those are is written in the
-// ELF files themselves. Its story is told in docs/zh/09-hostimage.md.
+// ELF files themselves.
+//
+// Chapter: docs/zh/09-hostimage.md.
 package hostimage
 
 import (

@@ -21,7 +21,7 @@ func (s subordinate) overlaps(m specs.LinuxIDMapping) bool {
 
 // Remap is the range of host ids that --userns=remap uses: the first range of 65536 that
 // /etc/subuid or /etc/subgid gives to mydocker, dockremap or root, else 100000 to 165535, where
-// subordinate ids begin by custom (login.defs(5)). A range in which somebody else has an id is
+// subordinate ids begin by custom (login.defs(5)). A range in which another user has an id is
 // refused: that user could reach what the container owns, and the reverse. accounts is /etc/passwd
 // or /etc/group.
 func Remap(path, accounts string) (specs.LinuxIDMapping, error) {

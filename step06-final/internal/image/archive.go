@@ -19,7 +19,7 @@ import (
 const maxArchiveEntries = 1 << 17
 
 // archive gives access to the files of an image archive by name. Nothing of it is ever unpacked:
-// files are read in place, so a name like ../../etc/passwd is only a name that nobody asks for.
+// files are read in place, so a name like ../../etc/passwd is only a name that is never asked for.
 type archive struct {
 	dir   string // an unpacked archive, or
 	file  *os.File
@@ -61,7 +61,7 @@ func openArchive(r io.Reader, dir string) (*archive, error) {
 	return a, nil
 }
 
-// plainFile tells a file that holds an uncompressed tar from its beginning.
+// plainFile recognises a file that holds an uncompressed tar from its beginning.
 func plainFile(r io.Reader) (*os.File, bool) {
 	f, ok := r.(*os.File)
 	if !ok {

@@ -51,8 +51,8 @@ func decompress(r io.Reader) (io.ReadCloser, string, error) {
 // streamBuffer is how much of a stream is read, written or handed on at once.
 const streamBuffer = 256 << 10
 
-// compressionOf tells a compression by how the stream begins; "" for none. What is a tar is not
-// compressed, whatever the name of its first file begins with.
+// compressionOf recognises a compression by how the stream begins; "" for none. What is a tar is
+// not compressed, whatever the name of its first file begins with.
 func compressionOf(in *bufio.Reader) (string, error) {
 	head, err := in.Peek(tarBlock)
 	if err != nil && err != io.EOF {

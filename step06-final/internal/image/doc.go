@@ -4,7 +4,9 @@
 // An image is three kinds of JSON and tar, each named by the SHA-256 of its bytes: a manifest lists
 // a configuration and layers; the configuration lists what the layers unpack to (diff IDs). Content
 // addressing is all there is to deduplication, verification and resumed pulls: what is there under
-// its name is there, complete and right. Its story is told in docs/zh/09-registry.md.
+// its name is there, complete and right.
+//
+// Chapter: docs/zh/09-registry.md.
 //
 //	<root>/images/blobs/sha256/HEX   manifests, configurations, compressed layers
 //	<root>/images/records/HEX.json   one image: which blobs it is made of

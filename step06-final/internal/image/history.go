@@ -13,7 +13,7 @@ type HistoryEntry struct {
 	Comment   string
 }
 
-// History tells how an image was made. Entries and layers run in parallel, except that some entries
+// History is how an image was made. Entries and layers run in parallel, except that some entries
 // made no layer.
 func (s *Store) History(nameOrID string) ([]HistoryEntry, error) {
 	img, err := s.Resolve(nameOrID)

@@ -25,7 +25,7 @@ func (r Reference) isHost() bool {
 	return r.Repository() == defaultDomain+"/"+officialPrefix+hostName && (r.Digest != "" || r.Tag == defaultTag)
 }
 
-// checkNames refuses the built-in image's name for another image: whoever runs "host" means this
+// checkNames refuses the built-in image's name for another image: a user who runs "host" means this
 // host's own tools.
 func (s *Store) checkNames(id digest.Digest, refs ...Reference) error {
 	for _, ref := range refs {

@@ -39,7 +39,7 @@ func (s *Store) LayerDirs(img *Image, m *layer.IDMap) ([]string, error) {
 	return dirs, nil
 }
 
-// layerDir names the directory of a layer. The name tells the form, as one layer may be needed in
+// layerDir names the directory of a layer. The name says the form, as one layer may be needed in
 // several.
 func (s *Store) layerDir(id digest.Digest, able snapshot.Abilities, m *layer.IDMap) string {
 	name := id.Encoded()
@@ -56,7 +56,7 @@ func (s *Store) layerDir(id digest.Digest, able snapshot.Abilities, m *layer.IDM
 }
 
 // unpack returns the directory of a layer and the size of its files, unpacking its blob if need be.
-// The blob is locked meanwhile: of two processes one works and the other waits.
+// The blob is locked for that time: of two processes one works and the other waits.
 func (s *Store) unpack(ctx context.Context, l layerRecord, m *layer.IDMap) (dir string, size int64, err error) {
 	able, err := s.snapshots.Abilities()
 	if err != nil {
@@ -325,7 +325,7 @@ func (s *Store) publishLayer(l layerRecord, blob *os.File, dir string) error {
 	place := s.layerDir(l.DiffID, able, able.Map)
 	if err := os.Rename(dir, place); err != nil {
 		if _, ok := s.unpackedSize(place, l.DiffID); ok {
-			return nil // another process has added the same layer meanwhile
+			return nil // another process has added the same layer
 		}
 		return fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 	}

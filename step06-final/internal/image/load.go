@@ -139,6 +139,7 @@ func (l *loader) dockerArchive(ctx context.Context) ([]loaded, error) {
 	}
 
 	var images []loaded
+
 	for _, item := range items {
 		img, err := l.dockerImage(ctx, item.Config, item.Layers)
 		if err != nil {
@@ -272,9 +273,9 @@ func (l *loader) ociLayout(ctx context.Context) ([]loaded, error) {
 // other artifacts.
 var errNotImage = errors.New("it is not an image")
 
-// isImage tells an image from other manifests by its configuration; image-spec, manifest.md,
-// "Guidelines for Artifact Usage". An attestation has an image's configuration, for an unknown
-// platform.
+// isImage distinguishes an image from other manifests by its configuration; image-spec,
+// manifest.md, "Guidelines for Artifact Usage". An attestation has an image's configuration, for
+// an unknown platform.
 func isImage(m v1.Manifest, d v1.Descriptor) bool {
 	switch m.Config.MediaType {
 	case "", v1.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json":

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress tells a user how far a transfer is: one bar over all layers on a terminal, a line for
+// progress shows how far a transfer is: one bar over all layers on a terminal, a line for
 // each layer elsewhere.
 type progress struct {
 	mu  sync.Mutex

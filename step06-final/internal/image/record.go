@@ -201,7 +201,7 @@ func (s *Store) knownLayers() (map[digest.Digest][]layerRecord, error) {
 	for _, id := range ids {
 		r, err := s.readRecord(id)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
+			continue // removed since
 		}
 		if err != nil {
 			return nil, err

@@ -100,7 +100,7 @@ func parseReference(s string) (Reference, error) {
 	return r, nil
 }
 
-// isDomain tells a registry from the first part of a path.
+// isDomain distinguishes a registry from the first part of a path.
 func isDomain(s string) bool {
 	return s == "localhost" || strings.ContainsAny(s, ".:") || strings.ToLower(s) != s
 }

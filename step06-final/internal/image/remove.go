@@ -16,7 +16,7 @@ import (
 	"mydocker/step06-final/internal/units"
 )
 
-// User is a container that uses an image; the engine tells Remove and Prune about them.
+// User is a container that uses an image; the engine passes them to Remove and Prune.
 type User struct {
 	Container string
 	ImageID   string
@@ -263,8 +263,8 @@ func (s *Store) Prune(all bool, users []User, keep func(*Image) bool) (*PruneRep
 	return report, err
 }
 
-// collect deletes what no image, build step or container needs. While somebody adds content it does
-// nothing: the next remove or prune will.
+// collect deletes what no image, build step or container needs. While another process adds
+// content it does nothing: the next remove or prune will.
 func (s *Store) collect() (freed int64, err error) {
 	if err := s.snapshots.Sweep(); err != nil {
 		return 0, err

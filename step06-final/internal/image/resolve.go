@@ -96,7 +96,7 @@ func (s *Store) List() ([]*Image, error) {
 	for _, id := range ids {
 		img, err := s.image(id, known)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
+			continue // removed since
 		}
 		if err != nil {
 			return nil, err

@@ -86,7 +86,7 @@ func (s *Store) save(ctx context.Context, names []string, put func(name string, 
 		return errors.New("which image?")
 	}
 
-	lock, err := s.adding() // nothing that we write may be collected meanwhile
+	lock, err := s.adding() // nothing that we write may be collected before that
 	if err != nil {
 		return err
 	}
@@ -185,6 +185,7 @@ func (s *Store) withAllTags(wanted []string) ([]string, error) {
 	}
 
 	var list []string
+
 	for _, name := range wanted {
 		var tagged []string
 		ref, err := ParseReference(name)
@@ -199,9 +200,11 @@ func (s *Store) withAllTags(wanted []string) ([]string, error) {
 		if len(tagged) == 0 {
 			tagged = []string{name} // an ID, or a name that is not here
 		}
+
 		sort.Strings(tagged)
 		list = append(list, tagged...)
 	}
+
 	return list, nil
 }
 

@@ -49,7 +49,7 @@ func (s *Store) path(name string) string { return filepath.Join(s.root, name) }
 func (s *Store) blobs() string           { return s.path("images/blobs/sha256") }
 func (s *Store) layers() string          { return s.path("layers") }
 
-// adding is held while content is added that no record names yet, so that nobody takes it for
+// adding is held while content is added that no record names yet, so that no process takes it for
 // garbage.
 func (s *Store) adding() (*atomicfile.Lock, error) {
 	return atomicfile.Shared(snapshot.LockLayers(s.layers()))

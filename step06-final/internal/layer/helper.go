@@ -25,7 +25,7 @@ import (
 // helperVariable in the environment makes this program the helper; its value is a helperTask.
 const helperVariable = "MYDOCKER_HELPER"
 
-// helperReady tells its second execution from the first.
+// helperReady distinguishes its second execution from the first.
 const helperReady = helperVariable + "_READY"
 
 type helperTask struct {
@@ -64,9 +64,9 @@ func ServeHelper(server string, serve func(do string, argument json.RawMessage) 
 	os.Exit(0)
 }
 
-// becomeRoot waits for the map, and executes this program once more: the first execve(2) in the new
-// namespace was done by a user that is nobody there, and left it no capabilities; this one is done
-// by root.
+// becomeRoot waits for the map, and executes this program once more: the first execve(2) in the
+// new namespace was done by a user that is not mapped there, and left it no capabilities; this
+// one is done by root.
 func becomeRoot() error {
 	wait := os.NewFile(waitFD, "wait")
 	if _, err := io.Copy(io.Discard, wait); err != nil {

@@ -61,6 +61,7 @@ func (r *root) pack(w io.Writer, name, as string, o Options) error {
 
 		fd, base = m.dir, m.base
 	}
+
 	if err := p.tree(r, fd, base, at, as); err != nil {
 		return fmt.Errorf("pack %s: %w", name, err)
 	}
@@ -91,6 +92,7 @@ func PackChanges(w io.Writer, tree string, changed, deleted []string, o Options)
 			return fmt.Errorf("pack %s: %w", tree, err)
 		}
 	}
+
 	return p.finish()
 }
 
@@ -156,7 +158,7 @@ func (p *packer) tree(r *root, dir int, base, at, as string) error {
 	w.enter = func(dir int, base string) (bool, error) {
 		descend, err := p.entry(dir, base, prefix+w.name(base))
 		if errors.Is(err, unix.ENOENT) {
-			return false, nil // it was deleted meanwhile
+			return false, nil // it was deleted since
 		}
 		return descend, err
 	}
@@ -178,6 +180,7 @@ func (p *packer) entry(parent int, base, name string) (isDir bool, err error) {
 		if isWhiteout(&st) {
 			return false, p.marker(prefixLast(name, whiteoutPrefix))
 		}
+
 		if strings.HasPrefix(base, whiteoutPrefix) {
 			if p.o.Whiteouts == Files && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 {
 				return false, p.marker(name)
@@ -329,7 +332,7 @@ func (p *packer) file(parent int, base, name string, st *unix.Stat_t) error {
 		return fmt.Errorf("write entry %q: %w", h.Name, err)
 	}
 
-	// A file that grew meanwhile is cut at the size in the header.
+	// A file that grew since is cut at the size in the header.
 	n, err := io.CopyBuffer(onlyWriter{p.archive}, io.LimitReader(fdReader(fd), h.Size), p.buf)
 	if err != nil {
 		return fmt.Errorf("copy %q: %w", h.Name, err)

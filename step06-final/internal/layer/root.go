@@ -56,7 +56,7 @@ func (r *root) close() {
 	}
 }
 
-// over tells what is mounted over a name; nil if nothing is. The last mount hides those before it.
+// over is what is mounted over a name; nil if nothing is. The last mount hides those before it.
 func (r *root) over(name string) *mountPoint {
 	for i := len(r.mounts) - 1; i >= 0; i-- {
 		if r.mounts[i].name == name {
@@ -189,7 +189,7 @@ func (r *root) child(p place, base string) (place, error) {
 	return child, err
 }
 
-// openComponent opens one name without following it and tells its mode. A whiteout counts as
+// openComponent opens one name without following it and returns its mode. A whiteout counts as
 // missing.
 func openComponent(dir int, name string) (fd int, mode uint32, err error) {
 	fd, err = unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

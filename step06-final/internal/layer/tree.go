@@ -31,7 +31,7 @@ type Tree struct {
 type Mount struct {
 	Source, Destination string
 	ReadOnly            bool
-	Missing             string // why it has no source now: whoever goes there gets this error
+	Missing             string // why it has no source now: a process that goes there gets this error
 }
 
 // ErrReadOnly is the answer to who would write to a read-only root file system or mount.
@@ -100,7 +100,7 @@ func (t Tree) mount(r *root, m Mount) error {
 }
 
 // mountPoint finds the name that a mount covers, and makes it if it is missing. It is "" for a file
-// at the end of a link that leads nowhere: nobody gets there.
+// at the end of a link that leads nowhere.
 func (t Tree) mountPoint(r *root, name string, isDir bool) (string, error) {
 	u := &unpacker{root: r, o: Options{Map: t.Owner, NoChown: t.NoChown}.withDefaults()}
 	mkdir := func(parent int, base string) error { return u.mkdir(parent, base, 0755) }

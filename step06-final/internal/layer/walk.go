@@ -52,6 +52,7 @@ func (w *walker) below(fd int) error {
 	if err != nil {
 		return fmt.Errorf("open directory for reading: %w", err)
 	}
+
 	defer func() {
 		for _, l := range w.levels {
 			if l.fd >= 0 {
@@ -106,7 +107,7 @@ func (w *walker) visit(top *level, base string) error {
 
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
-		return nil // it was deleted meanwhile
+		return nil // it was deleted since
 	}
 	if err != nil {
 		return fmt.Errorf("open %q: %w", base, err)
@@ -136,7 +137,7 @@ func (w *walker) push(fd int, base string) error {
 	top.id = inodeOf(&st)
 	var err error
 
-	// ENOENT: another process has deleted the open directory meanwhile; nothing is in it.
+	// ENOENT: another process has deleted the open directory; nothing is in it.
 	if top.names, err = readNames(fd); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("%q: %w", base, err)
 	}
@@ -230,7 +231,7 @@ func (e Entry) Has(child string) (bool, error) {
 }
 
 // Walk visits all that is below a directory, which may be a running container's: by descriptor, and
-// never through a link. What vanishes meanwhile is left out.
+// never through a link. What vanishes during the walk is left out.
 func Walk(dir string, visit func(Entry) error) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -279,7 +280,7 @@ func removeAll(dir int, name string) error {
 	return nil
 }
 
-// removeFile removes what is no directory, and tells a directory apart. What is not there any more,
+// removeFile removes what is no directory, and recognises a directory. What is not there any more,
 // because another process removes it, too, is as good as removed.
 func removeFile(dir int, name string) (directory bool, err error) {
 	err = unix.Unlinkat(dir, name, 0)
@@ -323,6 +324,6 @@ func removeChildren(fd int) error {
 // openUp lets an ordinary user empty an own directory without permissions, which images contain.
 func openUp(dir int, base string) {
 	if os.Geteuid() != 0 {
-		_ = unix.Fchmodat(dir, base, 0700, 0) // if it cannot be done, opening the directory tells why
+		_ = unix.Fchmodat(dir, base, 0700, 0) // if it cannot be done, opening the directory reports why
 	}
 }

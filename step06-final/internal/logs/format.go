@@ -1,5 +1,6 @@
-// Package logs reads what a container wrote: the log files that the supervisor keeps for it. Its
-// story is told in docs/zh/08-step06-logs.md.
+// Package logs reads what a container wrote: the log files that the supervisor keeps for it.
+//
+// Chapter: docs/zh/08-step06-logs.md.
 //
 // # Format
 //

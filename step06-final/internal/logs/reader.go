@@ -37,6 +37,7 @@ func Read(path string, o Options, deliver func(Record) error) error {
 			f.Close()
 		}
 	}()
+
 	if o.Tail >= 0 {
 		t := tail{lines: o.Tail}
 		if files, err = t.seek(files); err != nil {
@@ -70,7 +71,7 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// open opens the files of the log, oldest first. After a rotation that ended meanwhile it begins
+// open opens the files of the log, oldest first. After a rotation that has ended it begins
 // again, because that has moved every file.
 func open(path string) ([]*os.File, error) {
 	for {
@@ -78,6 +79,7 @@ func open(path string) ([]*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		files, err := openRotated(path, newest)
 		if err != nil {
 			return nil, err
@@ -88,6 +90,7 @@ func open(path string) ([]*os.File, error) {
 			closeAll(files)
 			return nil, err
 		}
+
 		same := newest == nil && now == nil || newest != nil && now != nil && sameFile(newest, now)
 		now.Close() // a nil file has nothing to close
 
@@ -99,6 +102,7 @@ func open(path string) ([]*os.File, error) {
 		if same {
 			return files, nil
 		}
+
 		closeAll(files)
 	}
 }
@@ -115,8 +119,8 @@ func openNewest(path string) (*os.File, error) {
 	return newest, nil
 }
 
-// openRotated puts the older files before the newest. A rotation that goes on meanwhile moves one
-// file after the other, the oldest first: one number is free, or a file is met twice.
+// openRotated puts the older files before the newest. A rotation that goes on at the same time
+// moves one file after the other, the oldest first: one number is free, or a file is met twice.
 func openRotated(path string, newest *os.File) ([]*os.File, error) {
 	var files []*os.File
 	if newest != nil {

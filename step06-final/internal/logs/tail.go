@@ -97,7 +97,7 @@ func (t *tail) complete() bool {
 func (t *tail) take(line []byte) bool {
 	record, err := Parse(bytes.TrimSuffix(line, []byte("\n")))
 	if err != nil {
-		return true // damaged: it is told when it is read
+		return true // damaged: it is reported when it is read
 	}
 
 	s := &t.streams[0]

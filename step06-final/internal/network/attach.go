@@ -128,8 +128,8 @@ func (m *Manager) plumb(s *state, n *Network, e *Endpoint, ns *os.File, defaultR
 	return nil
 }
 
-// rulesUp writes the rules. Where nobody can, a container that was promised nothing that needs
-// them goes without.
+// rulesUp writes the rules. Where that is impossible, a container that was promised nothing that
+// needs them goes without.
 func (m *Manager) rulesUp(s *state, n *Network, e *Endpoint) error {
 	err := m.updateRules(s)
 	if !errors.Is(err, errNoRules) {

@@ -20,7 +20,7 @@ const (
 
 func (m *Manager) aliasOf(n *Network) string { return bridgeAlias + n.Name + " " + m.owner() }
 
-// owner tells engines apart: the data directory, shortened from the left where it is long (an
+// owner distinguishes engines: the data directory, shortened from the left where it is long (an
 // alias has at most 255 bytes).
 func (m *Manager) owner() string {
 	if len(m.dataDir) > 100 {
@@ -52,7 +52,7 @@ func (m *Manager) bridgeUp(n *Network) error {
 }
 
 // ownBridge is the network's bridge; nil if it does not exist; an error if the name belongs to
-// somebody else.
+// another program.
 func (m *Manager) ownBridge(n *Network) (netlink.Link, error) {
 	link, err := m.nl.LinkByName(n.Bridge)
 	if isLinkNotFound(err) {

@@ -10,9 +10,9 @@ import (
 
 // forgetFlows makes the kernel forget UDP flows of published ports. Address translation is
 // decided by a flow's first packet, and a flow lives as long as packets come: without this, a
-// client that keeps sending would keep missing a new container, or reach whoever has the address
-// next. TCP needs it not: a connection ends. A kernel without conntrack over netlink (module
-// nf_conntrack_netlink) is no reason to fail: flows end after 30 seconds.
+// client that keeps sending would keep missing a new container, or reach another container that
+// has the address next. TCP needs it not: a connection ends. A kernel without conntrack over
+// netlink (module nf_conntrack_netlink) is no reason to fail: flows end after 30 seconds.
 func forgetFlows(ip net.IP, ports []PortMapping) {
 	var filters []netlink.CustomConntrackFilter
 

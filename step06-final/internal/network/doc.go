@@ -41,11 +41,11 @@
 // attached; it is lost at reboot as the interfaces are). An operation takes the lock, changes the
 // files, then makes the kernel follow: the rules are not edited but rendered whole, and what
 // differs is written table by table in one transaction. So a crash anywhere leaves nothing that
-// the next operation cannot put right; nor does somebody who flushes our rules with all others,
+// the next operation cannot put right; nor does a program that flushes our rules with all others,
 // as `firewall-cmd --reload` does. A bridge and the rules exist while a container is attached,
 // and a second longer, since the next one often comes at once (idle.go). One thing stays:
-// net.ipv4.ip_forward is set to 1 when a network is brought up, and not set back, for nobody can
-// know who else relies on it by then.
+// net.ipv4.ip_forward is set to 1 when a network is brought up, and not set back, because no one
+// can know who else relies on it by then.
 //
 // # Names
 //

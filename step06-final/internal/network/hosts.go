@@ -166,7 +166,7 @@ func (m *Manager) refreshHosts(s *state, changed Endpoint) {
 	}
 }
 
-// hostsOptions is what one container shall see: itself and its peers in all user-defined networks
+// hostsOptions is what one container sees: itself and its peers in all user-defined networks
 // that it is in.
 func (s *state) hostsOptions(e Endpoint) HostsOptions {
 	o := HostsOptions{Hostname: e.Hostname, ExtraHosts: e.ExtraHosts}
@@ -200,7 +200,7 @@ func (e Endpoint) names() []string {
 const maxHosts = 1 << 20
 
 // rewriteHosts replaces our part of a hosts file in place, for the container has this inode
-// mounted. One write: whoever reads at the same time gets the old or the new beginning, and blank
+// mounted. One write: a concurrent reader gets the old or the new beginning, and blank
 // lines where an old end was longer.
 func rewriteHosts(path string, o HostsOptions) error {
 	block, err := hostsBlock(o)

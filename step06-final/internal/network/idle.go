@@ -114,7 +114,7 @@ func (m *Manager) TidyLater() error {
 		err := m.locked(func(s *state) error {
 			err := m.tidy(s, linger)
 			if done = err != nil || len(s.idle) == 0; done {
-				lock.Unlock() // while nobody can make a network idle and believe that we will see it
+				lock.Unlock() // while no process can make a network idle and believe that we will see it
 			}
 			return err
 		})
@@ -126,7 +126,7 @@ func (m *Manager) TidyLater() error {
 	return nil
 }
 
-// takeAllDown: the engine's directories have been removed meanwhile, and are not made again;
+// takeAllDown: the engine's directories have been removed since, and are not made again;
 // nothing of it stays.
 func (m *Manager) takeAllDown() error {
 	m.nl = openNetlink(unix.NETLINK_ROUTE)

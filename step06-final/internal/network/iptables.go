@@ -59,6 +59,7 @@ func (t *iptables) replace(r rules) error {
 // built-in chain with REJECT.
 func (t *iptables) install(r rules, present string) string {
 	var out strings.Builder
+
 	for _, table := range []string{"raw", "nat", "filter"} {
 		var lines, jumps []string
 		for _, c := range r.chains() {
@@ -182,8 +183,8 @@ func countLine(text, line string) int {
 }
 
 // apply runs iptables-restore. Since 1.6.2 it can wait for others that hold the lock (-w). Older
-// ones do not know the option and take no lock: when somebody changed the table in between, the
-// kernel refuses, and it is tried again.
+// ones do not know the option and take no lock: when another program changed the table in
+// between, the kernel refuses, and it is tried again.
 func (t *iptables) apply(input string) error {
 	_, err := runProgram(t.restore, []byte(input), "-w", "--noflush")
 	if err == nil || !strings.Contains(err.Error(), "option") {

@@ -20,7 +20,7 @@ const defaultDataDir = "/var/lib/mydocker"
 type Manager struct {
 	dataDir  string   // …/network below the engine's --root
 	stateDir string   // …/network below the engine's --state
-	suffix   string   // tells the rules of engines with different --root apart; empty for the default one
+	suffix   string   // distinguishes the rules of engines with different --root; empty for the default one
 	userMode bool     // an ordinary user: no bridge, a user-mode network for each container
 	firewall firewall // tests set it; nil: what findFirewall finds
 

@@ -68,8 +68,10 @@ type Endpoint struct {
 	ExtraHosts  []string // name:address of --add-host
 	NetNS       string   // /proc/PID/ns/net
 	Pid         int      // 0 when attached by path
-	PidStart    uint64   // start time of Pid in clock ticks (proc(5), stat, field 22): tells a reused pid from ours
-	Helper      *Helper  `json:",omitempty"` // user-mode network process of an ordinary user's container
+	// start time of Pid in clock ticks (proc(5), stat, field 22): distinguishes a reused pid from
+	// ours
+	PidStart uint64
+	Helper   *Helper `json:",omitempty"` // user-mode network process of an ordinary user's container
 }
 
 // Helper is the process that carries the packets of an ordinary user's container.

@@ -10,7 +10,7 @@ import (
 )
 
 // plan decides everything about a new endpoint, on the given state, without changing anything on
-// the host. The default network is defined by its first use, and chosen anew while nobody is
+// the host. The default network is defined by its first use, and chosen anew while no container is
 // attached and the host has come to use its subnet.
 func (m *Manager) plan(s *state, r AttachRequest) (*Network, *Endpoint, *reservation, error) {
 	if err := r.validate(); err != nil {

@@ -97,7 +97,7 @@ func (m *Manager) Repair(aliveContainers map[string]bool) error {
 					problems = append(problems, err.Error())
 				}
 			}
-			if err := m.updateRules(s); err != nil && !errors.Is(err, errNoRules) { // nobody was promised any
+			if err := m.updateRules(s); err != nil && !errors.Is(err, errNoRules) { // none was promised any
 				problems = append(problems, err.Error())
 			}
 		}

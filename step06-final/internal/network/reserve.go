@@ -28,8 +28,8 @@ type HeldPorts struct {
 	reserved *reservation
 }
 
-// Files are the descriptors of the sockets. Whoever keeps them open keeps the ports from every
-// other program of the host.
+// Files are the descriptors of the sockets. A process that keeps them open keeps the ports from
+// every other program of the host.
 func (h *HeldPorts) Files() []int { return h.reserved.sockets }
 
 // Close is for this process; another one may have the sockets by then.
@@ -181,7 +181,7 @@ func bindPort(p PortMapping) (fd int, port uint16, err error) {
 	return fd, uint16(bound.(*unix.SockaddrInet4).Port), nil
 }
 
-// holdPort makes a bound socket one that lets nobody else have the port, but has no answer: a
+// holdPort makes a bound socket one that lets no other process have the port, but has no answer: a
 // filter drops every packet. A TCP socket must listen for that. While it is only bound, another
 // one with SO_REUSEADDR could be bound beside it, and listen.
 func holdPort(fd int, proto string) error {

@@ -56,7 +56,7 @@ func startSlirp(program, socket string, e *Endpoint) (*Helper, error) {
 }
 
 // startHelper starts a program that outlives this one: in a session of its own, without our
-// terminal. What it complains about goes to a file, for nobody would read a pipe later.
+// terminal. What it complains about goes to a file, because no process would read a pipe later.
 func startHelper(command *exec.Cmd, name, socket string) (h *Helper, complaint string, err error) {
 	file, err := os.CreateTemp("", "mydocker-"+name+"-")
 	if err != nil {

@@ -19,7 +19,7 @@ type state struct {
 	networks  []Network            // user-defined ones and, once it was used, the default one
 	unsaved   bool                 // networks has a definition of the default one that is not in the file yet
 	endpoints []Endpoint           // in the order of their attachment
-	idle      map[string]time.Time // networks that are still up though nobody is attached any more, and since when
+	idle      map[string]time.Time // networks that are still up though nothing is attached any more, and since when
 }
 
 func (m *Manager) networksFile() string  { return filepath.Join(m.dataDir, "networks.json") }

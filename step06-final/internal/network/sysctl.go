@@ -29,7 +29,7 @@ func bridgeSysctls(n *Network) error {
 }
 
 // withoutForwarding is what is left where no rule can be written: nothing that comes by the
-// bridge is forwarded, so networks are isolated from each other and nobody outside is answered;
+// bridge is forwarded, so networks are isolated from each other and nothing outside is answered;
 // and a source that is not of the subnet is dropped, 127.0.0.0/8 as everywhere where
 // route_localnet is off.
 func withoutForwarding(n *Network) error {
@@ -61,7 +61,7 @@ func setSysctl(name, value string) error {
 }
 
 // disableIPv6 keeps an interface from getting a link-local IPv6 address by itself, if the kernel
-// has IPv6: no network here has it, and an address that nobody planned would be a way past rules
+// has IPv6: no network here has it, and an address that was not planned would be a way past rules
 // that are all about IPv4.
 func disableIPv6(name string) error {
 	if _, err := os.Stat("/proc/sys/net/ipv6/conf/" + name); err != nil {

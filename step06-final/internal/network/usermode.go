@@ -173,7 +173,7 @@ func findHelpers(text string) []Helper {
 	for _, file := range files {
 		line, err := os.ReadFile(file)
 		if err != nil || !bytes.Contains(line, []byte("\x00"+text)) {
-			continue // ended meanwhile
+			continue // ended since
 		}
 
 		arguments := strings.Split(string(line), "\x00")

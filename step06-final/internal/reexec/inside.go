@@ -8,7 +8,7 @@ import (
 )
 
 // A process that joins a container has all capabilities until it has become the container's own.
-// Whoever may trace processes in the container (CAP_SYS_PTRACE) must not see it before. So it
+// A process that may trace others in the container (CAP_SYS_PTRACE) must not see it before. So it
 // enters the pid namespace last of all: it does everything that it has to do as a process of the
 // host, and the child that it forks then executes the program.
 

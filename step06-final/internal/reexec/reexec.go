@@ -55,7 +55,8 @@ func Die(text string) {
 	syscall.Exit(1)
 }
 
-// isSocket tells a descriptor that our parent made from one that happens to have the number.
+// isSocket distinguishes a descriptor that our parent made from one that happens to have the
+// number.
 func isSocket(fd int) bool {
 	var st syscall.Stat_t
 	return syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFSOCK

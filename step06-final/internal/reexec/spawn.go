@@ -271,6 +271,7 @@ func (c *child) stageName(stage int) string {
 	case stageClone:
 		return "clone with " + CloneFlagNames(c.cloneFlags)
 	}
+
 	if stage >= stageTasks {
 		return joinStep(c.taskFiles[stage-stageTasks])
 	}
@@ -322,7 +323,7 @@ func (c *child) forkAndExec() (pid uintptr, errno syscall.Errno) {
 
 	runtimeBeforeFork()
 	if c.cgroupFd >= 0 {
-		// CLONE_INTO_CGROUP (Linux 5.7): born inside, nobody has to be moved.
+		// CLONE_INTO_CGROUP (Linux 5.7): born inside, so that no process has to be moved.
 		c.args3.flags = uint64(firstFlags&^0xff) | sys.CloneIntoCgroup
 		c.args3.exitSignal = uint64(syscall.SIGCHLD)
 		c.args3.cgroup = uint64(c.cgroupFd)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// announce tells the caller which process it is, in the ways that were asked for.
+// announce reports the process to the caller, in the ways that were asked for.
 func announce(pid int, pidFile, pidfdSocket string) error {
 	if pidFile != "" {
 		if err := writePidFile(pidFile, pid); err != nil {
@@ -23,7 +23,7 @@ func announce(pid int, pidFile, pidfdSocket string) error {
 
 // writePidFile writes the number without a newline, atomically, as runc does: the reader may wait
 // for the file to appear. The temporary file is a new one for certain, and a link in the place of
-// the other is replaced: neither leads the writer to a file of somebody else's.
+// the other is replaced: neither leads the writer to another user's file.
 func writePidFile(path string, pid int) error {
 	if err := atomicfile.Write(path, []byte(strconv.Itoa(pid)), 0o644, false); err != nil {
 		return fmt.Errorf("write the pid file: %w", err)

@@ -675,12 +675,12 @@ func (c *creation) undo() error {
 	return first
 }
 
-// reap waits until init is gone, whoever its parent is.
+// reap waits until init is gone, also when its parent is another process.
 func (c *creation) reap() error {
 	if c.options.Supervisor == nil {
 		for {
 			if _, err := unix.Wait4(c.Pid, nil, 0, nil); err != unix.EINTR {
-				return nil // ECHILD: somebody else has waited
+				return nil // ECHILD: another process has waited
 			}
 		}
 	}

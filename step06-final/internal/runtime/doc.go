@@ -5,11 +5,11 @@
 // The way of a container: Create reads and checks the configuration (spec.go, namespaces.go,
 // rlimits.go), decides every step that will be needed and writes them down as a plan (plan.go,
 // planrootfs.go), makes the cgroup, and starts a stage of this binary (package reexec),
-// which performs the plan with system calls and waits. Start tells it to execute the program. Exec
+// which performs the plan with system calls and waits. Start lets it execute the program. Exec
 // is the same with fewer steps. What is known about a container is in one directory of Runtime.Root
 // (state.go); whether it is still true is asked of the kernel every time.
 //
-// The story is told in docs/zh/09-runtime.md.
+// Chapter: docs/zh/09-runtime.md.
 package runtime
 
 // A program that makes containers has the doors by which they start.

@@ -190,7 +190,7 @@ func (c *Container) openRoot() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "root"), nil
 }
 
-// hidden: nobody in the container may look into the new process before it has become the
+// hidden: no process of the container may look into the new process before it has become the
 // container's own. What is hidden from those is hidden from an ordinary user too, who then could
 // not write its oom_score_adj (proc(5)).
 func (e *execution) hidden() bool { return os.Geteuid() == 0 || e.process.OOMScoreAdj == nil }

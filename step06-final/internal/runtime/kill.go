@@ -127,7 +127,7 @@ func (c *Container) Stats() (*cgroup.Stats, error) {
 	return c.group().Stats()
 }
 
-// NotifyOOM tells of processes that the kernel kills because of the container's memory limit (see
+// NotifyOOM reports processes that the kernel kills because of the container's memory limit (see
 // cgroup.Group).
 func (c *Container) NotifyOOM() (<-chan struct{}, error) { return c.group().NotifyOOM() }
 

@@ -63,7 +63,7 @@ func descendants(init int, withNamespace bool) ([]int, error) {
 		}
 	}
 
-	// A parent may come later in the list than its child: go round until nobody is added.
+	// A parent may come later in the list than its child: repeat until none is added.
 	for added := true; added; {
 		added = false
 		for pid, parent := range parents {
@@ -143,7 +143,7 @@ func (c *Container) killMembers() error {
 	}
 
 	if c.ownsCgroup() && !c.ownsPidNamespace() {
-		return c.group().KillAll(5 * time.Second) // those that were born meanwhile
+		return c.group().KillAll(5 * time.Second) // those that were forked since
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 // its start socket.
 type Runtime struct {
 	Root  string
-	Debug func(format string, args ...interface{}) // told every kernel operation, in order; nil: nobody listens
-	Warn  func(format string, args ...interface{}) // told what was left out; nil: nobody listens
+	Debug func(format string, args ...interface{}) // gets every kernel operation, in order; may be nil
+	Warn  func(format string, args ...interface{}) // gets what was left out; may be nil
 
 	SystemdCgroup bool         // new containers get a scope of systemd, and linux.cgroupsPath is SLICE:PREFIX:NAME
 	Scopes        ScopeManager // nil: containers in scopes can be neither made nor deleted
@@ -60,7 +60,7 @@ type SupervisorOptions struct {
 	OnExit       []string // argv executed (absolute path) after the exit file is written; empty: none
 	OnExitEnv    []string
 	// A file on which clients hold a shared flock(2): OnExit waits for them, a second at most, and
-	// is not executed when they have removed the file. "" = nobody is waited for.
+	// is not executed when they have removed the file. "" = OnExit waits for no one.
 	Holders string
 
 	Hold []int // descriptors that stay open as long as the supervisor lives

@@ -29,7 +29,7 @@ type planner struct {
 	steps []reexec.Step
 	files *fileTable // descriptors for init, by number
 
-	// A file system that shall be read-only is writable until its mount points, devices and console
+	// A read-only file system is writable until its mount points, devices and console
 	// are in it.
 	late []reexec.Step
 

@@ -45,9 +45,9 @@ func (p *planner) planRootfs() error {
 	return nil
 }
 
-// hostPropagation is what the host's mounts tell those of the container. linux.rootfsPropagation is
-// about the root alone: all others stay as they are if it is shared or private, and hear of the
-// host's changes otherwise.
+// hostPropagation is which changes of the host's mounts the container sees.
+// linux.rootfsPropagation is about the root alone: all others stay as they are if it is shared or
+// private, and hear of the host's changes otherwise.
 func (p *planner) hostPropagation() (uintptr, error) {
 	wanted := p.spec.Linux.RootfsPropagation
 	if wanted == "" {
@@ -176,8 +176,8 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 	return nil
 }
 
-// source prepares the source of a bind mount. In a user namespace the host's root is nobody: what
-// only it can reach is opened before the new process becomes the namespace's own root.
+// source prepares the source of a bind mount. In a user namespace the host's root is not mapped:
+// what only it can reach is opened before the new process becomes the namespace's own root.
 func (p *planner) source(path string) string {
 	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 {
 		return path

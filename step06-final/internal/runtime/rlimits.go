@@ -20,7 +20,7 @@ type rlimit struct {
 	field    string
 	resource int
 	limit    unix.Rlimit
-	wish     bool // nobody asked for it: without the right to set it, it stays as it is
+	wish     bool // not asked for: without the right to set it, it stays as it is
 }
 
 func planRlimits(process *specs.Process) ([]rlimit, error) {

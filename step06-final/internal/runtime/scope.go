@@ -124,7 +124,7 @@ func (c *creation) startScope() error {
 	return c.cgroups.Enter(c.Pid)
 }
 
-// stopScope tells systemd that the container is over.
+// stopScope reports to systemd that the container is over.
 func (c *Container) stopScope() error {
 	if c.scope == nil {
 		return nil

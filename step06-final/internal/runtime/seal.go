@@ -11,7 +11,7 @@ import (
 
 // sealedSelf opens this very binary for being executed inside of a container.
 //
-// Whoever is root in a container can open /proc/PID/exe of our process there. If that led to the
+// Root in a container can open /proc/PID/exe of our process there. If that led to the
 // file on the host, it could be overwritten, and the next container would be started by the
 // attacker's program (CVE-2019-5736). So what we execute is never the file itself:
 //
@@ -19,7 +19,7 @@ import (
 //     5.12). Nothing is copied.
 //  2. a copy in memory that is sealed against writing (memfd_create; Linux 3.17).
 //  3. on older kernels a private copy in the state directory, which has no name any more. It can be
-//     written to, but nobody else uses it.
+//     written to, but no other process uses it.
 func sealedSelf(stateDir string) (*os.File, error) {
 	const self = "/proc/self/exe"
 	if f, err := detachedReadOnly(self); err == nil {
@@ -104,7 +104,7 @@ func privateCopy(original *os.File, directory string) (*os.File, error) {
 	if _, err := io.Copy(f, original); err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o555); err != nil { // root of a user namespace is somebody else on the host
+	if err := f.Chmod(0o555); err != nil { // root of a user namespace is another user on the host
 		return nil, err
 	}
 	return os.Open(f.Name())

@@ -131,6 +131,7 @@ func (r *Runtime) LoadState(id string) (*Container, error) {
 		c.CgroupPaths, c.cgroupMade, c.scope = s.CgroupPaths, s.CgroupMade, s.Scope
 		c.Created, _ = time.Parse(time.RFC3339Nano, s.Created) // for people only
 	}
+
 	return c, nil
 }
 
@@ -152,7 +153,7 @@ func (r *Runtime) List() ([]*Container, error) {
 
 		c, err := r.Load(entry.Name())
 		if errors.Is(err, ErrNotExist) {
-			continue // deleted meanwhile
+			continue // deleted since
 		}
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 // Package security holds what keeps a container's process from harming the host: capabilities by
-// name, the seccomp compiler with docker's default profile, and the paths that are hidden. The
-// story is told in docs/zh/08-step06-security.md.
+// name, the seccomp compiler with docker's default profile, and the paths that are hidden.
+//
+// Chapter: docs/zh/08-step06-security.md.
 package security
 
 // DefaultCapabilities are the fourteen that docker leaves to a container.

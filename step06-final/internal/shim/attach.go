@@ -7,7 +7,7 @@ import (
 	"mydocker/step06-final/internal/sys"
 )
 
-// client is somebody who is attached to the container. It costs the supervisor two frames of
+// client is a process that is attached to the container. It costs the supervisor two frames of
 // memory, whatever it does: one that is being received, one that it has not taken yet.
 type client struct {
 	fd      int
@@ -19,7 +19,7 @@ type client struct {
 }
 
 // A client that takes nothing for patience is left behind: the container goes on, and what the
-// client misses meanwhile it reads from the log when it comes back. Where nothing could give it
+// client misses it reads from the log when it comes back. Where nothing could give it
 // that output, because there is no log or its rotation would drop it, the container waits, as it
 // would for a slow terminal; only when the container has ended such a client is given up.
 const (
@@ -69,7 +69,7 @@ func (s *supervisor) send(kind byte, data []byte, logged int64) {
 	}
 }
 
-// flush writes what a client takes without waiting. One that has caught up is told what it has
+// flush writes what a client takes without waiting. One that has caught up is sent what it has
 // missed.
 func (s *supervisor) flush(c *client) {
 	for len(c.out) > 0 {
@@ -125,7 +125,7 @@ func (s *supervisor) slowest() int64 {
 }
 
 // dismiss gives each client the last frames and lets it go. They fit into the socket's buffer,
-// which is made larger for them (socket(7)), also when nobody reads: a client that is stopped finds
+// which is made larger for them (socket(7)), also when no one reads: a client that is stopped finds
 // them when it goes on.
 func (s *supervisor) dismiss() {
 	const room = 1 << 20

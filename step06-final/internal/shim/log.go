@@ -193,7 +193,7 @@ func (l *logFile) end() {
 // realtime is the time of day.
 func realtime() syscall.Timespec { return clock(0) }
 
-// monotonic is a time in milliseconds that nobody sets back.
+// monotonic is a time in milliseconds that is never set back.
 func monotonic() int64 {
 	now := clock(1)
 	return int64(now.Sec)*1000 + int64(now.Nsec)/1e6

@@ -66,7 +66,7 @@ func (o *Options) Encode() []byte {
 }
 
 // decode is the inverse of Encode. A step that is unknown, that is not complete or that cannot be
-// read is an error: a shim must not do less than it was told.
+// read is an error: a shim must not do less than it should.
 func decode(plan []byte) (*Options, error) {
 	steps, ok := reexec.Decode(plan)
 	if !ok {

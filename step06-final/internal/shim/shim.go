@@ -252,7 +252,7 @@ func (s *supervisor) loop(pid int) {
 }
 
 // restOfOutput is how long, in milliseconds, the pipes of a container that has ended are read
-// when nothing comes: somebody else may hold them open for ever.
+// when nothing comes: another process may hold them open without end.
 const restOfOutput = 100
 
 // interests are the descriptors to wait for. The container's output is left where it is while a
@@ -346,7 +346,7 @@ func (s *supervisor) serve(p pollFd) {
 			s.console = -1
 		}
 
-		if s.listener >= 0 { // nobody new
+		if s.listener >= 0 { // no new client
 			syscall.Close(s.listener)
 			s.listener = -1
 		}
@@ -379,7 +379,7 @@ func (s *supervisor) serve(p pollFd) {
 	}
 }
 
-// waitFor waits for init on a thread of its own, and tells the loop through a pipe.
+// waitFor waits for init on a thread of its own, and reports to the loop through a pipe.
 func (s *supervisor) waitFor(pid int) {
 	var pipe [2]int
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
@@ -438,7 +438,7 @@ func (s *supervisor) pump(from *stream) {
 		return
 	}
 
-	if n <= 0 { // the end of a pipe; a terminal answers EIO when nobody has it open any more
+	if n <= 0 { // the end of a pipe; a terminal answers EIO when no process has it open any more
 		if from.fd == s.master {
 			if !s.hasEnded { // another process may open the terminal again: look for it ten times a second
 				syscall.Nanosleep(&syscall.Timespec{Nsec: 100e6}, nil)

@@ -66,7 +66,7 @@ func (s *Snapshot) Changes() ([]Change, error) {
 	return changes, nil
 }
 
-// change tells what one file in the upper directory means.
+// change reads what one file in the upper directory means.
 func (s *Snapshot) change(e layer.Entry, name string) ([]Change, error) {
 	if e.IsWhiteout() {
 		return []Change{{Deleted, name}}, nil

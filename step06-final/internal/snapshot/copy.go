@@ -43,7 +43,7 @@ func copyLayer(from, tree string, form layer.Whiteouts, noChown bool) error {
 		})
 }
 
-// mark changes with every change of a file: the kernel sets the ctime, nobody else can; stat(2).
+// mark changes with every change of a file: the kernel sets the ctime, and no program can; stat(2).
 type mark struct {
 	Inode uint64
 	Ctime int64 // nanoseconds
@@ -62,7 +62,7 @@ func look(tree string) (map[string]mark, error) {
 	return marks, nil
 }
 
-// compare tells what differs between the tree as it was and as it is.
+// compare lists what differs between the tree as it was and as it is.
 func (s *Snapshot) compare() ([]Change, error) {
 	var was map[string]mark
 	if err := atomicfile.ReadJSON(filepath.Join(s.dir, "base.json"), &was); err != nil {

@@ -3,8 +3,9 @@
 // With overlay (Linux 3.18, and RHEL's 3.10) a container costs two empty directories: reads fall
 // through to the layers, the first write copies a file up, a deletion leaves a whiteout. Where
 // overlay is not to be had (an ordinary user on an old kernel, XFS without ftype=1, overlay on
-// overlay) the layers are copied instead; slower, but the same to look at. Its story is told in
-// docs/zh/08-step06-overlay.md.
+// overlay) the layers are copied instead; slower, but the same to look at.
+//
+// Chapter: docs/zh/08-step06-overlay.md.
 //
 // How the engine uses it:
 //

@@ -59,7 +59,7 @@ func Open(root, layersDir string) (*Driver, error) {
 }
 
 // LockLayers returns the path of the lock that Prepare shares: who deletes layers holds it
-// exclusively, and asks LayersInUse meanwhile.
+// exclusively, and then asks LayersInUse.
 func LockLayers(layersDir string) string { return filepath.Join(layersDir, ".lock") }
 
 // Options of Prepare.
@@ -272,7 +272,7 @@ func (d *Driver) LayersInUse() (map[string]bool, error) {
 	for _, id := range ids {
 		s, err := d.Get(id)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
+			continue // removed since
 		}
 		if err == nil {
 			err = s.damage
@@ -329,7 +329,7 @@ func (d *Driver) Sweep() error {
 
 	lock, err := atomicfile.TryExclusive(LockLayers(d.layers))
 	if err != nil || lock == nil {
-		return err // somebody is preparing one just now
+		return err // another process is preparing one
 	}
 	defer lock.Unlock()
 	for _, dir := range unfinished {

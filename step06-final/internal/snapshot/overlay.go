@@ -94,7 +94,7 @@ func (s *Snapshot) mountOverlay(target string) error {
 
 	err = errors.New("volatile was not asked for")
 	if s.Volatile {
-		// The mark of a volatile mount whose end nobody saw (a crash) is in the way; what it marks
+		// The mark of a volatile mount left by a crash is in the way; what it marks
 		// is ours to lose.
 		if err := os.RemoveAll(filepath.Join(s.dir, "work", "work", "incompat")); err != nil {
 			return fmt.Errorf("remove volatile mark: %w", err)
@@ -102,6 +102,7 @@ func (s *Snapshot) mountOverlay(target string) error {
 
 		err = mountFrom(cwd, target, data+",volatile") // Linux 5.10
 	}
+
 	if err != nil {
 		err = mountFrom(cwd, target, data)
 	}

@@ -95,7 +95,7 @@ func (s *Snapshot) Unmount() error {
 		if err != nil || !mounted {
 			return err
 		}
-		// MNT_DETACH: a process that still stands in the tree keeps it for itself, and nobody else.
+		// MNT_DETACH: a process that still stands in the tree keeps it, and no other process does.
 		if err := unix.Unmount(s.Root(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 			return fmt.Errorf("unmount %s: %w", s.Root(), err)
 		}

@@ -14,7 +14,7 @@ func onOwnThread(f func() error) error {
 	go func() {
 		runtime.LockOSThread() // not unlocked: the Go runtime then ends the thread with the goroutine
 		if unix.Gettid() == unix.Getpid() {
-			result <- onOwnThread(f) // we hold the main thread meanwhile, so f gets another
+			result <- onOwnThread(f) // we hold the main thread, so f gets another
 			runtime.UnlockOSThread()
 			return
 		}

@@ -1,6 +1,8 @@
 // Package spec turns what the user asked for (flags) and what the image says (its config) into an
 // OCI runtime spec, the only thing that package runtime understands. Nothing here touches the host
-// but for reading it. Its story is told in docs/zh/09-spec.md.
+// but for reading it.
+//
+// Chapter: docs/zh/09-spec.md.
 //
 // Config and HostConfig carry docker's field names, because `inspect` shows them and scripts ask
 // for them by name: Config is what travels with a container wherever it runs, HostConfig is what

@@ -124,7 +124,7 @@ func hostDevices(host, container string) ([]specs.LinuxDevice, error) {
 		case entry.Type()&os.ModeDevice != 0 && name != "console" && name != "ptmx" && name != "tty":
 			device, ok, err := hostDevice(hostPath, containerPath)
 			if os.IsNotExist(err) {
-				continue // unplugged meanwhile
+				continue // unplugged since
 			}
 			if err != nil {
 				return nil, err

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Healthcheck is the command that tells whether a container does its work. Times are nanoseconds; 0
-// means the default.
+// Healthcheck is the command that checks whether a container does its work. Times are
+// nanoseconds; 0 means the default.
 type Healthcheck struct {
 	// empty: the image's; NONE; CMD ARG…; CMD-SHELL LINE
 	Test        []string      `json:",omitempty"`

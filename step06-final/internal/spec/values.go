@@ -154,7 +154,7 @@ func ParseEnv(value string) (variable string, set bool, err error) {
 	return name + "=" + own, set, nil
 }
 
-// maxLines is the size of a file of variables or labels that nobody writes.
+// maxLines is the size of a file of variables or labels that no one writes by hand.
 const maxLines = 16 << 20
 
 // ReadLines reads a file of settings, a line each, which may come from another system: with a byte

@@ -76,7 +76,7 @@ func Open(data, state string) (*Store, error) {
 		mode os.FileMode
 	}{
 		// A container in a user namespace goes through 0711 to its root file system. containers is
-		// for nobody else: in there are files that a container may write to (CVE-2021-41091).
+		// for no one else: in there are files that a container may write to (CVE-2021-41091).
 		{data, 0o711}, {filepath.Join(data, "containers"), 0o700}, {filepath.Join(data, "volumes"), 0o700},
 		{filepath.Join(data, "names"), 0o700}, {state, 0o700},
 	} {
@@ -181,7 +181,7 @@ func (s *Store) removeRenamed() error {
 		for _, path := range matches {
 			info, err := os.Stat(path)
 			if err != nil || prefix == newPrefix && time.Since(info.ModTime()) < newAge {
-				continue // renamed or removed meanwhile, or young
+				continue // renamed or removed since, or young
 			}
 			if err := os.RemoveAll(path); err != nil {
 				return fmt.Errorf("remove what a crash has left: %w", err)
@@ -223,7 +223,7 @@ func (s *Store) reserve(name, id string) error {
 }
 
 // ownsName is false for a reservation that a crash in Rename or Add has left behind. A damaged or
-// half-made container keeps its name: somebody may be working on it.
+// half-made container keeps its name: another process may be working on it.
 func (s *Store) ownsName(id, name string) bool {
 	c, err := s.Load(id)
 	return err != nil || c.Name == name
@@ -252,7 +252,7 @@ func (c *Container) State() (State, error) {
 
 // Lock waits for the container's lock and then reads the record anew: who held the lock may have
 // changed it, and who saves a record from before would undo that. fs.ErrNotExist: the container was
-// removed meanwhile.
+// removed since.
 func (c *Container) Lock() (*atomicfile.Lock, error) {
 	lock, err := acquire(c.Dir(), true)
 	if err != nil {
@@ -267,7 +267,8 @@ func (c *Container) Lock() (*atomicfile.Lock, error) {
 	return lock, nil
 }
 
-// TryLock is Lock that does not wait: unix.EWOULDBLOCK says that somebody works on the container.
+// TryLock is Lock that does not wait: unix.EWOULDBLOCK says that another process works on the
+// container.
 func (c *Container) TryLock() (*atomicfile.Lock, error) { return acquire(c.Dir(), false) }
 
 // LockID is Lock for a container that cannot be loaded.
@@ -456,8 +457,8 @@ func (s *Store) Delete(id string) error {
 	return nil
 }
 
-// HalfMade lists the containers that a crash left without container.json and that nobody is working
-// on, each with its lock held.
+// HalfMade lists the containers that a crash left without container.json and that no process is
+// working on, each with its lock held.
 func (s *Store) HalfMade() (map[string]*atomicfile.Lock, error) {
 	if err := s.removeRenamed(); err != nil {
 		return nil, err

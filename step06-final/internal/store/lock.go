@@ -9,7 +9,7 @@ import (
 )
 
 // acquire takes the lock of a directory. The error is unix.EWOULDBLOCK when another process has it
-// and we do not wait, and fs.ErrNotExist when the directory was deleted meanwhile: a lock that was
+// and we do not wait, and fs.ErrNotExist when the directory was deleted: a lock that was
 // got then belongs to nothing.
 func acquire(dir string, wait bool) (*atomicfile.Lock, error) {
 	path, lock := filepath.Join(dir, ".lock"), atomicfile.TryExclusive

@@ -58,7 +58,7 @@ func (s *Store) CreateVolume(name string, labels map[string]string, anonymous bo
 
 	if err := os.Rename(temp, s.volumeDir(name)); err != nil {
 		if existing, findErr := s.Volume(name); findErr == nil {
-			return existing, nil // somebody else was faster
+			return existing, nil // another process was faster
 		}
 		return nil, fmt.Errorf("create volume %s: %w", name, err)
 	}

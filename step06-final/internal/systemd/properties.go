@@ -157,9 +157,9 @@ func maskOf(list string) ([]byte, error) {
 	return mask, nil
 }
 
-// devices tells systemd which devices are allowed: without that it would allow all of them when it
-// is reloaded. It has no rule that denies a device after a wider one has allowed it; what the
-// runtime writes itself has.
+// devices lists for systemd which devices are allowed: without that it would allow all of them
+// when it is reloaded. It has no rule that denies a device after a wider one has allowed it; what
+// the runtime writes itself has.
 func devices(r *specs.LinuxResources) []sd.Property {
 	var rules []specs.LinuxDeviceCgroup
 	if r != nil {

@@ -176,7 +176,7 @@ func (m *Manager) Stop(scope runtime.Scope) error {
 	if err != nil && !isError(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return fmt.Errorf("have systemd stop %s: %w", scope.Unit, err)
 	}
-	// A scope that has failed is remembered until somebody says that this was seen. There is
+	// A scope that has failed is remembered until it is reset. There is
 	// nothing to forget after a good end.
 	_ = connection.ResetFailedUnitContext(context.Background(), scope.Unit)
 	return nil
