@@ -1,10 +1,10 @@
 #!/bin/bash
-# bench.sh [-t] [-r RUNS] [-o DIR] | bench.sh --count: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
+# bench.sh [-t] [-d] [-r RUNS] [-o DIR] | bench.sh --count: how long does a container take? runc, crun, bubblewrap, myrunc and the engine, in one run, with the same bundle:
 # new uts, ipc, pid, mount and network namespaces, limits for memory, cpu and pids, docker's mounts, masks and seccomp profile, /bin/true.
 #
 # Prints a Markdown table of medians and ratios, and writes it with an SVG chart to DIR (bench.md, bench.svg) if one is given. Then, unless -t asks
 # for the table only (in an emulated machine: matrix.sh --case v2): 100 in sequence, 200 with eight at a time, a start while 200 are running, the
-# supervisor's memory, and unpacking an image of 200 MB beside umoci.
+# supervisor's memory, and unpacking an image of 200 MB beside umoci. -d adds the engine beside docker and podman (compat.sh --bench).
 #
 # With --count it takes no time at all: it counts page faults, context switches and system calls of one `run`, over all its processes and threads, and
 # exits with 1 when myrunc has 10 % more of one than bench-counts.txt says. Of several runs the least counts: what neighbours add is not ours. System
@@ -16,15 +16,16 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-runs=50 out='' table_only='' count=''
+runs=50 out='' table_only='' count='' beside=''
 if [ "${1:-}" = --count ]; then count=1 runs=20; fi
-while [ -z "$count" ] && getopts tr:o: option; do
+while [ -z "$count" ] && getopts tdr:o: option; do
 	case $option in
 	r) runs=$OPTARG ;;
 	o) out=$OPTARG ;;
 	t) table_only=1 ;;
+	d) beside=1 ;;
 	*)
-		echo "usage: bench.sh [-t] [-r RUNS] [-o DIR]" >&2
+		echo "usage: bench.sh [-t] [-d] [-r RUNS] [-o DIR]" >&2
 		exit 2
 		;;
 	esac
@@ -283,3 +284,5 @@ if command -v umoci >/dev/null && [ -x "$work/mydocker" ]; then
 else
 	echo "skipped: unpacking (needs umoci and the engine)"
 fi
+
+if [ -n "$beside" ]; then MYDOCKER=$work/mydocker "$here/scripts/evidence/compat.sh" --bench; fi
