@@ -258,5 +258,5 @@ func update(book *Book) error {
 		}
 	}
 
-	return nil
+	return writeCasts(book)
 }

@@ -28,6 +28,7 @@ func checkPictures(book *Book) []Problem {
 		})
 	}
 
+	problems = append(problems, castProblems(book)...)
 	files, err := filepath.Glob(filepath.Join(book.Root, "docs/assets/*.svg"))
 	if err != nil {
 		return append(problems, Problem{"docs/assets", 0, err.Error()})
