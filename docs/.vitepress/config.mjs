@@ -2,6 +2,7 @@ import { defineConfig } from 'vitepress'
 import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { casts } from './cast.mjs'
 import { machines, runHere } from '../play/markdown.mjs'
 import { badges } from './badges.mjs'
 
@@ -185,6 +186,7 @@ export default defineConfig({
           return `${name}="${kind}-${tabs[id]}"`
         })
       }
+      casts(md)
       runHere(md)
     },
   },

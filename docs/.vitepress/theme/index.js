@@ -1,5 +1,6 @@
 import DefaultTheme from 'vitepress/theme-without-fonts'
 import { withMachine } from '#play'
+import Cast from './Cast.vue'
 import Slides from './Slides.vue'
 import './book.css'
 
@@ -7,6 +8,7 @@ const theme = {
   extends: DefaultTheme,
   Layout: DefaultTheme.Layout,
   enhanceApp({ app }) {
+    app.component('Cast', Cast)
     app.component('Slides', Slides)
   },
 }
