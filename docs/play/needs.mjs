@@ -28,7 +28,8 @@ const attribute = (info, name) => new RegExp(`\\b${name}="([^"]*)"`).exec(info)?
 
 // blocksOf lists the console blocks of a page that are executed somewhere ("run"), or that are for this machine alone
 // ("play"): which machine each is for, or why none can do it. The blocks of a page run one after the other on the
-// same machine, so a page that has a block for cgroup v1 is for v1, but for its blocks for v2.
+// same machine, so a page that has a block for cgroup v1 is for v1, but for its blocks for v2. noplay="reason" says why
+// neither machine can do a block that any other can.
 export function blocksOf(fences, built) {
   const console = fences.filter((f) => /^console\b.*\b(run|play)\b/.test(f.info.replace(/"[^"]*"/g, '')))
   const ofPage = console.some((f) => /\bcgroup-v1\b/.test(attribute(f.info, 'needs'))) && built.includes('v1') ? 'v1' : 'v2'
@@ -36,7 +37,8 @@ export function blocksOf(fences, built) {
     const commands = commandsOf(f.content)
     const needs = attribute(f.info, 'needs').split(' ').filter(Boolean)
     const missing = absent.find(([pattern]) => commands.some((c) => pattern.test(c.text)))
-    if (missing) return { commands, reason: missing[1] }
+    const reason = missing?.[1] || attribute(f.info, 'noplay')
+    if (reason) return { commands, reason }
     const machine = [ofPage, ...Object.keys(abilities)].find((m) => built.includes(m) && needs.every((n) => abilities[m].includes(n)))
     if (!machine) return { commands, reason: `needs ${needs.join(' ')}` }
     return { commands, machine }
