@@ -245,6 +245,74 @@ func TestProgramBeginsWithoutTracesOfUs(t *testing.T) {
 	check("exec", c.id, "sh", "-c", script)
 }
 
+func TestStartHookHasTheProgramsEnvironment(t *testing.T) {
+	c := newCLI(t, "cat", "/tmp/seen")
+	c.change(func(s *specs.Spec) {
+		s.Process.Env = []string{"PATH=/bin", "ONE=two"}
+		s.Root.Readonly = false
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs"})
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
+			{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $ONE $HOME >> /tmp/seen"}},
+			{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $ONE $HOME . >> /tmp/seen"}, Env: []string{"ONE=own"}}}}
+	})
+	assert.Equal(t, "two /\nown .\n", c.ok("run", "-b", c.bundle, c.id))
+}
+
+// A program is forked into the container, and a process with this scheduler may not fork.
+func TestExecWithAScheduler(t *testing.T) {
+	c := newCLI(t, "sleep", "1000")
+	c.ok("create", "-b", c.bundle, c.id)
+	c.ok("start", c.id)
+	for _, scheduler := range []specs.Scheduler{
+		{Policy: specs.SchedDeadline, Runtime: 42000, Deadline: 100000, Period: 1000000},
+		{Policy: specs.SchedDeadline, Runtime: 42000, Deadline: 100000, Period: 1000000,
+			Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}},
+		{Policy: specs.SchedBatch, Nice: 5},
+		{Policy: specs.SchedBatch, Nice: 5, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}},
+	} {
+		directory := t.TempDir()
+		process, err := json.Marshal(specs.Process{Args: []string{"sleep", "1000"}, Cwd: "/", Scheduler: &scheduler,
+			Env: []string{"PATH=/bin"}})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(directory+"/process", process, 0o600))
+		c.ok("exec", "-d", "--pid-file", directory+"/pid", "--process", directory+"/process", c.id)
+		text, err := os.ReadFile(directory + "/pid")
+		require.NoError(t, err)
+		pid, err := strconv.Atoi(string(text))
+		require.NoError(t, err)
+
+		got, err := unix.SchedGetAttr(pid, 0)
+		require.NoError(t, err)
+		policy := map[specs.LinuxSchedulerPolicy]uint32{specs.SchedBatch: 3, specs.SchedDeadline: 6}[scheduler.Policy]
+		assert.Equal(t, policy, got.Policy)
+		if scheduler.Policy == specs.SchedDeadline { // of others newer kernels tell the time slice
+			assert.Equal(t, scheduler.Runtime, got.Runtime)
+		}
+		assert.Equal(t, uint64(len(scheduler.Flags)), got.Flags)
+		require.NoError(t, unix.Kill(pid, unix.SIGKILL))
+	}
+}
+
+// The source of the second mount is there when the first has been made, and its destination is
+// written as the host sees it.
+func TestSourceThatAnEarlierMountMakes(t *testing.T) {
+	c := newCLI(t, "cat", "/final/x/file")
+	source := t.TempDir()
+	require.NoError(t, os.Mkdir(source+"/x", 0o755))
+	require.NoError(t, os.WriteFile(source+"/x/file", []byte("found"), 0o644))
+	c.change(func(s *specs.Spec) {
+		rootfs, err := filepath.EvalSymlinks(filepath.Join(c.bundle, s.Root.Path))
+		require.NoError(t, err)
+		bind := func(source, destination string) {
+			m := specs.Mount{Destination: destination, Source: source, Options: []string{"rbind"}}
+			s.Mounts = append(s.Mounts, m)
+		}
+		bind(source, "/mnt")
+		bind(rootfs+"/mnt", rootfs+"/final")
+	})
+	assert.Equal(t, "found", c.ok("run", "-b", c.bundle, c.id))
+}
+
 func TestConsoleSocket(t *testing.T) {
 	c := newCLI(t, "sh", "-c", "tty; stty size; exit 3")
 	c.change(func(s *specs.Spec) {

@@ -15,9 +15,10 @@ const (
 // Hooks lets the parent run its hooks and takes the container's state for those that init runs.
 func Hooks() reexec.Step { return reexec.NewStep(OpHooks) }
 
-// RunHook runs a hook; name is for errors, a timeout in seconds of 0 is none.
+// RunHook runs a hook; name is for errors, a timeout in seconds of 0 is none. An env of nil is the
+// program's own.
 func RunHook(name, path string, timeout int, arguments, env []string) reexec.Step {
-	return reexec.NewStep(OpRunHook, name, path, timeout, len(arguments), arguments, env)
+	return reexec.NewStep(OpRunHook, name, path, timeout, env == nil, len(arguments), arguments, env)
 }
 
 // EncodeStates is the payload of a MsgState: the container's state before and after its start.
@@ -32,12 +33,16 @@ var hookOperations = []operation{
 		}
 		return p.awaitHooks()
 	}},
-	{OpRunHook, "ttnnt*", nameAndPath, func(p *initProcess, s reexec.Step) error {
-		n := s.Number(3)
-		if n < 0 || n > len(s.Rest(4)) || len(p.states) == 0 {
+	{OpRunHook, "ttnfnt*", nameAndPath, func(p *initProcess, s reexec.Step) error {
+		n := s.Number(4)
+		if n < 0 || n > len(s.Rest(5)) || len(p.states) == 0 {
 			return syscall.EPROTO
 		}
-		arguments, env := s.Rest(4)[:n], s.Rest(4)[n:]
+
+		arguments, env := s.Rest(5)[:n], s.Rest(5)[n:]
+		if s.Flag(3) {
+			env = p.env
+		}
 		return runHook(s.Text(1), arguments, env, []byte(p.states[0][0]), s.Number(2))
 	}},
 }

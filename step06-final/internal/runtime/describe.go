@@ -39,7 +39,7 @@ func describeStep(s reexec.Step) string {
 	case containerinit.OpEnvironment:
 		return fmt.Sprintf("environment of %d variables", len(s.Rest(0))) // values may be secrets
 	case containerinit.OpCPUAffinity:
-		return fmt.Sprintf("sched_setaffinity(mask of %d bytes)", len(s.Text(0)))
+		return "nsexec: sched_setaffinity: affinity: " + describeMask(s.Text(0))
 	case containerinit.OpScheduler:
 		return fmt.Sprintf("sched_setattr(%d bytes)", len(s.Text(0)))
 	case containerinit.OpMemoryPolicy:
@@ -57,6 +57,18 @@ func describeStep(s reexec.Step) string {
 		return call + "(" + strings.Join(s.Rest(0), ", ") + ")"
 	}
 	return strings.Join(s, " ")
+}
+
+// describeMask writes a set of processors, least significant byte first, as one number.
+func describeMask(mask string) string {
+	digits := ""
+	for i := len(mask) - 1; i >= 0; i-- {
+		digits += fmt.Sprintf("%02x", mask[i])
+	}
+	if digits = strings.TrimLeft(digits, "0"); digits == strings.Repeat("f", 2*len(mask)) {
+		return "all"
+	}
+	return "0x" + digits
 }
 
 // calls are the steps that are one system call with the step's arguments.

@@ -146,6 +146,8 @@ func stepAdvice(e *StepError) string {
 		return " (option gid=5 needs that group to be mapped in the user namespace)"
 	case e.Op == containerinit.OpMount && e.Errno == unix.EPERM:
 		return " (in a user namespace /proc and /sys can only be mounted where the host's own are not covered, and with pid and network namespaces of its own)"
+	case e.Op == containerinit.OpScheduler && e.Errno == unix.EPERM:
+		return " (process scheduler can't be used together with AllowedCPUs: SCHED_DEADLINE needs all processors, and CAP_SYS_NICE)"
 	case e.Op == containerinit.OpRootfs && e.Errno == unix.EACCES:
 		return " (the user namespace's root must be able to reach the directory: chmod o+x on its parents)"
 	}

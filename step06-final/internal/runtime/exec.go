@@ -389,6 +389,9 @@ func (e *execution) answerInit(sync, pid int) error {
 			if e.program, ok = reexec.DecodeNumber(payload); !ok {
 				return malformed(kind)
 			}
+			if err := e.setSchedulerOfProgram(); err != nil {
+				return err
+			}
 		case kind == reexec.MsgExecError && ready:
 			errno, _, ok := reexec.DecodeExecError(payload)
 			if !ok {

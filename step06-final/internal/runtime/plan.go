@@ -97,13 +97,13 @@ func (p *planner) planInit(containerID string, listener, console, pids int) erro
 		}
 
 		for i, h := range hooks.StartContainer {
-			p.addHook(hookName("startContainer", i), h, process.Env)
+			p.addHook(hookName("startContainer", i), h, nil)
 		}
 	})
 }
 
 // addHook plans a hook. One that does not say what its environment is gets the inherited one, as
-// with runc.
+// with runc: nil is the program's, which init completes.
 func (p *planner) addHook(name string, h specs.Hook, inherited []string) {
 	env := h.Env
 	if env == nil {

@@ -92,6 +92,11 @@ func (p *planner) planMount(field string, m specs.Mount) error {
 		return fieldError(field+".destination", "must not be the root")
 	}
 
+	// The place may be written as the host sees it, as runc takes it too.
+	if inside := strings.TrimPrefix(destination, p.rootfs+"/"); inside != destination && p.rootfs != "/" {
+		destination = "/" + inside
+	}
+
 	o := parseMountOptions(m.Options)
 	if m.Type == "bind" {
 		o.flags |= unix.MS_BIND
@@ -179,7 +184,9 @@ func (p *planner) planBind(field string, m specs.Mount, destination string, o mo
 // source prepares the source of a bind mount. In a user namespace the host's root is not mapped:
 // what only it can reach is opened before the new process becomes the namespace's own root.
 func (p *planner) source(path string) string {
-	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 {
+	// What is in the container's root may be there only after earlier mounts.
+	inside := strings.HasPrefix(path, p.rootfs+"/")
+	if !p.ns.separate(specs.UserNamespace) || os.Geteuid() != 0 || inside {
 		return path
 	}
 	number := p.files.reserve(reexec.FromSources)

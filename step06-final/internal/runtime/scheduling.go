@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"mydocker/step06-final/internal/containerinit"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"mydocker/step06-final/internal/containerinit"
 )
 
 // planScheduling plans process.scheduler, ioPriority and linux.memoryPolicy.
 func (p *planner) planScheduling(process *specs.Process) error {
-	if s := process.Scheduler; s != nil {
+	if s := process.Scheduler; s != nil && (!p.inside || inherited(s)) {
 		attr, err := schedAttr(s)
 		if err != nil {
 			return err
@@ -41,9 +44,48 @@ func (p *planner) planScheduling(process *specs.Process) error {
 	return nil
 }
 
+// inherited says whether a process that is forked has the scheduler of who forks it. With
+// SCHED_DEADLINE it has not: nobody may fork then, unless the flag says that the other one begins
+// anew (sched(7)).
+func inherited(s *specs.Scheduler) bool {
+	for _, f := range s.Flags {
+		if f == specs.SchedFlagResetOnFork {
+			return false
+		}
+	}
+	return s.Policy != specs.SchedDeadline
+}
+
+// setSchedulerOfProgram gives the program, which has been forked into the container, what it has
+// not inherited. It may have begun.
+func (e *execution) setSchedulerOfProgram() error {
+	s := e.process.Scheduler
+	if s == nil || inherited(s) {
+		return nil
+	}
+
+	attr, err := schedAttr(s)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETATTR, uintptr(e.program), uintptr(unsafe.Pointer(&attr[0])), 0)
+	if errno != 0 && errno != unix.ESRCH {
+		return fieldError("process.scheduler", "%w", errno)
+	}
+	return nil
+}
+
 // planAffinity lets the process run on the processors of a list, or on all that its cpuset has:
 // what the caller is bound to (taskset(1)) is not the container's.
 func (p *planner) planAffinity(affinity *specs.CPUAffinity) error {
+	if affinity != nil && affinity.Initial != "" {
+		mask, err := bitSet(affinity.Initial)
+		if err != nil {
+			return fieldError("process.execCPUAffinity.initial", "%v", err)
+		}
+		p.add(containerinit.CPUAffinity(mask))
+	}
+
 	if affinity == nil || affinity.Final == "" {
 		p.add(containerinit.CPUAffinity(bytes.Repeat([]byte{0xff}, 128)))
 		return nil
