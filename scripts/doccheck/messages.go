@@ -28,10 +28,10 @@ type message struct {
 	format string
 }
 
-// checkMessages wants every error message of the steps and of the small engine, and those of the engine
-// that do not only pass another error on, on the pages of messages of both languages. What varies
-// in a message is written … there; the longest piece that does not vary must be found word for
-// word.
+// checkMessages wants every error message of the steps and of the small engine, and those of the
+// engine that do not only pass another error on, on the pages of messages of both languages. What
+// varies in a message is written … there; the longest piece that does not vary must be found word
+// for word.
 func checkMessages(book *Book) []Problem {
 	messages, problems := stepMessages(book.Root)
 	engine, more := engineMessages(filepath.Join(book.Root, "step06-final"), book.Root)
