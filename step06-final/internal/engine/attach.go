@@ -44,9 +44,6 @@ func (e *Engine) Connect(c *store.Container) (*Attachment, error) {
 	return &Attachment{conn: conn, name: c.Name, log: LogPath(c)}, nil
 }
 
-// Close ends the attachment; the container goes on.
-func (a *Attachment) Close() { a.conn.Close() }
-
 // Serve moves bytes until the container ends, or the user detaches (ErrDetached).
 func (a *Attachment) Serve(s Streams) error {
 	defer a.conn.Close()

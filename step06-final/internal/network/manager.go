@@ -53,10 +53,6 @@ func Open(dataDir, stateDir string) (*Manager, error) {
 	return m, nil
 }
 
-// UserMode says that containers get a network of their own through slirp4netns or pasta instead
-// of a bridge.
-func (m *Manager) UserMode() bool { return m.userMode }
-
 // locked runs f alone among all processes that use the same data directory, on the state as it is
 // in the files.
 func (m *Manager) locked(f func(s *state) error) error {

@@ -69,7 +69,7 @@ func TestUserMode(t *testing.T) {
 
 	m, err := Open(t.TempDir(), t.TempDir())
 	require.NoError(t, err)
-	require.True(t, m.UserMode())
+	require.True(t, m.userMode)
 	if err := m.CheckUserMode(); err != nil {
 		t.Skip(err.Error())
 	}
