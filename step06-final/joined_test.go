@@ -150,7 +150,7 @@ func TestPortsAndDomainInConfig(t *testing.T) {
 	require.Contains(t, must(t, "start", "-a", "named"), "h1.d.org h1")
 }
 
-// Mounts cannot travel through a mount that shares none; that is said, and not left to be found out.
+// Mounts cannot travel through a mount that shares none: that is said.
 func TestPropagationNeedsASharedMount(t *testing.T) {
 	dir := t.TempDir()
 	mount := func(flags uintptr) { require.NoError(t, unix.Mount(dir, dir, "", flags, "")) }

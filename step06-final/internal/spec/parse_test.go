@@ -58,7 +58,8 @@ func TestParseVolume(t *testing.T) {
 	}
 
 	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x", "a:/b",
-		"aa:/b:ro,rw", "aa:/b:z,Z", "/a:/b:shared,slave", "/a:/b:nocopy", "aa:/b:rshared",
+		"aa:/b:ro,rw", "aa:/b:z,Z",
+		"/a:/b:shared,slave", "/a:/b:nocopy", "aa:/b:rshared",
 		":/dst"} {
 		_, err := ParseVolume(text)
 		require.Error(t, err, text)
