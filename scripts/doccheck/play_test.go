@@ -42,3 +42,9 @@ func TestMatchesTerminal(t *testing.T) {
 		assert.Equal(t, c.ok, ok, c.got)
 	}
 }
+
+func TestKilledJob(t *testing.T) {
+	got := "[1]+  Killed                  bash -c 'exec sleep 60'\n"
+	assert.Empty(t, plain(got))
+	assert.Equal(t, "bash: line 1: 1 Killed", plain(killedJob.ReplaceAllString(got, "Killed")))
+}
