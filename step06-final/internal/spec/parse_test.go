@@ -57,7 +57,8 @@ func TestParseVolume(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 
-	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x", "a:/b",
+	for _, text := range []string{"", ":", "a:b", "/a:b", "/a:/", "a/b:/c", "/a:/b:/c", "/a:/b:what", "a:/b:ro:x",
+		"a:/b",
 		"aa:/b:ro,rw", "aa:/b:z,Z",
 		"/a:/b:shared,slave", "/a:/b:nocopy", "aa:/b:rshared",
 		":/dst"} {
