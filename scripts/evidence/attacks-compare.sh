@@ -488,12 +488,13 @@ V1() { # the context of `build -` is not private: a set-user-id program in it
 	printf 'FROM base\nRUN ["sleep","3"]\nCOPY context-suid /\n' >"$W/c/Dockerfile"
 	tar -C "$W/c" -cf "$W/c.tar" .
 	rm "$W/c/context-suid"
-	engine build - <"$W/c.tar" >/dev/null 2>&1 &
+	mkdir -m 1777 "$W/tmp"
+	TMPDIR=$W/tmp engine build - <"$W/c.tar" >/dev/null 2>&1 &
 	local status=1 file
 	for _ in $(seq 20); do
 		while read -r file; do
 			! ordinary sh -c '"$0" become-root' "$file" 2>/dev/null | grep -q "GOT IN" || status=0
-		done < <(find "${TMPDIR:-/tmp}" "$DIR" -name context-suid -perm /4000 2>/dev/null)
+		done < <(find "$W/tmp" "$DIR" -name context-suid -perm /4000 2>/dev/null)
 		sleep 0.1
 	done
 	wait

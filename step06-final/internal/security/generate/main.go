@@ -46,9 +46,9 @@ func main() {
 	}
 }
 
-// onArm64 is the name that profiles and libseccomp have for a call of arm64. The library has those of
-// asm-generic/unistd.h, where fstatat is the C library's name for newfstatat, and the calls with 64-bit
-// times (403 to 423) are for 32-bit machines only.
+// onArm64 is the name that profiles and libseccomp have for a call of arm64. The library calls
+// newfstatat by the C library's name, and has calls with 64-bit times (403 to 423), which only
+// 32-bit machines have.
 func onArm64(number int, name string) string {
 	switch {
 	case name == "fstatat":
