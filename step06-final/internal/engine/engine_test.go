@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
 	"testing"
 	"time"
@@ -189,4 +190,31 @@ func TestRemapRange(t *testing.T) {
 	m, err := idmap.Remap(filepath.Join(dir, "none"), filepath.Join(dir, "none"))
 	require.NoError(t, err)
 	require.Equal(t, uint32(100000), m.HostID)
+}
+
+// A container that shares /etc/hosts may hold a lease on it (fcntl(2), F_SETLEASE). Whoever opens it
+// to write would wait 45 seconds for the lease, under the lock that every start and stop takes.
+func TestLeaseOnAFileOfTheEngineHoldsNobodyUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(path, []byte("as it was\n"), 0o644))
+	signal.Ignore(unix.SIGIO)
+	defer signal.Reset(unix.SIGIO)
+
+	for _, lease := range []int{unix.F_WRLCK, unix.F_RDLCK} {
+		flags := os.O_RDONLY
+		if lease == unix.F_WRLCK {
+			flags = os.O_RDWR
+		}
+		holder, err := os.OpenFile(path, flags, 0)
+		require.NoError(t, err)
+		_, err = unix.FcntlInt(holder.Fd(), unix.F_SETLEASE, lease)
+		require.NoError(t, err)
+
+		began := time.Now()
+		require.ErrorIs(t, writeInPlace(path, []byte("new\n")), unix.EWOULDBLOCK)
+		require.Less(t, time.Since(began), 10*time.Second)
+		require.NoError(t, holder.Close())
+	}
+
+	require.NoError(t, writeInPlace(path, []byte("new\n")))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -557,4 +558,23 @@ func TestReadFileOpensOnlyFiles(t *testing.T) {
 	<-stopped
 	require.Less(t, time.Since(began), 20*time.Second)
 	require.NotZero(t, read)
+}
+
+// A lease on a file of a running container would make its reader wait for 45 seconds.
+func TestReadFileWaitsForNoLease(t *testing.T) {
+	root := t.TempDir()
+	name := filepath.Join(root, "passwd")
+	require.NoError(t, os.WriteFile(name, []byte("root\n"), 0o644))
+	signal.Ignore(unix.SIGIO)
+	defer signal.Reset(unix.SIGIO)
+	holder, err := os.OpenFile(name, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer holder.Close()
+	_, err = unix.FcntlInt(holder.Fd(), unix.F_SETLEASE, unix.F_WRLCK)
+	require.NoError(t, err)
+
+	began := time.Now()
+	_, err = ReadFile(root, "passwd", 100)
+	require.ErrorIs(t, err, unix.EWOULDBLOCK)
+	require.Less(t, time.Since(began), 10*time.Second)
 }
