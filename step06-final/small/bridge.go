@@ -98,10 +98,14 @@ func bridgeUp() (bridge netlink.Link, gateway *net.IPNet, err error) {
 	name := bridgeName()
 	if bridge, err = netlink.LinkByName(name); err == nil {
 		addresses, err := netlink.AddrList(bridge, netlink.FAMILY_V4)
-		if err != nil || len(addresses) == 0 {
-			return nil, nil, fail("the bridge %s has no address (%v): remove it: ip link del %s", name, err, name)
+		if err == nil && len(addresses) > 0 && bridge.Attrs().Flags&net.FlagUp != 0 {
+			return bridge, addresses[0].IPNet, nil
 		}
-		return bridge, addresses[0].IPNet, nil
+
+		// It is switched on last: this one's maker was killed, and nothing is connected to it.
+		if err := netlink.LinkDel(bridge); err != nil {
+			return nil, nil, fail("remove the half-made bridge %s: %v", name, err)
+		}
 	}
 
 	if gateway, err = freeNetwork(); err != nil {
@@ -115,6 +119,7 @@ func bridgeUp() (bridge netlink.Link, gateway *net.IPNet, err error) {
 		err = netlink.AddrAdd(bridge, &netlink.Addr{IPNet: gateway})
 	}
 	if err == nil {
+		wayOut(name, gateway)
 		err = netlink.LinkSetUp(bridge)
 	}
 
@@ -122,8 +127,6 @@ func bridgeUp() (bridge netlink.Link, gateway *net.IPNet, err error) {
 		_ = netlink.LinkDel(bridge)
 		return nil, nil, fail("make the bridge %s: %v: see: modprobe bridge; or: --net none", name, err)
 	}
-
-	wayOut(name, gateway)
 	return bridge, gateway, nil
 }
 
