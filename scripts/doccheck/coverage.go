@@ -130,7 +130,8 @@ func linesOf(root string, f *Fence) ([]int, error) {
 	return numbers, err
 }
 
-// addedLines are the numbers of the lines of a file that the step before has not, as far as they count.
+// addedLines are the numbers of the lines of a file that the step before has not, as far as they
+// count.
 func addedLines(root, before, dir, name string) ([]int, error) {
 	old := os.DevNull
 	if file := filepath.Join(root, before, name); before != "" && exists(file) {

@@ -54,7 +54,8 @@ func checkPackages(book *Book) []Problem {
 	return append(problems, checkImports(book)...)
 }
 
-// namedCode is a file of step 6 on the contract page, perhaps with something that is declared in it:
+// namedCode is a file of step 6 on the contract page, perhaps with something that is declared in
+// it:
 // `internal/runtime/plan.go:planSwitch`.
 var namedCode = regexp.MustCompile("`((?:internal|cmd)/[a-z0-9_/]+\\.go)(?::([A-Za-z0-9]+))?`")
 
@@ -169,14 +170,17 @@ func importsOfPackage(dir string) ([]string, error) {
 	}
 
 	var imports []string
+
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
+
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return nil, err
 		}
+
 		for _, spec := range parsed.Imports {
 			_, name, ours := strings.Cut(strings.Trim(spec.Path.Value, `"`), "step06-final/internal/")
 			if ours {

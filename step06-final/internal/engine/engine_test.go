@@ -192,8 +192,8 @@ func TestRemapRange(t *testing.T) {
 	require.Equal(t, uint32(100000), m.HostID)
 }
 
-// A container that shares /etc/hosts may hold a lease on it (fcntl(2), F_SETLEASE). Whoever opens it
-// to write would wait 45 seconds for the lease, under the lock that every start and stop takes.
+// A container that shares /etc/hosts may hold a lease on it (fcntl(2), F_SETLEASE). Opening it to
+// write would wait 45 seconds for the lease, under the lock that every start and stop takes.
 func TestLeaseOnAFileOfTheEngineHoldsNobodyUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte("as it was\n"), 0o644))

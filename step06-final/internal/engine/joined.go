@@ -216,8 +216,10 @@ func boundingSet(directory string) (set uint64, err error) {
 		return 0, err
 	}
 	_, rest, _ := strings.Cut(string(status), "\nCapBnd:")
-	_, err = fmt.Sscanf(rest, "%x", &set) // fails when there is none
-	return set, err
+	if _, err := fmt.Sscanf(rest, "%x", &set); err != nil {
+		return 0, fmt.Errorf("%s/status has no CapBnd", directory)
+	}
+	return set, nil
 }
 
 // shmPath is where the host mounts the /dev/shm of a shareable container, so that others can be
