@@ -146,11 +146,13 @@ func importsOf(module string) (map[string][]string, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, dir := range dirs {
 			if code, _ := filepath.Glob(filepath.Join(dir, "*.go")); pattern == "internal/*/*" && (code == nil ||
 				strings.HasSuffix(dir, "/generate")) { // a program that makes a table
 				continue
 			}
+
 			name, err := filepath.Rel(module, dir)
 			if err != nil {
 				return nil, err
