@@ -14,12 +14,21 @@ var forwarded = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTE
 	unix.SIGALRM, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
 
 // signalPipe is where the handler writes the numbers of signals.
+//
+//lint:ignore U1000 used in signals_*.s
 var signalPipe int32 = -1
 
-// noteSignal is the handler, and returnFromSignal what it returns to (signals_*.s). Only the kernel
-// calls them; signalFunctions are their addresses.
+// noteSignal is the handler. Only the kernel calls it.
+//
+//lint:ignore U1000 used in signals_*.s
 func noteSignal()
+
+// returnFromSignal is what the handler returns to.
+//
+//lint:ignore U1000 used in signals_*.s
 func returnFromSignal()
+
+// signalFunctions are the addresses of both (signals_*.s).
 func signalFunctions() (note, back uintptr)
 
 // action is struct sigaction as the kernel has it (sigaction(2), "C library/kernel differences").
