@@ -119,11 +119,15 @@ func prepareSandbox() error {
 
 	// What tests put into t.TempDir ends with the sandbox, also when a signal or the timeout ends
 	// them.
-	if err := os.Mkdir(filepath.Join(work, "tmp"), 0o755); err != nil {
+	temporary := filepath.Join(work, "tmp")
+	if err := os.Mkdir(temporary, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(temporary, 0o777|os.ModeSticky); err != nil { // ordinary users' too
 		return err
 	}
 
-	os.Setenv("TMPDIR", filepath.Join(work, "tmp"))
+	os.Setenv("TMPDIR", temporary)
 
 	os.Setenv("MYDOCKER_ROOT", filepath.Join(work, "root"))
 	os.Setenv("MYDOCKER_STATE", filepath.Join(work, "state"))

@@ -225,7 +225,10 @@ func (e *Engine) supervisor(c *store.Container) *runtime.SupervisorOptions {
 		OnExit:    []string{"/proc/self/exe", "--root", e.Root, "--state", e.State, CommandExited, c.ID},
 		OnExitEnv: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")},
 	}
-	if c.HostConfig.AutoRemove {
+	// Where the host has no network to take down later, a client that removes the container has
+	// done everything.
+	mode := c.HostConfig.NetworkMode
+	if c.HostConfig.AutoRemove && (mode == network.ModeNone || mode == network.ModeHost) {
 		o.Holders = clientsPath(c)
 	}
 
