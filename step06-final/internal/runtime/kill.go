@@ -146,7 +146,9 @@ func (c *Container) Delete(force bool) error {
 		}
 	}
 
-	if c.ownsCgroup() && !c.ownsPidNamespace() { // others may have outlived init
+	// Others may have outlived init; and the init of a killed creation, which is not on record, is
+	// known by its cgroup alone.
+	if c.cgroupMade && (c.Pid == 0 || !c.ownsPidNamespace()) {
 		if err := c.group().KillAll(5 * time.Second); err != nil {
 			return err
 		}
